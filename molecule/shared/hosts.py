@@ -1,0 +1,457 @@
+#!/usr/bin/env python3
+"""Test hosts: pairs of containers that behave like two database servers.
+
+    hosts.py install                                        what the rest needs
+    hosts.py image NAME...                                  build images
+    hosts.py up PAIR --source FLAVOUR --target FLAVOUR      start or repair a pair
+    hosts.py down PAIR                                      remove it with its data
+    hosts.py clean [--images]                               remove all of ours
+    hosts.py list                                           what is there
+
+Each host boots systemd with a real sshd and a database server as its package
+ships it. build/hosts/PAIR/ then holds ssh_config, known_hosts, the key and
+hosts.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import ipaddress
+import json
+import re
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from engine import LABEL, PREFIX, Engine, Failure, Step, detect, install, run  # noqa: E402
+from images import RECIPES, Recipe, build, recipe  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+
+SOURCE, TARGET = "us-db1", "oslo-db1"
+
+#: Where in the network's range each host sits: away from the start, where the
+#: engine hands out addresses by itself, so a restart finds its own still free.
+ADDRESS = {SOURCE: 11, TARGET: 12}
+
+#: Beyond the engine's default: firewall rules and captures inside the host,
+#: and root seeing other users' sockets and open files as on a real machine.
+CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_PTRACE", "AUDIT_WRITE")
+
+BOOT_SECONDS = 90
+PAIR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host of a pair."""
+
+    pair: str
+    name: str
+    recipe: Recipe
+
+    @property
+    def container(self) -> str:
+        """The container's name, unique on the machine."""
+        return f"{PREFIX}{self.pair}-{self.name}"
+
+    @property
+    def volume(self) -> str:
+        """The volume of the data directory."""
+        return f"{self.container}-data"
+
+    @property
+    def network(self) -> str:
+        """The network of the pair."""
+        return f"{PREFIX}{self.pair}"
+
+    @property
+    def label(self) -> str:
+        """The label that says whose this is."""
+        return f"{LABEL}={self.pair}"
+
+    @property
+    def flavour_label(self) -> str:
+        """The label that says what it runs, for `list` and for checks."""
+        return f"{LABEL}.flavour={self.recipe.name}"
+
+
+# --- pure parts -----------------------------------------------------------
+
+
+def subnet_of(network: Mapping[str, Any]) -> str:
+    """The IPv4 range in what podman or docker says about a network."""
+    ranges = [entry.get("subnet", "") for entry in network.get("subnets") or []]
+    ranges += [
+        entry.get("Subnet", "") for entry in (network.get("IPAM") or {}).get("Config") or []
+    ]
+    for text in ranges:
+        if text and ":" not in text:
+            return str(text)
+    raise Failure(f"network {network.get('name') or network.get('Name')} has no IPv4 range")
+
+
+def address_in(subnet: str, name: str) -> str:
+    """The fixed address of a host in a range."""
+    return str(ipaddress.ip_network(subnet)[ADDRESS[name]])
+
+
+def ssh_config_text(directory: Path, addresses: Mapping[str, str]) -> str:
+    """The ssh_config of a pair: no question asked, no key taken on trust."""
+    blocks = [
+        f"""\
+Host {name}
+  HostName {ip}
+  HostKeyAlias {name}
+  User root
+  IdentityFile "{directory / "id_ed25519"}"
+  IdentitiesOnly yes
+  UserKnownHostsFile "{directory / "known_hosts"}"
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+  PasswordAuthentication no
+  LogLevel ERROR
+"""
+        for name, ip in addresses.items()
+    ]
+    return "\n".join(blocks)
+
+
+def known_hosts_text(keys: Mapping[str, str], addresses: Mapping[str, str]) -> str:
+    """known_hosts lines from each host's public key files."""
+    lines = []
+    for name, text in keys.items():
+        for line in text.splitlines():
+            kind, key = line.split()[:2]
+            lines.append(f"{name},{addresses[name]} {kind} {key}\n")
+    return "".join(lines)
+
+
+def pair_name(text: str) -> str:
+    """A name that is safe in container, file and host names."""
+    if not PAIR_NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError("use lower case letters, digits and dashes")
+    return text
+
+
+# --- making a pair --------------------------------------------------------
+
+
+def up(engine: Engine, pair: str, source: str, target: str) -> Path:
+    """Start a pair, or complete one that is half there; return its directory."""
+    hosts = [Host(pair, SOURCE, recipe(source)), Host(pair, TARGET, recipe(target))]
+    directory = BUILD / "hosts" / pair
+    build_images(engine, sorted({host.recipe.name for host in hosts}))
+    with _lock(pair), Step(f"pair {pair} ({source} -> {target})"):
+        subnet = _network(engine, hosts[0])
+        key = _ssh_key(directory)
+        addresses = {host.name: address_in(subnet, host.name) for host in hosts}
+        for host in hosts:
+            _start(engine, host, addresses[host.name])
+        for host in hosts:
+            _wait(engine, host)
+            _authorize(engine, host, key)
+        _write(engine, hosts, directory, addresses)
+        for host in hosts:
+            _wait_ssh(directory, host)
+    return directory
+
+
+def build_images(engine: Engine, names: Sequence[str]) -> None:
+    """Build images at once: half of the work waits for the network."""
+    recipes = [recipe(name) for name in names]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda wanted: build(engine, wanted, BUILD / "images"), recipes))
+
+
+def _network(engine: Engine, host: Host) -> str:
+    """Make sure of the pair's network; return its range."""
+    found = engine.inspect("network", host.network)
+    if found is None:
+        engine.run("network", "create", "--label", host.label, host.network)
+        found = engine.inspect("network", host.network) or {}
+        if engine.name == "docker":
+            # docker gives fixed addresses only in a range that was asked for:
+            # ask for the one that it has just chosen.
+            engine.run("network", "rm", host.network)
+            engine.run("network", "create", "--label", host.label,
+                       "--subnet", subnet_of(found), host.network)  # fmt: skip
+    return subnet_of(found)
+
+
+def _start(engine: Engine, host: Host, address: str) -> None:
+    """Make sure that the host's container runs."""
+    found = engine.inspect("container", host.container)
+    if found is not None:
+        flavour = (found["Config"].get("Labels") or {}).get(f"{LABEL}.flavour")
+        if flavour != host.recipe.name:
+            raise Failure(
+                f"{host.container} is there as {flavour}; remove it first: "
+                f"hosts.py down {host.pair}"
+            )
+        if found["State"]["Status"] == "running":
+            return
+        if found["State"]["StartedAt"] and not found["State"]["StartedAt"].startswith("0001"):
+            engine.run("start", host.container)
+            return
+    # Never started, or not there: a volume left by an interrupted start may be
+    # half filled, and nobody has written to it yet.
+    engine.ok("rm", "--force", host.container)
+    engine.ok("volume", "rm", "--force", host.volume)
+    engine.run("volume", "create", "--label", host.label, host.volume)
+    engine.run(
+        "run", "--detach", "--name", host.container, "--hostname", host.name,
+        "--label", host.label, "--label", host.flavour_label,
+        "--network", host.network, "--network-alias", host.name, "--ip", address,
+        "--volume", f"{host.volume}:/var/lib/mysql",
+        *(f"--cap-add={capability}" for capability in CAPABILITIES),
+        *engine.boot_args(), host.recipe.tag, "/sbin/init",
+    )  # fmt: skip
+
+
+def _wait(engine: Engine, host: Host) -> None:
+    """Wait until systemd has settled and the server answers on its socket."""
+
+    def inside(*command: str) -> bool:
+        return engine.ok("exec", host.container, *command, timeout=20)
+
+    def booted() -> bool:
+        # "degraded" answers 1 and is good enough: the server is asked below.
+        check = "systemctl is-system-running | grep -qxE 'running|degraded'"
+        return inside("sh", "-c", check)
+
+    try:
+        _until(f"{host.name}: systemd has booted", booted)
+        _until(f"{host.name}: the server answers", lambda: inside(
+            host.recipe.client, "--user=root", "-e", "SELECT 1"))  # fmt: skip
+        _until(f"{host.name}: sshd runs", lambda: inside("systemctl", "-q", "is-active", "ssh"))
+    except Failure as error:
+        raise Failure(f"{error}\n{_journal(engine, host)}") from None
+
+
+def _until(what: str, check: Callable[[], bool], seconds: float = BOOT_SECONDS) -> None:
+    """Ask until the answer is yes, or fail after some time."""
+    end = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > end:
+            raise Failure(f"not within {seconds:.0f} s: {what}")
+        time.sleep(0.3)
+
+
+def _journal(engine: Engine, host: Host) -> str:
+    """What the host itself has to say about a failure."""
+    for command in (
+        ("exec", host.container, "journalctl", "--no-pager", "--lines=60"),
+        ("logs", "--tail=60", host.container),
+    ):
+        try:
+            return engine.run(*command, timeout=30)
+        except Failure:
+            continue
+    return "(the container tells nothing)"
+
+
+def _ssh_key(directory: Path) -> str:
+    """The pair's key, made once; returns the public part."""
+    directory.mkdir(parents=True, exist_ok=True)
+    private = directory / "id_ed25519"
+    public = directory / "id_ed25519.pub"
+    if not public.exists():
+        private.unlink(missing_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test-hosts", "-f", str(private)])
+    private.chmod(0o600)
+    return public.read_text(encoding="utf-8")
+
+
+def _authorize(engine: Engine, host: Host, key: str) -> None:
+    """Let the key log in as root; keys that tests have added stay."""
+    script = (
+        "umask 077; mkdir -p /root/.ssh; read -r key; cd /root/.ssh; "
+        'grep -qsxF "$key" authorized_keys || echo "$key" >> authorized_keys'
+    )
+    engine.run("exec", "--interactive", host.container, "sh", "-c", script, stdin=key)
+
+
+def _write(
+    engine: Engine, hosts: Sequence[Host], directory: Path, addresses: Mapping[str, str]
+) -> None:
+    """Write what ssh, Ansible and tests need to know about the pair."""
+    show = "cat /etc/ssh/ssh_host_*_key.pub"
+    keys = {h.name: engine.run("exec", h.container, "sh", "-c", show) for h in hosts}
+    facts = {
+        "pair": hosts[0].pair,
+        "engine": engine.name,
+        "network": hosts[0].network,
+        "hosts": {
+            h.name: {
+                "container": h.container,
+                "ip": addresses[h.name],
+                "flavour": h.recipe.name,
+                "volume": h.volume,
+            }
+            for h in hosts
+        },
+    }
+    for name, text in {
+        "known_hosts": known_hosts_text(keys, addresses),
+        "ssh_config": ssh_config_text(directory, addresses),
+        "hosts.json": json.dumps(facts, indent=2) + "\n",
+    }.items():
+        # By rename: somebody may be using the pair while it is brought up again.
+        partial = directory / f".{name}.new"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(directory / name)
+
+
+def _wait_ssh(directory: Path, host: Host) -> None:
+    """Log in for real, as the tests will."""
+    command = ["ssh", "-F", str(directory / "ssh_config"), "-o", "ConnectTimeout=5", host.name]
+
+    def login() -> bool:
+        try:
+            return run([*command, "hostname"], timeout=15).strip() == host.name
+        except Failure as error:
+            login.error = str(error)  # type: ignore[attr-defined]
+            return False
+
+    try:
+        _until(f"{host.name}: ssh login", login, seconds=20)
+    except Failure as error:
+        raise Failure(f"{error}\n{getattr(login, 'error', '')}") from None
+
+
+# --- removing and listing -------------------------------------------------
+
+
+def ours(engine: Engine, kind: str, label: str = LABEL) -> list[str]:
+    """Names of our objects of a kind: they carry both the label and the prefix."""
+    arguments = {
+        "container": ("ps", "--all", "--format", "{{.Names}}"),
+        "volume": ("volume", "ls", "--format", "{{.Name}}"),
+        "network": ("network", "ls", "--format", "{{.Name}}"),
+    }[kind]
+    found = engine.run(*arguments, "--filter", f"label={label}").split()
+    return [name for name in found if name.startswith(PREFIX)]
+
+
+def remove(engine: Engine, label: str) -> None:
+    """Remove the containers, volumes and networks of one pair or of all."""
+    for kind, command in {
+        "container": ("rm", "--force", "--volumes"),
+        "volume": ("volume", "rm", "--force"),
+        "network": ("network", "rm"),
+    }.items():
+        names = ours(engine, kind, label)
+        if names:
+            # Nothing in a test host is worth its orderly shutdown.
+            if kind == "container":
+                engine.ok("kill", *names)
+            engine.run(*command, *names)
+
+
+def down(engine: Engine, pair: str) -> None:
+    """Remove a pair with its data and its directory."""
+    with _lock(pair), Step(f"pair {pair} removed"):
+        remove(engine, f"{LABEL}={pair}")
+        shutil.rmtree(BUILD / "hosts" / pair, ignore_errors=True)
+
+
+def clean(engine: Engine, images: bool) -> None:
+    """Remove every pair, and the images if asked."""
+    with Step("all pairs removed"):
+        remove(engine, LABEL)
+        shutil.rmtree(BUILD / "hosts", ignore_errors=True)
+    if images:
+        with Step("images removed"):
+            tags = our_images(engine)
+            if tags:
+                engine.run("image", "rm", "--force", *tags)
+
+
+def our_images(engine: Engine) -> list[str]:
+    """Tags of all images made here, from older recipes too."""
+    form = "{{.Repository}}:{{.Tag}}"
+    tags = engine.run("images", "--filter", f"label={LABEL}=image", "--format", form).split()
+    return [tag for tag in tags if tag.startswith(f"localhost/{PREFIX}")]
+
+
+def show(engine: Engine) -> None:
+    """Print the containers and images."""
+    for name in ours(engine, "container"):
+        found = engine.inspect("container", name) or {}
+        labels = found["Config"]["Labels"]
+        ips = [net["IPAddress"] for net in found["NetworkSettings"]["Networks"].values()]
+        print(name, labels.get(f"{LABEL}.flavour"), found["State"]["Status"], *ips)
+    current = {entry.tag for entry in RECIPES.values()}
+    for tag in our_images(engine):
+        print(tag, "current" if tag in current else "old recipe")
+
+
+@contextmanager
+def _lock(pair: str) -> Iterator[None]:
+    """One process at a time works on a pair."""
+    folder = BUILD / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{pair}.lock").open("w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+# --- command line ---------------------------------------------------------
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    flavours = sorted(RECIPES)
+    top = argparse.ArgumentParser(description="Containers that behave like database hosts.")
+    commands = top.add_subparsers(dest="command", required=True)
+    commands.add_parser("install", help="install the packages that are missing")
+    one = commands.add_parser("image", help="build images")
+    one.add_argument("names", nargs="+", choices=flavours, metavar="NAME")
+    one = commands.add_parser("up", help="start a pair of hosts")
+    one.add_argument("pair", type=pair_name)
+    one.add_argument("--source", required=True, choices=flavours, metavar="FLAVOUR")
+    one.add_argument("--target", required=True, choices=flavours, metavar="FLAVOUR")
+    one = commands.add_parser("down", help="remove a pair and its data")
+    one.add_argument("pair", type=pair_name)
+    one = commands.add_parser("clean", help="remove everything that was made here")
+    one.add_argument("--images", action="store_true", help="the images too")
+    commands.add_parser("list", help="print hosts and images")
+    return top
+
+
+#: What each command does, given the engine and the parsed arguments.
+COMMANDS: Mapping[str, Callable[[Engine, argparse.Namespace], object]] = {
+    "image": lambda engine, args: build_images(engine, args.names),
+    "up": lambda engine, args: print(up(engine, args.pair, args.source, args.target)),
+    "down": lambda engine, args: down(engine, args.pair),
+    "clean": lambda engine, args: clean(engine, args.images),
+    "list": lambda engine, args: show(engine),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; failures are one message, not a traceback."""
+    args = parser().parse_args(arguments)
+    try:
+        if args.command == "install":
+            install()
+        else:
+            COMMANDS[args.command](detect(), args)
+    except Failure as error:
+        print(f"hosts: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
