@@ -1,0 +1,52 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The agent on the source: the forced command of the migration's ssh key. It knows a few verbs and nothing else.
+
+A request is one JSON object on standard input; secrets travel there, never in arguments. The answer is on standard
+output, a failure's text on standard error with exit code 1.
+"""
+from __future__ import annotations
+
+import json
+import os
+import sys
+import typing as t
+
+from .._errors import MigrationError
+from .._cutover.hold import place_hold, remove_hold
+from .._seed.dump_command import stream_dump
+
+MAX_REQUEST = 1 << 22
+
+
+def probe(_request: dict) -> None:
+    """Answer that the agent is there and who it runs as."""
+    print(json.dumps({"agent": 1, "user": os.getuid()}))
+
+
+def hold(request: dict) -> None:
+    """Write the configuration that keeps the server read-only across a restart."""
+    print(json.dumps({"changed": place_hold(request["path"], request["group"], request["settings"])}))
+
+
+def unhold(request: dict) -> None:
+    """Remove that configuration."""
+    print(json.dumps({"changed": remove_hold(request["path"])}))
+
+
+VERBS: dict[str, t.Callable[[dict], None]] = {"probe": probe, "dump": stream_dump, "hold": hold, "unhold": unhold}
+
+
+def main() -> None:
+    """Run the verb that the caller's ssh command names."""
+    verb = os.environ.get("SSH_ORIGINAL_COMMAND", "").strip()
+    if verb not in VERBS:
+        sys.exit("nordbridge agent: %r is not one of %s" % (verb[:40], ", ".join(sorted(VERBS))))
+    try:
+        VERBS[verb](json.loads(sys.stdin.buffer.read(MAX_REQUEST) or b"{}"))
+    except MigrationError as error:
+        sys.exit("nordbridge agent: %s" % error)
+    except (KeyError, ValueError) as error:
+        sys.exit("nordbridge agent: bad request for %s: %s %s" % (verb, type(error).__name__, error))

@@ -1,0 +1,39 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Calling the agent on the source over ssh."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+from .._errors import MigrationError
+from .._state.paths import directory
+
+
+def agent_command(migration_id: str, verb: str, root: str | None = None) -> list[str]:
+    """The ssh command for a verb; host, key and pinned host keys are in the migration's own ssh_config."""
+    folder = directory(migration_id, root) if root else directory(migration_id)
+    return ["ssh", "-F", os.path.join(folder, "ssh_config"), "agent", verb]
+
+
+def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0) -> dict:
+    """Ask the agent for something short.
+
+    :raises MigrationError: where ssh or the agent fails
+    """
+    command = agent_command(migration_id, verb)
+    try:
+        done = subprocess.run(command, input=json.dumps(request).encode(), capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        raise MigrationError("the agent on the source did not answer %s within %d s" % (verb, seconds)) from None
+    if done.returncode:
+        raise MigrationError("the agent on the source failed at %s: %s" % (verb, tail(done.stderr)))
+    return json.loads(done.stdout)
+
+
+def tail(text: bytes, limit: int = 800) -> str:
+    """The end of a program's messages, on one line."""
+    return " ".join(text.decode("utf-8", "replace").split())[-limit:]

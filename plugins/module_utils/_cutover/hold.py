@@ -1,0 +1,48 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The hold: a drop-in configuration file that keeps a server read-only and its events still across a restart."""
+from __future__ import annotations
+
+import os
+import re
+
+from .._errors import Refusal
+from .._state.files import read_text, remove, write_text
+
+NAME = "zz-nordbridge-hold.cnf"
+
+
+def hold_text(group: str, settings: list) -> str:
+    """The file's content."""
+    lines = ["# Written by nordbridge.mysql_migration: this server must not take writes.", "[%s]" % group]
+    lines += ["%s = %s" % (name, value) for name, value in settings]
+    return "\n".join(lines) + "\n"
+
+
+def place_hold(path: str, group: str, settings: list) -> bool:
+    """Write the file; False where it was there already.
+
+    :raises Refusal: for another file's name, or a folder that the server does not have
+    """
+    _check(path)
+    text = hold_text(group, settings)
+    if read_text(path) == text:
+        return False
+    # The server's own user reads it, and there is nothing secret in it.
+    write_text(path, text, mode=0o644)
+    return True
+
+
+def remove_hold(path: str) -> bool:
+    """Remove the file; False where there was none."""
+    _check(path)
+    return remove(path)
+
+
+def _check(path: str) -> None:
+    if os.path.basename(path) != NAME or not re.match(r"^/etc(/[\w.-]+)+$", path) or ".." in path:
+        raise Refusal("%s is not a place for %s" % (path, NAME))
+    if not os.path.isdir(os.path.dirname(path)):
+        raise Refusal("%s is no folder of this server's configuration" % os.path.dirname(path))

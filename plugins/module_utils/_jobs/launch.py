@@ -1,0 +1,96 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Starting a job once, and attaching to it ever after."""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from .._errors import MigrationError
+from .._state.files import read_text, write_json, write_text
+from .payload import BOOT, pack
+from .record import JobStatus, observe
+
+START_SECONDS = 20.0
+
+
+def fingerprint(entry: str, options: dict) -> str:
+    """What makes two launches the same job."""
+    return hashlib.sha256(json.dumps([entry, options], sort_keys=True).encode()).hexdigest()
+
+
+def launch(directory: str, unit: str, entry: str, options: dict, again: bool = False) -> tuple[str, JobStatus]:
+    """Start a job, or attach to the one that runs, or report the one that is done.
+
+    :param unit: the name of its systemd unit
+    :param entry: module:function below module_utils, called with (options, context)
+    :param options: its options; paths of secrets, never secrets
+    :param again: start anew even where an earlier attempt with the same options succeeded
+    :returns: started, attached or finished, with the status
+    """
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    with open(os.path.join(directory, "launch.lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status = observe(directory)
+        print_of_options = fingerprint(entry, options)
+        if status.state == "running":
+            return "attached", status
+        if status.state == "succeeded" and status.fingerprint == print_of_options and not again:
+            return "finished", status
+        attempt = status.attempt + 1
+        write_text(os.path.join(directory, "payload.zip"), pack())
+        write_json(os.path.join(directory, "progress.json"), {"text": "starting"})
+        write_json(
+            os.path.join(directory, "spec.json"),
+            {"entry": entry, "options": options, "attempt": attempt, "fingerprint": print_of_options},
+        )
+        _start("%s-%d" % (unit, attempt), directory)
+        return "started", _await_start(directory, attempt)
+
+
+def _start(unit: str, directory: str) -> None:
+    command = [sys.executable, "-I", "-c", BOOT % "_jobs.runner", os.path.join(directory, "payload.zip"), directory]
+    if os.path.isdir("/run/systemd/system") and shutil.which("systemd-run"):
+        # A child of PID 1: neither the end of the session nor KillUserProcesses reaches it.
+        wrapped = ["systemd-run", "--quiet", "--collect", "--unit", unit, "--property=KillMode=mixed", "--"] + command
+        done = subprocess.run(wrapped, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise MigrationError("the job %s could not be started by systemd-run: %s" % (unit, done.stderr.strip()))
+        return
+    subprocess.Popen(  # pylint: disable=consider-using-with  # it outlives this process on purpose
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _await_start(directory: str, attempt: int) -> JobStatus:
+    """Wait until the job holds its lock or has already ended."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        status = observe(directory)
+        if status.attempt == attempt and status.state in ("running", "succeeded", "failed"):
+            return status
+        time.sleep(0.05)
+    tail = read_text(os.path.join(directory, "log"))[-2000:]
+    raise MigrationError("the job in %s did not start within %d s; the end of its log: %s" % (directory, START_SECONDS, tail or "(empty)"))
+
+
+def wait(directory: str, seconds: float) -> JobStatus:
+    """Wait for a job's end.
+
+    :raises MigrationError: when it still runs after that time; it goes on
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        status = observe(directory)
+        if status.state != "running":
+            return status
+        time.sleep(0.1)
+    raise MigrationError("the job in %s still runs after %d s and goes on; run the same command again to attach to it" % (directory, seconds))

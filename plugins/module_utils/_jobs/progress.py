@@ -1,0 +1,69 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Progress: one line that a watcher prints, and the numbers behind it."""
+from __future__ import annotations
+
+import time
+import typing as t
+
+from .._state.files import write_json
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+class Progress:
+    """Writes a job's progress file, at most a few times a second."""
+
+    def __init__(self, path: str, clock: t.Callable[[], float] = time.monotonic, interval: float = 0.3) -> None:
+        self.path = path
+        self.clock = clock
+        self.interval = interval
+        self._last = float("-inf")
+        self._phase = ""
+
+    def say(self, phase: str, text: str, **numbers: t.Any) -> None:
+        """Record the line; a change of phase is always written."""
+        now = self.clock()
+        if phase == self._phase and now - self._last < self.interval:
+            return
+        self._phase, self._last = phase, now
+        print("%s: %s" % (phase, text), flush=True)
+        write_json(self.path, {"phase": phase, "text": text, "at": time.time(), **numbers})
+
+
+def size(number: float) -> str:
+    """Bytes for people: 1.4 GiB."""
+    for unit in UNITS[:-1]:
+        if number < 1024:
+            return "%d %s" % (number, unit) if unit == "B" else "%.1f %s" % (number, unit)
+        number /= 1024
+    return "%.1f %s" % (number, UNITS[-1])
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 41s, 29m41s, 3h05m."""
+    whole = int(seconds)
+    if whole < 60:
+        return "%ds" % whole
+    if whole < 3600:
+        return "%dm%02ds" % divmod(whole, 60)
+    return "%dh%02dm" % (whole // 3600, whole % 3600 // 60)
+
+
+def copy_line(done: float, total: float, copied: float, elapsed: float) -> str:
+    """A copy's line: percent, bytes, rate and ETA. No ETA before one percent; "due" where the estimate is overrun.
+
+    :param done: data copied, in the units of total
+    :param copied: bytes that crossed, for the rate
+    """
+    share = min(1.0, done / total) if total else 0.0
+    rate = copied / elapsed if elapsed > 0 else 0.0
+    if share < 0.01:
+        eta = "ETA -"
+    elif share >= 1.0:
+        eta = "ETA due"
+    else:
+        eta = "ETA " + duration(elapsed * (1 - share) / share)
+    return "%5.1f%%  %s of %s  %.1f MB/s  %s" % (100 * share, size(done), size(total), rate / 1e6, eta)

@@ -1,0 +1,80 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The process of a job: takes the lock, runs one function, leaves an outcome that cannot be mistaken."""
+from __future__ import annotations
+
+import fcntl
+import importlib
+import os
+import signal
+import sys
+import time
+import traceback
+import typing as t
+
+from .._errors import MigrationError
+from .._state.files import read_json, remove, write_json
+from .progress import Progress
+from .record import boot_id
+
+
+class Stopped(MigrationError):
+    """Somebody ended the job by a signal."""
+
+
+def main() -> None:
+    """Run the job of the directory named on the command line: BOOT passes the pack first."""
+    directory = sys.argv[2]
+    with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("another process holds this job")
+        sys.exit(run(directory))
+
+
+def run(directory: str) -> int:
+    """Run the job and record its outcome; 0 for success, 1 for a failure that the rules know, 2 for any other."""
+    spec = read_json(os.path.join(directory, "spec.json"))
+    _log_to(os.path.join(directory, "log"))
+    remove(os.path.join(directory, "outcome.json"))
+    write_json(
+        os.path.join(directory, "started.json"),
+        {"pid": os.getpid(), "boot_id": boot_id(), "at": time.time(), "attempt": spec["attempt"]},
+    )
+    signal.signal(signal.SIGTERM, _stop)
+    outcome: dict = {"attempt": spec["attempt"], "ok": False}
+    code = 1
+    try:
+        outcome["result"] = _function(spec["entry"])(spec["options"], Progress(os.path.join(directory, "progress.json")))
+        outcome["ok"], code = True, 0
+    except MigrationError as error:
+        outcome["error"] = str(error)
+        print(traceback.format_exc(), file=sys.stderr)
+    except BaseException as error:  # pylint: disable=broad-except  # the outcome must say so, whatever it was
+        # Only the kind: the text of an unforeseen error could quote a statement's values.
+        outcome["error"] = "unexpected %s; the log %s/log has the place" % (type(error).__name__, directory)
+        code = 2
+        print("".join(traceback.format_tb(error.__traceback__)), type(error).__name__, file=sys.stderr)
+    outcome["ended"] = time.time()
+    write_json(os.path.join(directory, "outcome.json"), outcome)
+    return code
+
+
+def _function(entry: str) -> t.Callable[[dict, Progress], dict]:
+    module, _colon, name = entry.partition(":")
+    package = __name__.rsplit(".", 2)[0]
+    return getattr(importlib.import_module("%s.%s" % (package, module)), name)
+
+
+def _log_to(path: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise Stopped("the job was ended by a signal (systemctl stop, or the host shutting down); run the same command again")

@@ -1,0 +1,25 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The glue between a module and its one function: options in, result or clear failure out."""
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ._errors import MigrationError
+
+
+def run_module(function: t.Callable[[dict, bool], dict], options: dict, **spec: t.Any) -> t.NoReturn:
+    """Parse, call, report.
+
+    :param function: gets the options and whether this is check mode, and returns the module's result
+    """
+    module = AnsibleModule(argument_spec=options, supports_check_mode=True, **spec)
+    try:
+        result = function(module.params, module.check_mode)
+    except MigrationError as error:
+        module.fail_json(msg=str(error), **getattr(error, "facts", {}))
+    module.exit_json(**result)

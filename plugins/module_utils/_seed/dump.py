@@ -1,0 +1,159 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The seed by dump: the servers' own program, streamed through ssh and zstd into the server's own client."""
+from __future__ import annotations
+
+import json
+import os
+import time
+import typing as t
+from dataclasses import asdict, dataclass, field
+
+from .._bridge.call import agent_command
+from .._errors import MigrationError
+from .._jobs.progress import Progress, copy_line
+from .._server.base import Flavour
+from .._server.endpoint import Endpoint, client_options
+from .catalogue import changed_objects, read_catalogue, schema_sizes
+from .dump_command import find_program, private_file
+from .dump_text import Coordinates, DumpReader, parse_coordinates
+from .guard import LockWatch, check_transactions
+from .pipeline import Pipeline, Stage
+
+# What each connection of the loader sets first: the load is no history of the target's own.
+LOADER_SESSION = "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0"
+
+
+@dataclass
+class Copy:
+    """A copy under way: what is to come, and what has passed."""
+
+    tables: list  # (schema, table, bytes)
+    progress: Progress
+    reader: DumpReader = field(default_factory=DumpReader)
+    crossed: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def take_packed(self, chunk: bytes) -> None:
+        """Count what crosses the bridge."""
+        self.crossed += len(chunk)
+
+    def take_text(self, chunk: bytes) -> None:
+        """Look at the dump's text as it goes by."""
+        self.reader.feed(chunk)
+        total = sum(size for _schema, _table, size in self.tables)
+        done = self.done()
+        elapsed = time.monotonic() - self.started
+        line = copy_line(done, total, self.crossed, elapsed)
+        self.progress.say("seed", line, done=done, total=total, crossed=self.crossed, elapsed=elapsed)
+
+    def done(self) -> float:
+        """Bytes of data that have passed: whole tables by their size, never more than all."""
+        finished = max(0, self.reader.tables - 1)
+        whole = sum(size for _schema, _table, size in self.tables[:finished])
+        total = sum(size for _schema, _table, size in self.tables)
+        # Within the table that is passing, the text stands for the data; it is never counted past that table's end.
+        begun = sum(size for _schema, _table, size in self.tables[: self.reader.tables])
+        return float(min(total, max(whole, min(begun, self.reader.total))))
+
+
+def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Progress) -> dict:
+    """Copy all user schemas. Returns schemas, coordinates, bytes and seconds.
+
+    :param options: of the seed job (see run.py)
+    :raises MigrationError: where any program failed, the dump is cut off, or a definition changed on the way
+    """
+    connection = source.connection
+    schemas = source.user_schemas()
+    check_transactions(source, options["max_transaction_seconds"])
+    before = read_catalogue(connection, schemas)
+    copy = Copy(schema_sizes(connection, schemas), progress)
+    source_login, target_login = Endpoint(**options["source"]), Endpoint(**options["target"])
+    with LockWatch(source_login, source_login.user, options["lock_wait"]) as watch:
+        try:
+            _stream(source, target, schemas, source_login, target_login, options, copy)
+        except MigrationError as error:
+            if watch.killed:
+                raise MigrationError("%s (its lock request had waited over %d s and was ended)" % (error, options["lock_wait"])) from None
+            raise
+    copy.reader.check_complete()
+    changed = changed_objects(before, read_catalogue(connection, schemas))
+    if changed or schemas != source.user_schemas():
+        raise MigrationError(
+            "definitions changed on the source during the copy: %s; run the same command again when they rest"
+            % (", ".join(changed[:10]) or "schemas came or went")
+        )
+    coordinates = parse_coordinates(copy.reader.head)
+    _check_coordinates(source, coordinates)
+    return {
+        "schemas": schemas,
+        "catalogue": before,
+        "coordinates": asdict(coordinates),
+        "tables": len(copy.tables),
+        "bytes": sum(size for _schema, _table, size in copy.tables),
+        "crossed": copy.crossed,
+        "seconds": round(time.monotonic() - copy.started, 3),
+    }
+
+
+def _stream(
+    source: Flavour, target: Flavour, schemas: list, source_login: Endpoint, target_login: Endpoint, options: dict, copy: Copy
+) -> None:
+    request = {
+        "flavour": source.name,
+        "programs": list(source.dump_programs),
+        "gtid": source.gtid_on,
+        "schemas": schemas,
+        "lock_wait": options["lock_wait"],
+        "login": {"user": source_login.user, "password": source_login.password, "unix_socket": options["source_socket"]},
+        "level": options["zstd_level"],
+    }
+    handle = private_file(client_options(target_login))
+    try:
+        defaults = "--defaults-file=/proc/self/fd/%d" % handle
+        client = find_program(list(target.client_programs))
+        load = [client, defaults, "--init-command=" + LOADER_SESSION, "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--binary-mode"]
+        unpack = Stage("zstd on the target", ["zstd", "-q", "-d", "-c"])
+        loader = Stage(client, load, (handle,))
+        bridge = Stage("the dump on the source", agent_command(options["migration_id"], "dump"))
+        words = json.dumps(request).encode()
+        if options.get("dump_file"):
+            _land(bridge, words, options["dump_file"], copy)
+            bridge, words = Stage("the dump file", ["cat", options["dump_file"]]), b""
+            copy.crossed = 0
+        Pipeline([bridge, unpack, loader], words, [copy.take_packed, copy.take_text]).run()
+    finally:
+        os.close(handle)
+
+
+def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:
+    """Keep the stream as a file first; whole and tested, or not under its name."""
+    part = path + ".part"
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+
+        def write(chunk: bytes) -> None:
+            stream.write(chunk)
+            copy.take_packed(chunk)
+            copy.progress.say("file", "%d MB into %s" % (copy.crossed // 1000000, path))
+
+        Pipeline([bridge, Stage("zstd -t", ["zstd", "-q", "-t", "-"])], request, [write]).run()
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.rename(part, path)
+
+
+def _check_coordinates(source: Flavour, coordinates: Coordinates) -> None:
+    """Refuse coordinates that disagree with each other: then one of them disagrees with the data."""
+    if not source.gtid_on:
+        return
+    if not coordinates.gtid:
+        raise MigrationError("the dump holds no GTID position although the source has GTIDs; its program is too old for this server")
+    clash = source.coordinates_agree(coordinates.file, coordinates.position, coordinates.gtid)
+    if clash:
+        raise MigrationError("the dump's coordinates contradict each other: %s; update the dump program (MySQL bug 105761)" % clash)
+
+
+Method = t.Callable[[Flavour, Flavour, dict, Progress], dict]

@@ -1,0 +1,119 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The stream of a logical seed: ssh, zstd, and the server's client, with each one's end looked at."""
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import threading
+import typing as t
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from .._bridge.call import tail
+from .._errors import MigrationError
+
+CHUNK = 1 << 18
+
+
+@dataclass
+class Stage:
+    """A program of the stream: its name for messages, its arguments, and the files it may read by number."""
+
+    name: str
+    argv: list
+    pass_fds: tuple = ()
+
+
+class Pipeline:
+    """Stages, each fed by the one before it; what crosses between two of them passes through a tap.
+
+    :param taps: called with each chunk that leaves stage 0, stage 1, …
+    """
+
+    def __init__(self, stages: list[Stage], request: bytes, taps: list[t.Callable[[bytes], t.Any]]) -> None:
+        self.stages = stages
+        self.request = request
+        self.taps = taps
+        self._failures: list[BaseException] = []
+
+    def run(self) -> None:
+        """Run to the end.
+
+        :raises MigrationError: naming the stage that failed first and its own words
+        """
+        with ExitStack() as stack:
+            # Messages go to files: a full pipe that nobody reads would stop the stream.
+            errors = [stack.enter_context(tempfile.TemporaryFile()) for _stage in self.stages]
+            last = len(self.stages) - 1
+            processes = []
+            for number, (stage, error) in enumerate(zip(self.stages, errors)):
+                output = subprocess.DEVNULL if number == last else subprocess.PIPE
+                process = subprocess.Popen(stage.argv, stdin=subprocess.PIPE, stdout=output, stderr=error, pass_fds=stage.pass_fds)
+                processes.append(stack.enter_context(process))
+            stack.callback(_end, processes)
+            threads = [
+                threading.Thread(target=self._carry, args=(processes[number], processes[number + 1], self.taps[number]), daemon=True)
+                for number in range(last)
+            ]
+            for thread in threads:
+                thread.start()
+            self._send_request(processes[0])
+            for thread in threads:
+                thread.join()
+            codes = [process.wait() for process in processes]
+            if any(codes) or self._failures:
+                raise MigrationError("the copy broke: %s" % self._cause(codes, errors))
+
+    def _send_request(self, first: subprocess.Popen) -> None:
+        assert first.stdin is not None
+        try:
+            first.stdin.write(self.request)
+            first.stdin.close()
+        except BrokenPipeError:
+            pass  # its exit code and words tell why
+
+    def _carry(self, giver: subprocess.Popen, taker: subprocess.Popen, tap: t.Callable[[bytes], t.Any]) -> None:
+        assert giver.stdout is not None and taker.stdin is not None
+        try:
+            while True:
+                chunk = giver.stdout.read1(CHUNK)  # type: ignore[attr-defined]
+                if not chunk:
+                    break
+                tap(chunk)
+                taker.stdin.write(chunk)
+            taker.stdin.close()
+        except BrokenPipeError:
+            # The taker ended early: let the giver end too, or it would wait for ever.
+            giver.stdout.close()
+        except BaseException as error:  # pylint: disable=broad-except  # told by run(), which owns the outcome
+            self._failures.append(error)
+            giver.kill()
+            taker.kill()
+
+    def _cause(self, codes: list[int], errors: list) -> str:
+        """The words of the stages that failed; those that only lost their neighbour come last."""
+        told = []
+        for stage, code, error in zip(self.stages, codes, errors):
+            if code:
+                error.seek(0)
+                words = tail(error.read())
+                told.append((not words, "%s ended with %d%s" % (stage.name, code, ": " + words if words else "")))
+        texts = [text for _silent, text in sorted(told, key=lambda item: item[0])]
+        return "; ".join(texts + [str(error) or type(error).__name__ for error in self._failures])
+
+
+def _end(processes: list[subprocess.Popen]) -> None:
+    """Leave no process behind, whatever ended the stream."""
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe and not pipe.closed:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""What both flavours share: a connection, its identity, and the statement table."""
+from __future__ import annotations
+
+from .._errors import Refusal
+from .connection import Connection
+from .identity import Identity
+from .statements import source_option, statement
+
+
+class Flavour:
+    """A server of one flavour: the questions and verbs whose words differ between the two.
+
+    Subclasses set the data below; methods that differ are written in both.
+    """
+
+    name = ""
+    supported = ""  # for messages
+    oldest: tuple = ()
+    newest: tuple = ()
+    system_schemas = ("mysql", "information_schema", "performance_schema", "sys")
+    # Accounts that belong to the installation, not to the data.
+    system_accounts: tuple = ()
+    dump_programs: tuple = ()
+    client_programs: tuple = ()
+    server_programs: tuple = ()
+    option_group = "mysqld"
+    # What the operations account needs on the source, and what the seed's loader needs on the target.
+    control_privileges: tuple = ()
+
+    def __init__(self, connection: Connection, identity: Identity) -> None:
+        self.connection = connection
+        self.identity = identity
+
+    @property
+    def version(self) -> tuple:
+        """The server's version numbers."""
+        return self.identity.version
+
+    def check_supported(self) -> None:
+        """Refuse versions that this collection does not know."""
+        if not self.oldest <= self.version < self.newest:
+            raise Refusal(
+                "%s: version %s is not supported; supported is %s" % (self.connection.name, self.identity.version_text, self.supported)
+            )
+
+    def statement(self, name: str) -> str:
+        """The words for a statement of the table."""
+        return statement(self.name, self.version, name)
+
+    def source_option(self, name: str) -> str:
+        """A replication option's name for this version."""
+        return source_option(self.name, self.version, name)
+
+    def binlog_position(self) -> tuple[str, int]:
+        """The server's own binary log file and position now; empty and 0 where the binary log is off."""
+        row = self.connection.row(self.statement("binlog_position"))
+        return str(row.get("File") or ""), int(row.get("Position") or 0)
+
+    def replica_rows(self) -> list[dict]:
+        """The replica's status, a row a channel; empty where this server replicates from nobody."""
+        return self.connection.rows(self.statement("replica_status"))
+
+    def user_schemas(self) -> list[str]:
+        """The schemas that hold users' data, sorted."""
+        rows = self.connection.rows("SELECT SCHEMA_NAME AS s FROM information_schema.SCHEMATA")
+        return sorted(row["s"] for row in rows if row["s"].lower() not in self.system_schemas)
+
+    def wait_for_position(self, file: str, position: int, seconds: float) -> bool:
+        """Wait until the applier has executed up to a position of the source's binary log.
+
+        0 and more is success; -1 (time over) and NULL (applier not running) are failures.
+        """
+        value = self.connection.value(self.statement("wait_for_position"), (file, position, max(1, int(seconds))))
+        return value is not None and int(value) >= 0

@@ -1,0 +1,164 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Connections: PyMySQL, with errors that name the server and never the secret."""
+from __future__ import annotations
+
+import ssl
+import typing as t
+
+from .._errors import MigrationError, ServerError
+from .endpoint import Endpoint
+
+try:
+    import pymysql
+    import pymysql.cursors
+except ImportError:  # said clearly by connect(): the program lacks on the managed host, not here
+    pymysql = None  # type: ignore[assignment]
+
+# What an operator can do about a login that fails: client and server error numbers.
+HINTS = {
+    1044: "the account lacks the privilege for this database",
+    1045: "check login_user and login_password; as root on the host, login_unix_socket needs no password",
+    1049: "the database does not exist",
+    1130: "this server does not accept connections from this host for that account",
+    1227: "grant the privilege that the message names to the account",
+    1698: "this account logs in by the operating system's user: use login_unix_socket as root (become: true)",
+    2002: "is the server running, and is the socket or address right?",
+    2003: "is the server running, is the address right, and does a firewall let it pass?",
+    2061: "the account's plugin needs an encrypted connection: set login_tls to required",
+}
+
+
+class Connection:
+    """An open connection in autocommit mode."""
+
+    def __init__(self, raw: t.Any, name: str) -> None:
+        self.raw = raw
+        self.name = name
+
+    def rows(self, sql: str, args: t.Any = None) -> list[dict]:
+        """The rows of a statement, each a dict of column name to value."""
+        try:
+            with self.raw.cursor() as cursor:
+                cursor.execute(sql, args)
+                return list(cursor.fetchall())
+        except pymysql.MySQLError as error:
+            raise self._error(error, sql) from None
+        except (OSError, AttributeError) as error:
+            # PyMySQL raises AttributeError on a connection that another thread closed.
+            raise ServerError("%s: the connection is lost during %r: %s" % (self.name, _head(sql), error), 2013) from None
+
+    def row(self, sql: str, args: t.Any = None) -> dict:
+        """The first row, or an empty dict."""
+        found = self.rows(sql, args)
+        return found[0] if found else {}
+
+    def value(self, sql: str, args: t.Any = None) -> t.Any:
+        """The first column of the first row, or None."""
+        return next(iter(self.row(sql, args).values()), None)
+
+    def run(self, sql: str, args: t.Any = None) -> None:
+        """A statement whose rows nobody needs."""
+        self.rows(sql, args)
+
+    def variable(self, name: str) -> str | None:
+        """A global variable's value as text, or None where the server has no such variable."""
+        found = self.rows("SHOW GLOBAL VARIABLES WHERE Variable_name = %s", (name,))
+        return str(found[0]["Value"]) if found else None
+
+    def variables(self, *names: str) -> dict[str, str]:
+        """Those of the named global variables that this server has."""
+        found = self.rows("SHOW GLOBAL VARIABLES WHERE Variable_name IN %s", (tuple(names),))
+        return {row["Variable_name"].lower(): str(row["Value"]) for row in found}
+
+    def status(self, name: str) -> str:
+        """A global status value as text; empty where there is none."""
+        found = self.rows("SHOW GLOBAL STATUS WHERE Variable_name = %s", (name,))
+        return str(found[0]["Value"]) if found else ""
+
+    @property
+    def id(self) -> int:
+        """The server's number for this connection."""
+        return int(self.raw.thread_id())
+
+    def close(self) -> None:
+        """Close; closing twice or after the server went away is no error."""
+        try:
+            self.raw.close()
+        except Exception:  # pylint: disable=broad-except  # nothing is left to be lost
+            pass
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def _error(self, error: t.Any, sql: str) -> ServerError:
+        number, text = _parts(error)
+        if number == 1064:
+            # A syntax error quotes the statement, and with it whatever was bound into it.
+            text = "the server does not understand this statement"
+        hint = HINTS.get(number)
+        return ServerError("%s: [%d] %s (statement: %s)%s" % (self.name, number, text, _head(sql), "; %s" % hint if hint else ""), number)
+
+
+def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None) -> Connection:
+    """Open a connection.
+
+    :param name: the server's role for messages: source, target
+    :param read_timeout: seconds until an unanswered statement fails; None waits for ever
+    :raises ServerError: with the cause, the address and what to do
+    """
+    if pymysql is None:
+        raise MigrationError("PyMySQL is missing for the Python that Ansible uses on this host; install python3-pymysql")
+    label = "%s (%s)" % (name or "server", endpoint.address)
+    address: dict = {"unix_socket": endpoint.unix_socket} if endpoint.unix_socket else {"host": endpoint.host, "port": endpoint.port}
+    tls = None if endpoint.unix_socket else _tls_context(endpoint)
+    try:
+        raw = pymysql.connect(
+            user=endpoint.user,
+            # As bytes: PyMySQL would encode text as Latin-1 and refuse every other letter.
+            password=endpoint.password.encode("utf-8"),
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=endpoint.connect_timeout,
+            read_timeout=read_timeout,
+            write_timeout=read_timeout,
+            ssl=tls,
+            cursorclass=pymysql.cursors.DictCursor,
+            **address,
+        )
+    except (pymysql.MySQLError, OSError, RuntimeError) as error:
+        number, text = _parts(error)
+        hint = HINTS.get(number)
+        raise ServerError("%s: login as %s failed: [%d] %s%s" % (label, endpoint.user, number, text, "; %s" % hint if hint else ""), number) from None
+    connection = Connection(raw, label)
+    # PyMySQL goes on in clear text where the server offers no TLS.
+    if tls is not None and endpoint.tls != "preferred" and not connection.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0]["Value"]:
+        connection.close()
+        raise ServerError("%s: the server offers no TLS, and login_tls is %s" % (label, endpoint.tls))
+    return connection
+
+
+def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=endpoint.tls_ca or None)
+    context.check_hostname = endpoint.tls == "verify_identity"
+    context.verify_mode = ssl.CERT_REQUIRED if endpoint.tls.startswith("verify") else ssl.CERT_NONE
+    return context
+
+
+def _parts(error: BaseException) -> tuple[int, str]:
+    """An error's number and text; both clients and servers put them in args."""
+    args = getattr(error, "args", ())
+    if len(args) >= 2 and isinstance(args[0], int):
+        return args[0], str(args[1])
+    return 0, str(error)
+
+
+def _head(sql: str) -> str:
+    """The statement's template (values are bound apart from it), short enough for a message."""
+    text = " ".join(sql.split())
+    return text if len(text) <= 120 else text[:117] + "..."

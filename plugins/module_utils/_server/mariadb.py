@@ -1,0 +1,170 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""MariaDB 10.5 to 12."""
+from __future__ import annotations
+
+from .base import Flavour
+
+
+class MariaDB(Flavour):
+    """See Flavour."""
+
+    name = "mariadb"
+    supported = "MariaDB 10.5 to 12.x"
+    oldest = (10, 5, 2)
+    newest = (13,)
+    system_accounts = (("mariadb.sys", "localhost"), ("root", "localhost"), ("mysql", "localhost"), ("PUBLIC", ""), ("", ""))
+    dump_programs = ("mariadb-dump", "mysqldump")
+    client_programs = ("mariadb", "mysql")
+    server_programs = ("mariadbd", "mysqld")
+    option_group = "mysqld"
+    hold_settings = (("read_only", "ON"), ("event_scheduler", "OFF"))
+    control_privileges = (
+        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES", "CREATE USER",
+        "REPLICATION SLAVE", "BINLOG MONITOR", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES",
+        "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN", "REPLICATION SLAVE ADMIN", "REPLICATION MASTER ADMIN",
+    )  # fmt: skip
+    dynamic_privileges = ("SLAVE MONITOR",)
+
+    gtid_on = True
+
+    def gtid_written(self) -> str:
+        """The position of this server's own binary log, a GTID a domain; never gtid_current_pos, which mixes roles."""
+        return self.connection.value("SELECT @@GLOBAL.gtid_binlog_pos") or ""
+
+    def gtid_applied(self) -> str:
+        """The position up to which this replica has applied its source."""
+        return self.connection.value("SELECT @@GLOBAL.gtid_slave_pos") or ""
+
+    def gtid_includes(self, have: str, want: str) -> bool:
+        """Whether a position is at or past another in each of its domains."""
+        held = _domains(have)
+        return all(domain in held and held[domain] >= sequence for domain, sequence in _domains(want).items())
+
+    def gtid_extra(self, have: str, allowed: str) -> str:
+        """The GTIDs of a position that lie past another (errant ones); empty for none."""
+        limit = _domains(allowed)
+        return ",".join(gtid for gtid in _gtids(have) if _sequence(gtid) > limit.get(_domain(gtid), -1))
+
+    def wait_for_gtid(self, gtid: str, seconds: float) -> bool:
+        """Wait until this replica has applied a position. 0 is success; -1 (time over), NULL and '' are not.
+
+        MASTER_GTID_WAIT answers at once to an empty position, which therefore counts as a failure here.
+        """
+        return bool(gtid) and self.connection.value(self.statement("wait_for_gtid"), (gtid, seconds)) == 0
+
+    def set_gtid_position(self, gtid: str) -> None:
+        """Declare the seed's position as applied, and start this server's own binary log afresh."""
+        if (self.connection.variable("log_bin") or "").upper() == "ON":
+            self.connection.run(self.statement("reset_binlogs"))
+        self.connection.run("SET GLOBAL gtid_slave_pos = %s", (gtid,))
+
+    def read_only(self) -> bool:
+        """Whether read_only is set. Accounts with READ_ONLY ADMIN write through it: see bypassing_accounts."""
+        return (self.connection.variable("read_only") or "OFF").upper() not in ("OFF", "0")
+
+    def set_read_only(self, on: bool) -> None:
+        """Set or clear read_only."""
+        self.connection.run("SET GLOBAL read_only = %d" % on)
+
+    def close_fence(self) -> None:
+        """Nobody writes from here on: a read lock over everything, held by this session, and read_only beneath it.
+
+        The lock stops privileged sessions too, and makes a commit wait; read_only answers those without privileges.
+        """
+        self.connection.run("FLUSH TABLES WITH READ LOCK")
+        self.set_read_only(True)
+
+    def open_fence(self) -> None:
+        """Writable again."""
+        self.set_read_only(False)
+        self.release_lock()
+
+    def release_lock(self) -> None:
+        """Give the read lock back; read_only stays as it is."""
+        self.connection.run("UNLOCK TABLES")
+
+    def bypassing_accounts(self) -> list[tuple[str, str]]:
+        """Unlocked accounts that can write through read_only. Local ones are left out: they administer the host.
+
+        READ_ONLY ADMIN is bit 35 of global_priv's access (10.5.2 on); before 10.11.0 SUPER (bit 15) holds it too.
+        https://mariadb.com/kb/en/grant/#read_only-admin
+        """
+        rows = self.connection.rows(
+            "SELECT User AS u, Host AS h, CAST(COALESCE(JSON_VALUE(Priv, '$.access'), 0) AS UNSIGNED) AS a,"
+            " COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0) AS l FROM mysql.global_priv"
+        )
+        bits = READ_ONLY_ADMIN if self.version >= (10, 11) else READ_ONLY_ADMIN | SUPER
+        return [
+            (row["u"], row["h"])
+            for row in rows
+            if int(row["a"]) & bits and str(row["l"]) not in ("1", "true") and row["h"] not in ("localhost", "") and row["u"]
+        ]
+
+    def accounts(self) -> list[tuple[str, str]]:
+        """User and host of all accounts but roles and the installation's own."""
+        rows = self.connection.rows("SELECT User AS u, Host AS h FROM mysql.user WHERE is_role = 'N' ORDER BY User, Host")
+        return [(row["u"], row["h"]) for row in rows if (row["u"], row["h"]) not in self.system_accounts]
+
+    def account_statements(self, user: str, host: str) -> tuple[list[str], list[str]]:
+        """The statements that make an account again, and those that give it its rights. They hold password hashes."""
+        create = _first(self.connection.row("SHOW CREATE USER %s@%s", (user, host)))
+        make = [create.replace("CREATE USER", "CREATE USER IF NOT EXISTS", 1), create.replace("CREATE USER", "ALTER USER", 1)]
+        grants = [_first(row) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
+        # The default role is a statement apart; SHOW GRANTS prints it from 10.11 on only.
+        default = self.connection.value("SELECT default_role FROM mysql.user WHERE User = %s AND Host = %s", (user, host))
+        if default:
+            grants.append(self.connection.raw.cursor().mogrify("SET DEFAULT ROLE %s FOR %s@%s", (default, user, host)))
+        return make, [text for text in grants if not (text.startswith("SET DEFAULT ROLE") and " FOR " not in text)]
+
+    def roles(self) -> list[str]:
+        """The names of all roles."""
+        rows = self.connection.rows("SELECT User AS u FROM mysql.user WHERE is_role = 'Y' ORDER BY User")
+        return [row["u"] for row in rows if row["u"] not in ("PUBLIC", "")]
+
+    def lock_account(self, user: str, host: str, locked: bool) -> None:
+        """Close or open an account for new logins."""
+        self.connection.run("ALTER USER %s@%s ACCOUNT " + ("LOCK" if locked else "UNLOCK"), (user, host))
+
+    def retention_seconds(self) -> int:
+        """How long binary logs are kept; 0 for ever."""
+        values = self.connection.variables("binlog_expire_logs_seconds", "expire_logs_days")
+        return int(values.get("binlog_expire_logs_seconds") or 0) or int(float(values.get("expire_logs_days") or 0) * 86400)
+
+    def coordinates_agree(self, file: str, position: int, gtid: str) -> str:
+        """Why a dump's file and position and its GTID position cannot both be right; empty where they can."""
+        expected = self.connection.value("SELECT BINLOG_GTID_POS(%s, %s)", (file, position))
+        if expected is not None and _domains(expected) != _domains(gtid):
+            return "%s:%d is %s, the dump says %s" % (file, position, expected, gtid)
+        return ""
+
+
+# Bits of MariaDB's privilege mask, sql/privilege.h.
+SUPER = 1 << 15
+READ_ONLY_ADMIN = 1 << 35
+
+
+def _gtids(position: str) -> list[str]:
+    return [part.strip() for part in position.split(",") if part.strip()]
+
+
+def _domain(gtid: str) -> int:
+    return int(gtid.split("-")[0])
+
+
+def _sequence(gtid: str) -> int:
+    return int(gtid.split("-")[2])
+
+
+def _domains(position: str) -> dict[int, int]:
+    """Domain to highest sequence number."""
+    held: dict[int, int] = {}
+    for gtid in _gtids(position):
+        held[_domain(gtid)] = max(_sequence(gtid), held.get(_domain(gtid), -1))
+    return held
+
+
+def _first(row: dict) -> str:
+    return str(next(iter(row.values())))

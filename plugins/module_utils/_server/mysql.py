@@ -1,0 +1,143 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""MySQL 5.7 to 9.x and the calendar versions, Percona Server among them."""
+from __future__ import annotations
+
+from .base import Flavour
+
+
+class MySQL(Flavour):
+    """See Flavour."""
+
+    name = "mysql"
+    supported = "MySQL 5.7 to 9.x and 26.x"
+    oldest = (5, 7, 9)
+    newest = (100,)
+    system_accounts = (
+        ("mysql.sys", "localhost"),
+        ("mysql.session", "localhost"),
+        ("mysql.infoschema", "localhost"),
+        ("root", "localhost"),
+        ("debian-sys-maint", "localhost"),
+    )
+    dump_programs = ("mysqldump",)
+    client_programs = ("mysql",)
+    server_programs = ("mysqld",)
+    option_group = "mysqld"
+    hold_settings = (("super_read_only", "ON"), ("event_scheduler", "OFF"))
+    control_privileges = (
+        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES",
+        "REPLICATION SLAVE", "REPLICATION CLIENT", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES", "SHOW_ROUTINE",
+    )  # fmt: skip
+    # Dynamic privileges that narrow SUPER from 8.0 on; those that a server does not know are left out.
+    dynamic_privileges = (
+        "BACKUP_ADMIN", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", "SESSION_VARIABLES_ADMIN",
+        "SYSTEM_USER", "SHOW_ROUTINE",
+    )  # fmt: skip
+
+    @property
+    def gtid_on(self) -> bool:
+        """Whether every transaction has a GTID (gtid_mode=ON, not permissive)."""
+        return (self.connection.variable("gtid_mode") or "OFF").upper() == "ON"
+
+    def gtid_written(self) -> str:
+        """The set of transactions that this server holds; empty where GTIDs are off."""
+        return _one_line(self.connection.variable("gtid_executed") or "") if self.gtid_on else ""
+
+    gtid_applied = gtid_written
+
+    def gtid_includes(self, have: str, want: str) -> bool:
+        """Whether one set holds another; the server's own arithmetic, which knows tagged GTIDs."""
+        return self.connection.value("SELECT GTID_SUBSET(%s, %s)", (want, have)) == 1
+
+    def gtid_extra(self, have: str, allowed: str) -> str:
+        """The transactions in one set that another lacks (errant ones); empty for none."""
+        return _one_line(self.connection.value("SELECT GTID_SUBTRACT(%s, %s)", (have, allowed)) or "")
+
+    def wait_for_gtid(self, gtid: str, seconds: float) -> bool:
+        """Wait until this replica has executed a set. 0 is success; 1 (time over), NULL and an empty set are not."""
+        return bool(gtid) and self.connection.value(self.statement("wait_for_gtid"), (gtid, seconds)) == 0
+
+    def set_gtid_position(self, gtid: str) -> None:
+        """Declare the seed's set as executed, on an empty or freshly loaded target.
+
+        Resets this server's own binary log: gtid_purged may only grow by what gtid_executed does not hold.
+        """
+        self.connection.run(self.statement("reset_binlogs"))
+        self.connection.run("SET GLOBAL gtid_purged = %s", (gtid,))
+
+    def read_only(self) -> bool:
+        """Whether nobody can write, whatever their privileges."""
+        return (self.connection.variable("super_read_only") or "").upper() == "ON"
+
+    def set_read_only(self, on: bool) -> None:
+        """super_read_only sets read_only too, and read_only=OFF clears both."""
+        self.connection.run("SET GLOBAL super_read_only = ON" if on else "SET GLOBAL read_only = OFF")
+
+    def close_fence(self) -> None:
+        """Nobody writes from here on; returns when the writes that were committing are done."""
+        self.set_read_only(True)
+
+    def open_fence(self) -> None:
+        """Writable again."""
+        self.set_read_only(False)
+
+    def release_lock(self) -> None:
+        """Nothing is held beside the variable."""
+
+    def bypassing_accounts(self) -> list[tuple[str, str]]:
+        """Accounts whose sessions could write through the fence: none, super_read_only stops everybody."""
+        return []
+
+    def accounts(self) -> list[tuple[str, str]]:
+        """User and host of all accounts but the installation's own."""
+        rows = self.connection.rows("SELECT User AS u, Host AS h FROM mysql.user ORDER BY User, Host")
+        return [(_text(row["u"]), _text(row["h"])) for row in rows if (_text(row["u"]), _text(row["h"])) not in self.system_accounts]
+
+    def account_statements(self, user: str, host: str) -> tuple[list[str], list[str]]:
+        """The statements that make an account again, and those that give it its rights. They hold password hashes."""
+        if self.version >= (8, 0, 17):
+            # Hashes of caching_sha2_password are bytes that no character set can carry.
+            self.connection.run("SET SESSION print_identified_with_as_hex = ON")
+        create = _first(self.connection.row("SHOW CREATE USER %s@%s", (user, host)))
+        make = [create.replace("CREATE USER", "CREATE USER IF NOT EXISTS", 1), create.replace("CREATE USER", "ALTER USER", 1)]
+        grants = [_first(row) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
+        return make, grants
+
+    def roles(self) -> list[str]:
+        """MySQL's roles are accounts: nothing apart."""
+        return []
+
+    def lock_account(self, user: str, host: str, locked: bool) -> None:
+        """Close or open an account for new logins."""
+        self.connection.run("ALTER USER %s@%s ACCOUNT " + ("LOCK" if locked else "UNLOCK"), (user, host))
+
+    def retention_seconds(self) -> int:
+        """How long binary logs are kept; 0 for ever."""
+        values = self.connection.variables("binlog_expire_logs_seconds", "expire_logs_days")
+        return int(values.get("binlog_expire_logs_seconds") or 0) or int(float(values.get("expire_logs_days") or 0) * 86400)
+
+    def coordinates_agree(self, file: str, position: int, gtid: str) -> str:
+        """Why a dump's file and position and its GTID set cannot both be right; empty where they can.
+
+        The transaction that follows the position in the binary log must not be in the set (MySQL bug 105761).
+        """
+        rows = self.connection.rows("SHOW BINLOG EVENTS IN %s FROM %s LIMIT 1", (file, position))
+        next_gtid = rows[0]["Info"].partition("'")[2].rpartition("'")[0] if rows and "GTID_NEXT" in rows[0]["Info"] else ""
+        if next_gtid and self.gtid_includes(gtid, next_gtid):
+            return "the set %s already holds %s, which follows %s:%d" % (gtid, next_gtid, file, position)
+        return ""
+
+
+def _one_line(text: str) -> str:
+    return "".join(text.split())
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _first(row: dict) -> str:
+    return _text(next(iter(row.values())))
