@@ -118,19 +118,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None)
     address: dict = {"unix_socket": endpoint.unix_socket} if endpoint.unix_socket else {"host": endpoint.host, "port": endpoint.port}
     tls = None if endpoint.unix_socket else _tls_context(endpoint)
     try:
-        raw = pymysql.connect(
-            user=endpoint.user,
-            # As bytes: PyMySQL would encode text as Latin-1 and refuse every other letter.
-            password=endpoint.password.encode("utf-8"),
-            charset="utf8mb4",
-            autocommit=True,
-            connect_timeout=endpoint.connect_timeout,
-            read_timeout=read_timeout,
-            write_timeout=read_timeout,
-            ssl=tls,
-            cursorclass=pymysql.cursors.DictCursor,
-            **address,
-        )
+        raw = _open(endpoint, address, tls, read_timeout)
     except (pymysql.MySQLError, OSError, RuntimeError) as error:
         number, text = _parts(error)
         hint = HINTS.get(number)
@@ -141,6 +129,32 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None)
         connection.close()
         raise ServerError("%s: the server offers no TLS, and login_tls is %s" % (label, endpoint.tls))
     return connection
+
+
+def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int | None) -> t.Any:
+    """PyMySQL's own connection.
+
+    Given a TLS context, PyMySQL before 2 goes on in clear text where the server offers no TLS; from 2 on it refuses
+    with CR_SSL_CONNECTION_ERROR (2026). Mode "preferred" takes the clear text either way.
+    """
+    options = dict(
+        user=endpoint.user,
+        # As bytes: PyMySQL would encode text as Latin-1 and refuse every other letter.
+        password=endpoint.password.encode("utf-8"),
+        charset="utf8mb4",
+        autocommit=True,
+        connect_timeout=endpoint.connect_timeout,
+        read_timeout=read_timeout,
+        write_timeout=read_timeout,
+        cursorclass=pymysql.cursors.DictCursor,
+        **address,
+    )
+    try:
+        return pymysql.connect(ssl=tls, **options)
+    except pymysql.MySQLError as error:
+        if tls is None or endpoint.tls != "preferred" or _parts(error)[0] != 2026:
+            raise
+        return pymysql.connect(**options)
 
 
 def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
