@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 #: Every object we make carries this label (its value is the pair, or "image"),
 #: and this name prefix. Nothing without both is ever removed.
@@ -25,10 +26,10 @@ LABEL = "nordbridge"
 PREFIX = "nordbridge-"
 
 #: The Debian package that brings each command, so that only what is missing
-#: gets installed. Libraries without a command are looked up by their file.
+#: gets installed. What is not on the path is looked up by its file.
 NEEDED: Mapping[str, str] = {
     "podman": "podman",
-    "/usr/sbin/runc": "runc",
+    "runc": "runc",
     "/usr/lib/podman/netavark": "netavark",
     "/usr/lib/podman/aardvark-dns": "aardvark-dns",
     "iptables": "iptables",
@@ -128,7 +129,6 @@ def run(
     *,
     stdin: str | None = None,
     timeout: float = 300,
-    env: Mapping[str, str] | None = None,
 ) -> str:
     """Run a command; its output, or a Failure that quotes command and error."""
     shown = " ".join(command)
@@ -138,10 +138,10 @@ def run(
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
+            check=False,
             text=True,
             errors="replace",
             timeout=timeout,
-            env={**os.environ, **env} if env else None,
         )
     except FileNotFoundError as error:
         raise Failure(f"{command[0]}: not installed (try: hosts.py install)") from error
@@ -236,14 +236,12 @@ def install() -> list[str]:
         return []
     if not shutil.which("apt-get"):
         raise Failure(f"no apt-get here; install these yourself: {' '.join(missing)}")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with Step(f"installing {' '.join(missing)}"):
-        run([*sudo, "apt-get", "-qq", "update"], env=quiet)
-        run(
-            [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y",
-             "-o", "DPkg::Lock::Timeout=120", "--no-install-recommends", "install", *missing],
-            timeout=600,
-        )
+        run([*sudo, "apt-get", "-qq", "update"])
+        apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y"]
+        # Another installation may be running, as on a machine that has just booted.
+        apt += ["-o", "DPkg::Lock::Timeout=120", "--no-install-recommends", "install"]
+        run([*apt, *missing], timeout=600)
     return missing
 
 

@@ -23,16 +23,18 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from engine import LABEL, PREFIX, Engine, Failure, Step, detect, install, run  # noqa: E402
-from images import RECIPES, Recipe, build, recipe  # noqa: E402
+from images import RECIPES, Recipe, build, discard, recipe  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -91,9 +93,7 @@ class Host:
 def subnet_of(network: Mapping[str, Any]) -> str:
     """The IPv4 range in what podman or docker says about a network."""
     ranges = [entry.get("subnet", "") for entry in network.get("subnets") or []]
-    ranges += [
-        entry.get("Subnet", "") for entry in (network.get("IPAM") or {}).get("Config") or []
-    ]
+    ranges += [entry.get("Subnet", "") for entry in (network.get("IPAM") or {}).get("Config") or []]
     for text in ranges:
         if text and ":" not in text:
             return str(text)
@@ -221,29 +221,34 @@ def _start(engine: Engine, host: Host, address: str) -> None:
 def _wait(engine: Engine, host: Host) -> None:
     """Wait until systemd has settled and the server answers on its socket."""
 
-    def inside(*command: str) -> bool:
-        return engine.ok("exec", host.container, *command, timeout=20)
+    def inside(*command: str) -> str:
+        return engine.run("exec", host.container, *command, timeout=20)
 
-    def booted() -> bool:
-        # "degraded" answers 1 and is good enough: the server is asked below.
-        check = "systemctl is-system-running | grep -qxE 'running|degraded'"
-        return inside("sh", "-c", check)
-
+    # "degraded" makes systemctl answer 1 and is good enough: what matters is
+    # asked by itself below.
+    state = "systemctl is-system-running | grep -xE 'running|degraded'"
+    checks = {
+        "systemd has booted": ("sh", "-c", state),
+        "the server answers": (host.recipe.client, "--user=root", "-e", "SELECT 1"),
+        "sshd runs": ("systemctl", "is-active", "ssh"),
+    }
     try:
-        _until(f"{host.name}: systemd has booted", booted)
-        _until(f"{host.name}: the server answers", lambda: inside(
-            host.recipe.client, "--user=root", "-e", "SELECT 1"))  # fmt: skip
-        _until(f"{host.name}: sshd runs", lambda: inside("systemctl", "-q", "is-active", "ssh"))
+        for what, command in checks.items():
+            _until(f"{host.name}: {what}", partial(inside, *command))
     except Failure as error:
         raise Failure(f"{error}\n{_journal(engine, host)}") from None
 
 
-def _until(what: str, check: Callable[[], bool], seconds: float = BOOT_SECONDS) -> None:
-    """Ask until the answer is yes, or fail after some time."""
+def _until(what: str, check: Callable[[], object], seconds: float = BOOT_SECONDS) -> None:
+    """Repeat a check until it raises no Failure; give up with its last one."""
     end = time.monotonic() + seconds
-    while not check():
-        if time.monotonic() > end:
-            raise Failure(f"not within {seconds:.0f} s: {what}")
+    while True:
+        try:
+            check()
+            return
+        except Failure as error:
+            if time.monotonic() > end:
+                raise Failure(f"not within {seconds:.0f} s: {what}\n{error}") from None
         time.sleep(0.3)
 
 
@@ -307,26 +312,16 @@ def _write(
         "hosts.json": json.dumps(facts, indent=2) + "\n",
     }.items():
         # By rename: somebody may be using the pair while it is brought up again.
-        partial = directory / f".{name}.new"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(directory / name)
+        fresh = directory / f".{name}.new"
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(directory / name)
 
 
 def _wait_ssh(directory: Path, host: Host) -> None:
     """Log in for real, as the tests will."""
     command = ["ssh", "-F", str(directory / "ssh_config"), "-o", "ConnectTimeout=5", host.name]
 
-    def login() -> bool:
-        try:
-            return run([*command, "hostname"], timeout=15).strip() == host.name
-        except Failure as error:
-            login.error = str(error)  # type: ignore[attr-defined]
-            return False
-
-    try:
-        _until(f"{host.name}: ssh login", login, seconds=20)
-    except Failure as error:
-        raise Failure(f"{error}\n{getattr(login, 'error', '')}") from None
+    _until(f"{host.name}: ssh login", lambda: run([*command, "true"], timeout=15), seconds=20)
 
 
 # --- removing and listing -------------------------------------------------
@@ -372,16 +367,17 @@ def clean(engine: Engine, images: bool) -> None:
         shutil.rmtree(BUILD / "hosts", ignore_errors=True)
     if images:
         with Step("images removed"):
-            tags = our_images(engine)
-            if tags:
-                engine.run("image", "rm", "--force", *tags)
+            found = our_images(engine)
+            if found:
+                engine.run("image", "rm", "--force", *sorted(set(found.values())))
+            discard(engine, BUILD / "images")
 
 
-def our_images(engine: Engine) -> list[str]:
-    """Tags of all images made here, from older recipes too."""
-    form = "{{.Repository}}:{{.Tag}}"
-    tags = engine.run("images", "--filter", f"label={LABEL}=image", "--format", form).split()
-    return [tag for tag in tags if tag.startswith(f"localhost/{PREFIX}")]
+def our_images(engine: Engine) -> dict[str, str]:
+    """Name and id of all images made here, from older recipes too."""
+    form = "{{.Repository}}:{{.Tag}} {{.ID}}"
+    lines = engine.run("images", "--filter", f"label={LABEL}=image", "--format", form)
+    return dict(line.split() for line in lines.splitlines())
 
 
 def show(engine: Engine) -> None:

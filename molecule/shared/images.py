@@ -13,16 +13,16 @@ import hashlib
 import json
 import os
 import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Iterator, Mapping
 
 from engine import LABEL, PREFIX, Engine, Failure, Step, run
 
 #: In every image: what a production server has, and what roles and tests call.
 COMMON = (
-    "systemd", "systemd-sysv", "dbus", "apt", "python3", "python3-apt", "python3-pymysql",
+    "systemd", "systemd-sysv", "dbus", "apt", "sudo", "python3", "python3-apt", "python3-pymysql",
     "openssh-server", "openssh-client", "iproute2", "iputils-ping", "procps", "zstd", "pv",
     "ca-certificates", "tcpdump", "iptables", "fio",
 )  # fmt: skip
@@ -85,13 +85,21 @@ install -d -m 700 "$1"/root/.ssh
 #: only this one source is excused from the check. It is pinned low, so that
 #: later installs inside the host take nothing from sid by accident.
 MYSQL_FROM_SID = """\
-mirror=$(sed -n 's/^deb \\(\\[[^]]*\\] \\)\\?\\([^ ]*\\) .*/\\2/p' "$1"/etc/apt/sources.list | head -n 1)
+mirror=$(sed -n '/^deb /{s/^deb \\(\\[.*\\] \\)\\?//;s/ .*//p;q}' "$1"/etc/apt/sources.list)
 echo "deb [check-valid-until=no] $mirror sid main" > "$1"/etc/apt/sources.list.d/sid.list
 printf 'Package: *\\nPin: release n=sid\\nPin-Priority: 100\\n' > "$1"/etc/apt/preferences.d/sid
 chroot "$1" apt-mark -q hold systemd systemd-sysv libsystemd-shared libpam-systemd libsystemd0
 chroot "$1" apt-get -q update
 chroot "$1" apt-get -q -y --no-install-recommends -t sid install mysql-server mysql-client
 """
+
+
+#: A killed build takes all of its processes and mounts with it: else it would
+#: go on writing beside the next one, and leave /proc mounted in the scratch tree.
+CONTAINED = (
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+)
 
 
 @dataclass(frozen=True)
@@ -116,16 +124,26 @@ class Recipe:
     @property
     def tag(self) -> str:
         """The image's full name with the hash of everything that makes it."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        text = json.dumps([self.arguments(), self.script()])
         return f"localhost/{PREFIX}{self.name}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    def arguments(self) -> list[str]:
+        """The arguments of mmdebstrap that depend on the recipe alone."""
+        return [
+            "--variant=minbase",
+            f"--include={','.join(self.packages)}",
+            *(f"--dpkgopt={option}" for option in self.dpkg),
+            self.suite,
+        ]
 
     def script(self) -> str:
         """The hook that turns the bare system into the test host."""
         parts = ["#!/bin/sh", "set -eu", "export DEBIAN_FRONTEND=noninteractive"]
         parts.append(self.before)
         for path, text in self.files.items():
-            parts.append(f'install -d "$(dirname "$1"{path})"')
-            parts.append(f'printf %s {shlex.quote(text)} > "$1"{path}')
+            place = f'"$1"{shlex.quote(path)}'
+            parts.append(f'install -d "$(dirname {place})"')
+            parts.append(f"printf %s {shlex.quote(text)} > {place}")
         return "\n".join([*parts, self.finish])
 
 
@@ -178,26 +196,27 @@ def build(engine: Engine, wanted: Recipe, work: Path) -> str:
     return wanted.tag
 
 
+def discard(engine: Engine, work: Path) -> None:
+    """Remove what killed builds have left."""
+    for name in RECIPES:
+        with _lock(work, name), _scratch(engine, work / name):
+            pass
+
+
 def _bootstrap(engine: Engine, wanted: Recipe, scratch: Path) -> Path:
     """Make the system of a recipe as an archive in the scratch directory."""
     mirror = machine_mirror()
-    # Only root can make device nodes and owners; the unpacked tree belongs
-    # beside the archive, for /tmp may be small or mounted noexec.
+    # The unpacked tree belongs beside the archive: /tmp may be small or noexec.
     hook = scratch / "customize"
     hook.write_text(wanted.script(), encoding="utf-8")
     hook.chmod(0o755)
     archive = scratch / "image.tar"
-    run(
-        [
-            *engine.sudo, "env", f"TMPDIR={scratch}", "mmdebstrap", "--mode=root",
-            "--variant=minbase", f"--include={','.join(wanted.packages)}",
-            *(f"--dpkgopt={option}" for option in wanted.dpkg),
-            *(f"--aptopt={option}" for option in machine_proxies()),
-            f"--customize-hook={hook}",
-            wanted.suite, str(archive), *([mirror] if mirror else []),
-        ],  # fmt: skip
-        timeout=900,
-    )
+    # mmdebstrap takes SUITE, archive and mirror in this order, options before.
+    *options, suite = wanted.arguments()
+    options += [f"--aptopt={option}" for option in machine_proxies()]
+    options += ["--mode=root", f"--customize-hook={hook}"]
+    bootstrap = [*engine.sudo, *CONTAINED, "env", f"TMPDIR={scratch}", "mmdebstrap", *options]
+    run([*bootstrap, suite, str(archive), *([mirror] if mirror else [])], timeout=900)
     return archive
 
 
