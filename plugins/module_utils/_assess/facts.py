@@ -1,0 +1,366 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Facts of one server, read and never changed. No row values are among them.
+
+A fact that the login may not see is None (or an empty list), and C(unreadable) names its topic: a rule that needs it says
+"not checked" and is not silent.
+"""
+from __future__ import annotations
+
+import os
+import re
+import time
+import typing as t
+
+from .._errors import ServerError
+from .._server.connection import Connection
+from .._server.flavour import open_flavour
+from . import privileges
+
+# The schema that this collection makes for itself: heartbeat and marker.
+OWN_SCHEMA = "nordbridge_migration"
+# No list of names grows beyond this; the counts beside them are complete.
+MOST_NAMES = 500
+
+# access denied (schema, login, table, column, statement, routine), and XA RECOVER's own word for it
+_DENIED = (1044, 1045, 1142, 1143, 1227, 1370, 1401)
+# unknown schema, table, variable, or plugin; binary log off: this server has no such thing
+_ABSENT = (1049, 1109, 1146, 1193, 1286, 1381, 1682)
+
+_SYSTEM = "('mysql', 'information_schema', 'performance_schema', 'sys')"
+
+_TABLES = (
+    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, TABLE_TYPE AS k, ENGINE AS e, TABLE_ROWS AS r, CREATE_OPTIONS AS o,"
+    " COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS b FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN " + _SYSTEM
+)
+# STATISTICS and not TABLE_CONSTRAINTS: the latter hides tables on which the login may only SELECT.
+_KEYS = (
+    "SELECT DISTINCT TABLE_SCHEMA AS s, TABLE_NAME AS n FROM information_schema.STATISTICS"
+    " WHERE INDEX_NAME = 'PRIMARY' AND TABLE_SCHEMA NOT IN " + _SYSTEM
+)
+# fact -> the statement that counts it
+_COUNTS = {
+    "routines": "SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN " + _SYSTEM,
+    "triggers": "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN " + _SYSTEM,
+    "events": "SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA NOT IN " + _SYSTEM,
+    "events_enabled": "SELECT COUNT(*) FROM information_schema.EVENTS WHERE STATUS = 'ENABLED' AND EVENT_SCHEMA NOT IN " + _SYSTEM,
+}
+_LONGEST = (
+    "SELECT MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id <> CONNECTION_ID()"
+)
+# Replication filters that no SHOW statement lists while no channel is configured.
+_FILTERS = {
+    "mysql": (
+        "SELECT FILTER_NAME AS n, FILTER_RULE AS v FROM performance_schema.replication_applier_global_filters WHERE FILTER_RULE <> ''",
+        "SELECT FILTER_NAME AS n, FILTER_RULE AS v FROM performance_schema.replication_applier_filters WHERE FILTER_RULE <> ''",
+    ),
+    "mariadb": (
+        "SELECT VARIABLE_NAME AS n, VARIABLE_VALUE AS v FROM information_schema.GLOBAL_VARIABLES WHERE VARIABLE_VALUE <> '' AND"
+        " VARIABLE_NAME IN ('REPLICATE_DO_DB', 'REPLICATE_IGNORE_DB', 'REPLICATE_DO_TABLE', 'REPLICATE_IGNORE_TABLE',"
+        " 'REPLICATE_WILD_DO_TABLE', 'REPLICATE_WILD_IGNORE_TABLE', 'REPLICATE_REWRITE_DB')",
+    ),
+}
+_GROUP_MEMBERS = {
+    "mysql": "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE MEMBER_STATE <> 'OFFLINE' AND MEMBER_ID <> ''",
+    "mariadb": "SELECT 0",
+}
+# Whether keys for encrypted tables can be had: a component (MySQL 8.0.24 on), or a plugin.
+_KEY_MANAGEMENT = {
+    "mysql": (
+        "SELECT COUNT(*) FROM performance_schema.keyring_component_status WHERE STATUS_KEY = 'Component_status' AND STATUS_VALUE = 'Active'",
+        "SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_NAME LIKE 'keyring%' AND PLUGIN_STATUS = 'ACTIVE'",
+    ),
+    "mariadb": ("SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'ENCRYPTION' AND PLUGIN_STATUS = 'ACTIVE'",),
+}
+_TEXT_VARIABLES = (
+    "sql_mode", "time_zone", "system_time_zone", "character_set_server", "collation_server", "event_scheduler",
+    "binlog_format", "binlog_checksum", "gtid_mode", "enforce_gtid_consistency", "tls_version",
+)  # fmt: skip
+_NUMBER_VARIABLES = ("lower_case_table_names", "innodb_page_size", "max_allowed_packet", "gtid_domain_id")
+_SWITCH_VARIABLES = ("log_bin", "read_only", "super_read_only", "general_log", "wsrep_on", "gtid_strict_mode")
+_OTHER_VARIABLES = (
+    "binlog_row_image", "have_ssl", "ssl_cert", "innodb_encrypt_tables", "default_table_encryption", "binlog_encryption",
+    "encrypt_binlog", "rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled", "log_bin_basename",
+)  # fmt: skip
+
+# ENCRYPTION='Y' (MySQL), `encrypted`='YES' (MariaDB) among a table's options
+_ENCRYPTED = re.compile(r"\bENCRYPT(?:ION|ED)[`\s]*=\s*['\"]?Y", re.IGNORECASE)
+
+
+class Reader:
+    """Questions to a server, with what it would not answer noted.
+
+    :ivar unreadable: dicts of topic and message
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.unreadable: list[dict] = []
+
+    def ask(self, topic: str, question: t.Callable[[], t.Any], otherwise: t.Any = None) -> t.Any:
+        """The answer to a question, or what stands for none.
+
+        :raises ServerError: for any error but a lacking privilege and a lacking feature
+        """
+        try:
+            return question()
+        except ServerError as error:
+            if error.errno in _DENIED:
+                self.note(topic, str(error))
+            elif error.errno not in _ABSENT:
+                raise
+            return otherwise
+
+    def rows(self, topic: str, sql: str) -> list[dict]:
+        """The rows of a statement; none where it is refused or the server has no such thing."""
+        return self.ask(topic, lambda: self.connection.rows(sql), [])
+
+    def number(self, topic: str, sql: str) -> int | None:
+        """The first value as a number."""
+        value = self.ask(topic, lambda: self.connection.value(sql))
+        return None if value is None else int(value)
+
+    def note(self, topic: str, message: str) -> None:
+        """Note that a topic could not be read."""
+        self.unreadable.append({"topic": topic, "message": message})
+
+
+def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = False) -> dict:
+    """All facts of one server.
+
+    :param needs: purposes (see privileges.PURPOSES) whose lacking privileges are named
+    :param local: whether the server's data directory is on the host where this runs
+    :raises Refusal: for a server that is not supported
+    """
+    flavour = open_flavour(connection)
+    # InnoDB's transaction times are in the operating system's zone; MySQL 8 would answer table sizes from a day-old cache.
+    connection.run("SET SESSION time_zone = 'SYSTEM'")
+    if connection.variable("information_schema_stats_expiry") is not None:
+        connection.run("SET SESSION information_schema_stats_expiry = 0")
+    reader = Reader(connection)
+    rights, granted = _privileges(reader, flavour, needs)
+    if not granted.has("SELECT"):
+        reader.note("tables", "the login %s lacks SELECT on all schemas, and the server hides from it what it may not read" % rights["login"])
+    facts = _identity(flavour)
+    facts.update(_settings(connection, flavour))
+    facts.update(_replication(reader, flavour))
+    facts.update(_binlogs(reader, local))
+    facts.update(_contents(reader, flavour))
+    facts.update(_activity(reader, flavour))
+    facts["encryption"] = _encryption(reader, flavour, facts)
+    facts["disk"] = disk(flavour.identity.datadir) if local else None
+    facts["privileges"] = rights
+    facts["unreadable"] = reader.unreadable
+    return plain(facts)
+
+
+def _privileges(reader: Reader, flavour: t.Any, needs: t.Sequence[str]) -> tuple[dict, privileges.Grants]:
+    rows = reader.rows("privileges", "SHOW GRANTS")
+    granted = privileges.parse_grants([str(next(iter(row.values()))) for row in rows], flavour.name)
+    rights = {
+        "login": str(reader.connection.value("SELECT CURRENT_USER()")),
+        "granted": sorted(granted.everywhere) + ([privileges.GRANT_OPTION] if granted.grantable else []),
+        "schemas": {schema: sorted(names) for schema, names in sorted(granted.schemas.items())},
+        "revoked": {schema: sorted(names) for schema, names in sorted(granted.revoked.items())},
+        "roles": granted.roles,
+        "needs": list(needs),
+        "missing": privileges.missing(granted, flavour.name, flavour.version, needs),
+    }
+    return rights, granted
+
+
+def _identity(flavour: t.Any) -> dict:
+    identity = flavour.identity
+    names = ("flavour", "version_text", "comment", "hostname", "port", "server_id", "server_uuid", "datadir", "started_at")
+    told = {name: getattr(identity, name) for name in names}
+    told.update(version=list(identity.version), label=identity.label)
+    return {"identity": told}
+
+
+def _settings(connection: Connection, flavour: t.Any) -> dict:
+    values = connection.variables(*(_TEXT_VARIABLES + _NUMBER_VARIABLES + _SWITCH_VARIABLES + _OTHER_VARIABLES))
+    facts: dict = {name: values.get(name, "") for name in _TEXT_VARIABLES}
+    facts.update({name: int(values[name]) if name in values else None for name in _NUMBER_VARIABLES})
+    facts.update({name: _on(values.get(name)) for name in _SWITCH_VARIABLES})
+    facts["row_image"] = values.get("binlog_row_image", "")
+    facts["retention_seconds"] = flavour.retention_seconds()
+    facts["semi_sync"] = _on(values.get("rpl_semi_sync_master_enabled")) or _on(values.get("rpl_semi_sync_source_enabled"))
+    expiry = connection.status("Ssl_server_not_after")
+    facts["tls"] = {
+        # have_ssl is gone since MySQL 8.4; a certificate that the server has loaded has an end.
+        "available": values.get("have_ssl", "").upper() == "YES" or bool(expiry),
+        "certificate": values.get("ssl_cert", ""),
+        "certificate_not_after": expiry,
+    }
+    facts["_variables"] = values
+    return facts
+
+
+def _replication(reader: Reader, flavour: t.Any) -> dict:
+    """Binary log state, channels, replicas, filters, clusters."""
+    status = reader.rows("binlog_status", flavour.statement("binlog_position"))
+    first = status[0] if status else {}
+    channels = reader.ask("replica_status", flavour.replica_rows, [])
+    replicas = reader.rows("replicas", flavour.statement("replicas"))
+    filters = [{"name": str(row["n"]).lower(), "value": str(row["v"])} for sql in _FILTERS[flavour.name] for row in reader.rows("filters", sql)]
+    for row in channels:
+        filters += [{"name": key.lower(), "value": str(row[key])} for key in row if key.lower().startswith("replicate_") and row[key]]
+    return {
+        "binlog_file": str(first.get("File") or ""),
+        "binlog_position": int(first.get("Position") or 0),
+        "binlog_do_db": _list(first.get("Binlog_Do_DB")),
+        "binlog_ignore_db": _list(first.get("Binlog_Ignore_DB")),
+        "is_replica": bool(channels),
+        "channels": [_channel(row) for row in channels],
+        "replicas": [_replica(row) for row in replicas],
+        "replication_filters": _unique(filters),
+        "gtid": {
+            "on": flavour.gtid_on,
+            "written": flavour.gtid_written(),
+            "applied": flavour.gtid_applied(),
+        },
+        "group_replication": bool(reader.number("group_replication", _GROUP_MEMBERS[flavour.name])),
+    }
+
+
+def _channel(row: dict) -> dict:
+    return {
+        "channel": str(_pick(row, "Channel_Name", "Connection_name") or ""),
+        "source_host": str(_pick(row, "Source_Host", "Master_Host") or ""),
+        "source_port": int(_pick(row, "Source_Port", "Master_Port") or 0),
+        "receiver_running": str(_pick(row, "Replica_IO_Running", "Slave_IO_Running") or ""),
+        "applier_running": str(_pick(row, "Replica_SQL_Running", "Slave_SQL_Running") or ""),
+    }
+
+
+def _replica(row: dict) -> dict:
+    uuid = _pick(row, "Replica_UUID", "Slave_UUID")
+    return {"server_id": int(row.get("Server_id") or row.get("Server_Id") or 0), "host": str(row.get("Host") or ""), "uuid": str(uuid or "")}
+
+
+def _binlogs(reader: Reader, local: bool) -> dict:
+    """How much the binary logs hold, and how fast they grow where their files can be looked at."""
+    rows = reader.rows("binary_logs", "SHOW BINARY LOGS")
+    sizes = [int(row["File_size"]) for row in rows]
+    facts: dict = {"files": len(rows), "bytes": sum(sizes), "bytes_per_hour": None}
+    base = reader.connection.variable("log_bin_basename")
+    if local and base and len(rows) > 1:
+        try:
+            # The first file was written last when the second was begun: the rest of the logs was written since then.
+            seconds = time.time() - os.stat(os.path.join(os.path.dirname(base), str(rows[0]["Log_name"]))).st_mtime
+            facts["bytes_per_hour"] = int(sum(sizes[1:]) * 3600 / max(seconds, 60))
+        except OSError:
+            pass
+    return {"binlogs": facts}
+
+
+def _contents(reader: Reader, flavour: t.Any) -> dict:
+    """Schemas, sizes, and the tables that need attention."""
+    rows = reader.rows("tables", _TABLES)
+    tables = [row for row in rows if row["k"] in ("BASE TABLE", "SYSTEM VERSIONED") and row["s"] != OWN_SCHEMA]
+    keyed = {(row["s"], row["n"]) for row in reader.rows("tables", _KEYS)}
+    readable = [row for row in tables if row["e"]]
+    others = [row for row in readable if row["e"].lower() != "innodb"]
+    keyless = [row for row in readable if (row["s"], row["n"]) not in keyed]
+    broken = [row for row in tables if not row["e"]]
+    versioned = [row for row in tables if row["k"] == "SYSTEM VERSIONED"]
+    facts: dict = {topic: reader.number("tables", sql) for topic, sql in _COUNTS.items()}
+    held = [name for name in flavour.user_schemas() if name != OWN_SCHEMA]
+    facts.update(
+        schemas=_schemas(held, rows),
+        holds_data=held,
+        bytes=sum(int(row["b"]) for row in tables),
+        rows_estimate=sum(int(row["r"] or 0) for row in tables),
+        tables=len(tables),
+        views=sum(row["k"] == "VIEW" for row in rows),
+        not_innodb=[_table(row) for row in others[:MOST_NAMES]],
+        not_innodb_count=len(others),
+        without_primary_key=[_table(row) for row in keyless[:MOST_NAMES]],
+        without_primary_key_count=len(keyless),
+        unreadable_tables=[_table(row) for row in broken[:MOST_NAMES]],
+        versioned_tables=[_table(row) for row in versioned[:MOST_NAMES]],
+        encrypted_tables=sum(bool(_ENCRYPTED.search(row["o"] or "")) for row in tables),
+    )
+    return facts
+
+
+def _schemas(names: list, rows: list) -> list[dict]:
+    """Each schema with its tables, views and bytes."""
+    found = {name: {"name": name, "tables": 0, "views": 0, "bytes": 0} for name in names}
+    for row in rows:
+        entry = found.get(row["s"])
+        if entry:
+            entry["views" if row["k"] == "VIEW" else "tables"] += 1
+            entry["bytes"] += int(row["b"])
+    return list(found.values())
+
+
+def _table(row: dict) -> dict:
+    return {"schema": row["s"], "name": row["n"], "engine": row["e"] or "", "bytes": int(row["b"])}
+
+
+def _activity(reader: Reader, flavour: t.Any) -> dict:
+    connection = reader.connection
+    xa = reader.ask("xa", lambda: len(connection.rows("XA RECOVER")))
+    accounts = reader.ask("accounts", lambda: len(flavour.accounts()))
+    longest = reader.ask("transactions", lambda: connection.value(_LONGEST) or 0)
+    return {
+        "xa_prepared": xa,
+        "longest_transaction_s": None if longest is None else int(longest),
+        "accounts": accounts,
+        # This one is not counted.
+        "connections": max(0, int(connection.status("Threads_connected") or 1) - 1),
+        "uptime_s": int(connection.status("Uptime") or 0),
+    }
+
+
+def _encryption(reader: Reader, flavour: t.Any, facts: dict) -> dict:
+    """Encryption of files at rest, as far as the server knows of it; a disk's own encryption it cannot see."""
+    values = facts.pop("_variables")
+    keys = [reader.number("encryption", sql) for sql in _KEY_MANAGEMENT[flavour.name]]
+    default = values.get("innodb_encrypt_tables") or values.get("default_table_encryption") or "OFF"
+    return {
+        "tables": facts.pop("encrypted_tables"),
+        "new_tables": default.upper() not in ("OFF", "0"),
+        "binlog": _on(values.get("binlog_encryption") or values.get("encrypt_binlog")),
+        "key_management": any(keys),
+    }
+
+
+def disk(path: str) -> dict | None:
+    """Free and total bytes of a path's file system, or None where it cannot be looked at."""
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return None
+    return {"path": path, "free_bytes": found.f_bavail * found.f_frsize, "total_bytes": found.f_blocks * found.f_frsize}
+
+
+def plain(value: t.Any) -> t.Any:
+    """A value of nothing but what JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _on(value: str | None) -> bool:
+    """Whether a switch is on. MariaDB 12's read_only has more words than ON."""
+    return (value or "OFF").upper() not in ("OFF", "0", "NO", "")
+
+
+def _pick(row: dict, *names: str) -> t.Any:
+    return next((row[name] for name in names if name in row), None)
+
+
+def _list(text: t.Any) -> list[str]:
+    return [part.strip() for part in str(text or "").split(",") if part.strip()]
+
+
+def _unique(items: list[dict]) -> list[dict]:
+    return [item for place, item in enumerate(items) if item not in items[:place]]

@@ -1,0 +1,126 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""All rules over one case: findings, totals, the plan's text, and the refusal that names each error."""
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import Refusal
+from . import rules_pair, rules_source, rules_target
+from .case import Case, Hit, size
+from .catalogue import CHECKS, ERROR, NOTICE, OK, WARNING, Check
+
+RULES: dict[str, t.Callable[[Case], list]] = {**rules_pair.RULES, **rules_source.RULES, **rules_target.RULES}
+_LETTERS = {ERROR: "E", WARNING: "W", NOTICE: "N"}
+
+
+def check(case: Case) -> dict:
+    """Ask every rule.
+
+    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, plan_text
+    """
+    findings = [finding for entry in CHECKS for finding in _ask(entry, case)]
+    counts = {name + "s": sum(finding["result"] == name for finding in findings) for name in (ERROR, WARNING, NOTICE)}
+    summary = "%d checks: %d errors, %d warnings, %d notices" % (len(CHECKS), *counts.values())
+    # Not "warnings" beside findings: in a module's result that word is Ansible's own, for a list of texts.
+    result = {"findings": findings, "counts": counts, "summary": summary}
+    result["plan_text"] = plan_text(case, result)
+    return result
+
+
+def _ask(entry: Check, case: Case) -> list[dict]:
+    blind = _unread(entry, case)
+    hits = blind or RULES[entry.id](case)
+    if not hits:
+        return [_finding(entry, case, Hit("no issue found", OK, remedy=""))]
+    return [_finding(entry, case, hit) for hit in hits]
+
+
+def _unread(entry: Check, case: Case) -> list[Hit]:
+    """Facts that a check needs and that the login could not read: it fails as if it had hit, for nobody knows."""
+    messages = []
+    for side, topic in entry.needs:
+        for note in case.side(side).get("unreadable") or []:
+            if note["topic"] == topic and note["message"] not in messages:
+                messages.append(note["message"])
+    return [Hit("not checked: %s" % "; ".join(messages), remedy="give the login the right to read it (see P10 and P11)")] if messages else []
+
+
+def _finding(entry: Check, case: Case, hit: Hit) -> dict:
+    result = hit.severity or entry.severity
+    waived = entry.waivable and entry.id in case.settings.waive and result in (ERROR, WARNING)
+    remedy = "" if result == OK else (hit.remedy or entry.remedy).replace("{id}", case.settings.migration_id)
+    return {
+        "id": entry.id,
+        "title": entry.title,
+        # A waived check stays in sight, one step lower.
+        "result": {ERROR: WARNING, WARNING: NOTICE}[result] if waived else result,
+        "where": hit.where or entry.where,
+        "message": hit.message + (" (waived)" if waived else ""),
+        "remedy": remedy,
+        "waivable": entry.waivable,
+        "waived": waived,
+    }
+
+
+def refuse(result: dict, migration_id: str) -> t.NoReturn:
+    """Fail with each error's id, what, where, and what to do; the result goes along."""
+    lines = ["migration %s is not started: %d error(s) found, nothing was touched." % (migration_id, result["counts"]["errors"])]
+    for finding in result["findings"]:
+        if finding["result"] == ERROR:
+            lines.append("%(id)s [%(where)s] %(message)s. What to do: %(remedy)s." % finding)
+    refusal = Refusal("\n".join(lines))
+    refusal.facts = {"changed": False, **result}  # type: ignore[attr-defined]  # run_module hands it on
+    raise refusal
+
+
+def plan_text(case: Case, result: dict) -> list[str]:
+    """The plan for people, a line an entry."""
+    source, target, asked = case.source, case.target, case.settings
+    lines = [
+        "MIGRATION PLAN %s  %s -> %s      nothing has been changed" % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
+        " DATA       %d schemas, %d tables, %s, about %d rows" % (len(source["schemas"]), source["tables"], size(source["bytes"]), source["rows_estimate"]),
+        " PREFLIGHT  %s" % result["summary"],
+    ]
+    for severity in (ERROR, WARNING, NOTICE):
+        for finding in result["findings"]:
+            if finding["result"] == severity:
+                lines.append("  [%s] %s [%s] %s" % (_LETTERS[severity], finding["id"], finding["where"], finding["message"]))
+                lines.append("        %s%s" % (finding["remedy"], _waive_hint(finding)))
+    lines += _changes(case)
+    lines.append(" NEXT       %s" % _next(case, result))
+    return lines
+
+
+def _waive_hint(finding: dict) -> str:
+    needed = finding["waivable"] and not finding["waived"] and finding["result"] == ERROR and "-e waive=" not in finding["remedy"]
+    return "   waive: -e waive=%s" % finding["id"] if needed else ""
+
+
+def _changes(case: Case) -> list[str]:
+    """The changes that people ask about first."""
+    asked = case.settings
+    lines = []
+    if not asked.committed and not asked.seeded:
+        if asked.restart_required or (asked.restart_required is None and not case.source["log_bin"]):
+            lines.append(" CHANGES    source: one restart%s" % ("" if asked.source_allow_restart else ", not allowed yet"))
+        if asked.may_wipe and case.target["schemas"]:
+            lines.append(" CHANGES    target: %d schemas ERASED (%s)" % (len(case.target["schemas"]), size(case.target["bytes"])))
+    return lines
+
+
+def _next(case: Case, result: dict) -> str:
+    asked = case.settings
+    if result["counts"]["errors"]:
+        return "remove the errors above, then run the same command again"
+    if asked.committed:
+        return "nothing: the cutover is done"
+    if asked.seed_state == "done" and asked.phase in ("ready", "cutover"):
+        return "ansible-playbook nordbridge.mysql_migration.cutover -i INVENTORY -e cutover=%s" % asked.migration_id
+    words = ["ansible-playbook nordbridge.mysql_migration.migrate -i INVENTORY"]
+    words += ["-e source_allow_restart=true"] if asked.source_allow_restart else []
+    words += ["-e wipe_target=%s" % asked.migration_id] if asked.may_wipe else []
+    words += ["-e waive=%s" % ",".join(asked.waive)] if asked.waive else []
+    return " ".join(words) + "      (stops before the cutover)"

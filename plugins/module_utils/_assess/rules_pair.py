@@ -1,0 +1,223 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Rules about the pair, the logins, the settings of both sides, and the request itself."""
+from __future__ import annotations
+
+import re
+
+from .._errors import Refusal
+from .._server.flavour import check_pair
+from .._server.identity import same_server
+from .catalogue import BY_ID, SOURCE, TARGET
+from .case import Case, Hit, listed, size
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
+
+# Release series in the order of upgrades; a replica may be one step ahead.
+# https://dev.mysql.com/doc/refman/en/replication-compatibility.html . MariaDB sets no such limit.
+SERIES: dict[str, tuple] = {"mysql": ((5, 7), (8, 0), (8, 4), (9, 7), (26,)), "mariadb": ()}
+
+
+def same(case: Case) -> list[Hit]:
+    """P01"""
+    one, other = case.identities["source"], case.identities["target"]
+    if not same_server(one, other):
+        return []
+    return [
+        Hit(
+            "source and target are one server: %s, port %d, data directory %s, started at the same second"
+            % (one.hostname, one.port, one.datadir)
+        )
+    ]
+
+
+def uuids(case: Case) -> list[Hit]:
+    """P02; silent for one server, which P01 names."""
+    one, other = case.identities["source"], case.identities["target"]
+    if not one.server_uuid or one.server_uuid != other.server_uuid or same_server(one, other):
+        return []
+    return [
+        Hit("%s and %s both have the server UUID %s: replication between them is refused" % (one.hostname, other.hostname, one.server_uuid))
+    ]
+
+
+def server_ids(case: Case) -> list[Hit]:
+    """P03: as they will be; what no setting changes stays as it is."""
+    asked = case.settings
+    source = case.identities["source"].server_id if asked.source_server_id is None else asked.source_server_id
+    target = case.identities["target"].server_id if asked.target_server_id is None else asked.target_server_id
+    hits = []
+    for name, number in ((SOURCE, source), (TARGET, target)):
+        if not number:
+            hits.append(Hit("the %s's server_id is 0: it cannot take part in replication" % name, where=name, remedy="set %s_server_id" % name))
+    if source and source == target:
+        hits.append(Hit("server_id is %d on both sides: the target would throw the source's writes away as its own" % source))
+    taken = [row for row in case.source.get("replicas") or [] if row["server_id"] == target and not _is_target(row, case)]
+    if taken:
+        hits.append(
+            Hit("server_id %d is taken by another replica of the source (%s): the two would push each other off" % (target, taken[0]["host"] or "host unknown"))
+        )
+    return hits
+
+
+def _is_target(row: dict, case: Case) -> bool:
+    """Whether a replica of the source is the target itself, in a run after the seed."""
+    target = case.identities["target"]
+    if row.get("uuid") and target.server_uuid:
+        return row["uuid"] == target.server_uuid
+    return bool(case.target.get("is_replica")) and row["server_id"] == target.server_id
+
+
+def flavours(case: Case) -> list[Hit]:
+    """P04"""
+    one, other = case.identities["source"], case.identities["target"]
+    return _pair(case) if one.flavour != other.flavour else []
+
+
+def versions(case: Case) -> list[Hit]:
+    """P05"""
+    one, other = case.identities["source"], case.identities["target"]
+    return _pair(case) if one.flavour == other.flavour else []
+
+
+def _pair(case: Case) -> list[Hit]:
+    try:
+        check_pair(case.identities["source"], case.identities["target"])
+    except Refusal as refusal:
+        # What to do is the catalogue's part.
+        return [Hit(str(refusal).partition(";")[0])]
+    return []
+
+
+def series(case: Case) -> list[Hit]:
+    """P06"""
+    one, other = case.identities["source"], case.identities["target"]
+    known = SERIES[one.flavour] if one.flavour == other.flavour else ()
+    steps = [sum(first <= tuple(side.version) for first in known) for side in (one, other)]
+    if steps[1] - steps[0] < 2:
+        return []
+    skipped = [".".join(map(str, first)) for first in known[steps[0] : steps[1] - 1]]
+    return [Hit("from %s to %s skips %s: replication is supported to the next series only" % (one.version_text, other.version_text, listed(skipped)))]
+
+
+def privileges_of(name: str) -> object:
+    """P10, P11"""
+
+    def rule(case: Case) -> list[Hit]:
+        rights = case.side(name).get("privileges") or {}
+        hits = []
+        for lack in rights.get("missing") or []:
+            words = " (or %s)" % " or ".join(lack["alternatives"]) if lack["alternatives"] else ""
+            instead = "; %s" % lack["instead"] if lack["instead"] else ""
+            hits.append(Hit("%s lacks %s%s on *.*, needed to %s%s" % (rights["login"], lack["privilege"], words, lack["why"], instead)))
+        return hits
+
+    return rule
+
+
+def case_of_names(case: Case) -> list[Hit]:
+    """P07"""
+    return _differ(case, "lower_case_table_names")
+
+
+def page_size(case: Case) -> list[Hit]:
+    """P08"""
+    hits = _differ(case, "innodb_page_size")
+    return [Hit(hit.message + "; the data's files cannot be copied, only a dump can") for hit in hits]
+
+
+def sql_mode(case: Case) -> list[Hit]:
+    """P50: the order of the words does not count."""
+    one, other = (set(filter(None, side["sql_mode"].split(","))) for _name, side in case.sides())
+    if one == other:
+        return []
+    parts = [(SOURCE, one - other), (TARGET, other - one)]
+    return [Hit("sql_mode differs: %s" % "; ".join("only on the %s %s" % (name, ", ".join(sorted(words))) for name, words in parts if words))]
+
+
+def time_zone(case: Case) -> list[Hit]:
+    """P51: SYSTEM means what the operating system was set to when the server started."""
+    zones = [side["system_time_zone"] if side["time_zone"].upper() == "SYSTEM" else side["time_zone"] for _name, side in case.sides()]
+    if zones[0] == zones[1]:
+        return []
+    texts = ["%s (%s)" % (side["time_zone"], zone) for (_name, side), zone in zip(case.sides(), zones)]
+    return [Hit("the time zone is %s on the source and %s on the target: NOW() and TIMESTAMP columns read differently" % tuple(texts))]
+
+
+def character_set(case: Case) -> list[Hit]:
+    """P52"""
+    return _differ(case, "character_set_server") + _differ(case, "collation_server")
+
+
+def packet(case: Case) -> list[Hit]:
+    """P53"""
+    one, other = case.source["max_allowed_packet"], case.target["max_allowed_packet"]
+    if not one or not other or other >= one:
+        return []
+    return [Hit("max_allowed_packet is %s on the source and %s on the target" % (size(one), size(other)))]
+
+
+def general_log(case: Case) -> list[Hit]:
+    """P54"""
+    return [Hit("general_log is ON on the %s" % name, where=name) for name, side in case.sides() if side["general_log"]]
+
+
+def clusters(case: Case) -> list[Hit]:
+    """P24"""
+    hits = [Hit("the %s is a node of a Galera cluster (wsrep_on)" % name, where=name) for name, side in case.sides() if side["wsrep_on"]]
+    hits += [Hit("the %s is a member of group replication" % name, where=name) for name, side in case.sides() if side["group_replication"]]
+    return hits
+
+
+def gate(case: Case) -> list[Hit]:
+    """P60"""
+    asked = case.settings
+    if not asked.cutover or asked.cutover == asked.migration_id:
+        return []
+    return [Hit("the gate is cutover=%s, but this migration is %s: the cutover stays closed" % (asked.cutover, asked.migration_id))]
+
+
+def waivers(case: Case) -> list[Hit]:
+    """P61"""
+    hits = []
+    for name in case.settings.waive:
+        if name not in BY_ID:
+            hits.append(Hit("waive names %s: there is no such check" % name))
+        elif not BY_ID[name].waivable:
+            hits.append(Hit("waive names %s (%s): this check cannot be waived" % (name, BY_ID[name].title)))
+    return hits
+
+
+def migration_id(case: Case) -> list[Hit]:
+    """P62"""
+    return [] if _ID.match(case.settings.migration_id) else [Hit("migration_id %r cannot be part of a file name" % case.settings.migration_id)]
+
+
+def _differ(case: Case, name: str) -> list[Hit]:
+    one, other = case.source[name], case.target[name]
+    return [] if one == other or one is None or other is None else [Hit("%s is %s on the source and %s on the target" % (name, one, other))]
+
+
+RULES = {
+    "P01": same,
+    "P02": uuids,
+    "P03": server_ids,
+    "P04": flavours,
+    "P05": versions,
+    "P06": series,
+    "P07": case_of_names,
+    "P08": page_size,
+    "P10": privileges_of(SOURCE),
+    "P11": privileges_of(TARGET),
+    "P24": clusters,
+    "P50": sql_mode,
+    "P51": time_zone,
+    "P52": character_set,
+    "P53": packet,
+    "P54": general_log,
+    "P60": gate,
+    "P61": waivers,
+    "P62": migration_id,
+}

@@ -1,0 +1,176 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Rules about the source and the data on it."""
+from __future__ import annotations
+
+from .case import Case, Hit, listed, size, span, tables
+from .catalogue import ERROR, NOTICE, WARNING
+
+
+def restart(case: Case) -> list[Hit]:
+    """P20"""
+    asked = case.settings
+    required, reasons = asked.restart_required, list(asked.restart_reasons)
+    if required is None:
+        required, reasons = not case.source["log_bin"], ["the binary log is off (log_bin)"]
+    if not required:
+        return []
+    text = "the source must be restarted: %s" % (listed(reasons) or "a setting cannot be changed while it runs")
+    text += "; the restart costs %s" % (asked.restart_cost or "as long as a clean stop and start of it take, and all its connections")
+    if asked.source_allow_restart:
+        return [Hit(text + "; this is allowed", NOTICE, remedy="nothing: source_allow_restart is set")]
+    return [Hit(text)]
+
+
+def binlog_rows(case: Case) -> list[Hit]:
+    """P21; while the binary log is off, P20 speaks."""
+    wanted = (("binlog_format", case.source["binlog_format"], "ROW"), ("binlog_row_image", case.source["row_image"], "FULL"))
+    wrong = ["%s is %s, not %s" % entry for entry in wanted if entry[1] and entry[1].upper() != entry[2]]
+    return [Hit("; ".join(wrong))] if wrong and case.source["log_bin"] else []
+
+
+def replica(case: Case) -> list[Hit]:
+    """P22; after the commit it may follow the target, as rollback path."""
+    if case.settings.committed or not case.source["is_replica"]:
+        return []
+    hosts = ["%s:%d" % (row["source_host"] or "?", row["source_port"]) for row in case.source["channels"]]
+    return [Hit("the source replicates from %s" % listed(hosts))]
+
+
+def filters(case: Case) -> list[Hit]:
+    """P23"""
+    found = [{"name": name, "value": ",".join(case.source[name])} for name in ("binlog_do_db", "binlog_ignore_db") if case.source[name]]
+    found += case.source["replication_filters"]
+    return [Hit("the source filters replication: %s" % listed(["%(name)s=%(value)s" % entry for entry in found]))] if found else []
+
+
+def read_only(case: Case) -> list[Hit]:
+    """P25; while a cutover is going on or done, the fence is ours."""
+    if case.settings.committed or not (case.source["read_only"] or case.source["super_read_only"]):
+        return []
+    name = "super_read_only" if case.source["super_read_only"] else "read_only"
+    return [Hit("%s is ON at the source" % name, WARNING if case.settings.phase == "cutover" else "")]
+
+
+def retention(case: Case) -> list[Hit]:
+    """P26; 0 keeps them for ever."""
+    kept, wanted = case.source["retention_seconds"], case.settings.retention_seconds
+    if not kept or kept >= wanted:
+        return []
+    return [Hit("the source keeps binary logs for %s, expected are %s" % (span(kept), span(wanted)))]
+
+
+def tls(case: Case) -> list[Hit]:
+    """P27"""
+    if case.settings.bridge != "tls" or case.source["tls"]["available"]:
+        return []
+    return [Hit("bridge is tls, and the source has no certificate loaded")]
+
+
+def semi_sync(case: Case) -> list[Hit]:
+    """P28"""
+    return [Hit("semi-synchronous replication is on at the source")] if case.source["semi_sync"] else []
+
+
+def binlog_disk(case: Case) -> list[Hit]:
+    """P29"""
+    rate, disk = case.source["binlogs"]["bytes_per_hour"], case.source["disk"]
+    kept = max(case.source["retention_seconds"], case.settings.retention_seconds)
+    if not rate or not disk:
+        return []
+    more = rate * kept // 3600 - case.source["binlogs"]["bytes"]
+    if more <= disk["free_bytes"]:
+        return []
+    return [
+        Hit(
+            "binary logs grow by %s an hour; kept for %s they need %s more, and %s is free in %s"
+            % (size(rate), span(kept), size(more), size(disk["free_bytes"]), disk["path"])
+        )
+    ]
+
+
+def engines(case: Case) -> list[Hit]:
+    """P30"""
+    rows, total = case.source["not_innodb"], case.source["not_innodb_count"]
+    if not total:
+        return []
+    return [
+        Hit(
+            "%d table(s) are not InnoDB: %s. They have no consistent snapshot: a write to them during the seed can be missed or "
+            "arrive twice on the target, and a clone of the files by MySQL leaves them empty" % (total, tables(rows, total))
+        )
+    ]
+
+
+def keys(case: Case) -> list[Hit]:
+    """P31"""
+    rows, total = case.source["without_primary_key"], case.source["without_primary_key_count"]
+    return [Hit("%d table(s) without primary key: %s" % (total, tables(rows, total)))] if total else []
+
+
+def xa(case: Case) -> list[Hit]:
+    """P32"""
+    found = case.source["xa_prepared"]
+    return [Hit("%d XA transaction(s) are prepared on the source and hold their locks" % found)] if found else []
+
+
+def transactions(case: Case) -> list[Hit]:
+    """P33"""
+    longest, limit = case.source["longest_transaction_s"], case.settings.max_transaction_seconds
+    if not longest or longest <= limit:
+        return []
+    return [Hit("a transaction has been open on the source for %d seconds, more than %d" % (longest, limit))]
+
+
+def encryption(case: Case) -> list[Hit]:
+    """P34"""
+    held = case.source["encryption"]
+    if case.target["encryption"]["key_management"] or not (held["tables"] or held["new_tables"]):
+        return []
+    text = "%d table(s) on the source are encrypted" % held["tables"] if held["tables"] else "new tables on the source are encrypted by default"
+    return [Hit(text + ", and the target has no key management")]
+
+
+def history(case: Case) -> list[Hit]:
+    """P35"""
+    rows = case.source["versioned_tables"]
+    return [Hit("%d table(s) are system-versioned: %s" % (len(rows), tables(rows)))] if rows else []
+
+
+def broken(case: Case) -> list[Hit]:
+    """P36"""
+    names = ["%(schema)s.%(name)s" % row for row in case.source["unreadable_tables"]]
+    return [Hit("%d table(s) cannot be opened on the source: %s" % (len(names), listed(names)))] if names else []
+
+
+def swapped(case: Case) -> list[Hit]:
+    """P37"""
+    if case.source["holds_data"] or case.settings.committed:
+        return []
+    other = case.target["holds_data"]
+    if other and not case.settings.seeded:
+        return [Hit("the source holds no schema, and the target holds %s: are the two swapped?" % listed(other), ERROR)]
+    return [Hit("the source holds no schema: there is nothing to migrate")]
+
+
+RULES = {
+    "P20": restart,
+    "P21": binlog_rows,
+    "P22": replica,
+    "P23": filters,
+    "P25": read_only,
+    "P26": retention,
+    "P27": tls,
+    "P28": semi_sync,
+    "P29": binlog_disk,
+    "P30": engines,
+    "P31": keys,
+    "P32": xa,
+    "P33": transactions,
+    "P34": encryption,
+    "P35": history,
+    "P36": broken,
+    "P37": swapped,
+}

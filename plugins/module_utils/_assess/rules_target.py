@@ -1,0 +1,107 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Rules about the target."""
+from __future__ import annotations
+
+from .case import Case, Hit, listed, size
+from .catalogue import NOTICE, WARNING
+
+
+def room(case: Case) -> list[Hit]:
+    """P40: what is needed, against what is free or will be after an erasure that is allowed."""
+    asked, disk = case.settings, case.target["disk"]
+    if not disk:
+        return [
+            Hit(
+                "the free space for the target's data directory %s is not known: the facts were not read on that host"
+                % case.target["identity"]["datadir"],
+                WARNING,
+            )
+        ]
+    if asked.seed_state == "done" or asked.committed:
+        needed, sum_text = asked.disk_reserve_bytes, "the reserve"
+    else:
+        needed = int(case.source["bytes"] * asked.disk_factor) + asked.disk_reserve_bytes
+        sum_text = "the source's data of %s x %s and a reserve of %s" % (size(case.source["bytes"]), asked.disk_factor, size(asked.disk_reserve_bytes))
+    erased = case.target["bytes"] if (asked.may_wipe or asked.seeded) and asked.seed_state != "done" else 0
+    if disk["free_bytes"] + erased >= needed:
+        return []
+    text = "the target's file system with %s has %s free" % (disk["path"], size(disk["free_bytes"]))
+    text += ", and %s after what lies there is erased" % size(disk["free_bytes"] + erased) if erased else ""
+    return [Hit("%s; %s is needed: %s" % (text, size(needed), sum_text))]
+
+
+def data(case: Case) -> list[Hit]:
+    """P41"""
+    asked = case.settings
+    held = case.target["schemas"]
+    if asked.committed or asked.seed_state in ("done", "running") or not held:
+        return []
+    what = "%d schema(s), %s: %s" % (len(held), size(case.target["bytes"]), listed([row["name"] for row in held]))
+    if asked.seeded:
+        return [Hit("the target holds a half-loaded copy of this migration (%s): the next seed erases it" % what, NOTICE, remedy="nothing")]
+    if asked.may_wipe:
+        return [
+            Hit(
+                "THE TARGET'S DATA WILL BE ERASED, with its accounts and binary logs: %s" % what,
+                WARNING,
+                remedy="stop here if any of it is still needed: there is no way back",
+            )
+        ]
+    return [Hit("the target holds data that this migration did not put there: %s" % what)]
+
+
+def permission(case: Case) -> list[Hit]:
+    """P42"""
+    asked = case.settings
+    if not asked.wipe_target or asked.may_wipe:
+        return []
+    return [Hit("wipe_target=%s is not this migration's id, %s: nothing may be erased" % (asked.wipe_target, asked.migration_id))]
+
+
+def replication(case: Case) -> list[Hit]:
+    """P43"""
+    asked, hits = case.settings, []
+    if case.target["is_replica"] and not asked.seeded and not asked.committed:
+        hosts = ["%s:%d" % (row["source_host"] or "?", row["source_port"]) for row in case.target["channels"]]
+        text = "the target replicates from %s" % listed(hosts)
+        hits.append(Hit(text + ": that is stopped and forgotten", WARNING) if asked.may_wipe else Hit(text))
+    if case.target["replicas"] and not asked.committed:
+        names = ["%s (server_id %d)" % (row["host"] or "host unknown", row["server_id"]) for row in case.target["replicas"]]
+        hits.append(Hit("others replicate from the target: %s; the seed would break them" % listed(names)))
+    return hits
+
+
+def new(case: Case) -> list[Hit]:
+    """P44"""
+    asked = case.settings
+    if asked.seeded or asked.committed:
+        return []
+    found = []
+    if case.target["accounts"]:
+        found.append("%d account(s) of its own" % case.target["accounts"])
+    if case.target["gtid"]["written"] or case.target["gtid"]["applied"]:
+        found.append("transactions in its binary log or replication position")
+    if case.target["connections"]:
+        found.append("%d other connection(s) now" % case.target["connections"])
+    return [Hit("the target has %s" % ", ".join(found))] if found else []
+
+
+def filters(case: Case) -> list[Hit]:
+    """P45"""
+    found = ["%(name)s=%(value)s" % entry for entry in case.target["replication_filters"]]
+    found += ["%s=%s" % (name, ",".join(case.target[name])) for name in ("binlog_do_db", "binlog_ignore_db") if case.target[name]]
+    return [Hit("the target filters replication: %s" % listed(found))] if found else []
+
+
+def scheduler(case: Case) -> list[Hit]:
+    """P46; after the commit it belongs on."""
+    if case.settings.committed or case.target["event_scheduler"].upper() != "ON":
+        return []
+    count = case.source["events"] or 0
+    return [Hit("event_scheduler is ON at the target; the source has %d event(s)" % count, "" if count else NOTICE)]
+
+
+RULES = {"P40": room, "P41": data, "P42": permission, "P43": replication, "P44": new, "P45": filters, "P46": scheduler}

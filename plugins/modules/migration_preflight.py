@@ -1,0 +1,228 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migration_preflight
+short_description: Check whether a migration may start, before anything is touched
+version_added: 0.1.0
+description:
+  - Holds a table of numbered checks against the facts of the two servers and the settings of the migration.
+  - Reads and changes nothing itself, and so can run anywhere.
+  - Fails when a check finds an error. The message names each error's id, what is wrong, where, and what to do.
+options:
+  migration_id:
+    description: The migration's id. It becomes a part of file names.
+    type: str
+    required: true
+  source:
+    description: The source's facts, RV(nordbridge.mysql_migration.mysql_server_info#module:server).
+    type: dict
+    required: true
+  target:
+    description: The target's facts, RV(nordbridge.mysql_migration.mysql_server_info#module:server).
+    type: dict
+    required: true
+  source_server_id:
+    description: The C(server_id) that the migration gives the source. It keeps its own when this is not set.
+    type: int
+  target_server_id:
+    description: The C(server_id) that the migration gives the target. It keeps its own when this is not set.
+    type: int
+  source_allow_restart:
+    description: Whether the source may be restarted for settings that need it.
+    type: bool
+    default: false
+  restart_required:
+    description:
+      - Whether the source's settings need a restart, as the configuration module says in check mode.
+      - When this is not set, a restart is taken to be needed where the binary log is off.
+    type: bool
+  restart_reasons:
+    description: The settings that need a restart.
+    type: list
+    elements: str
+    default: []
+  restart_cost:
+    description: What the restart costs, in words.
+    type: str
+    default: ''
+  wipe_target:
+    description: Permission to erase what the target holds. It must be equal to O(migration_id).
+    type: str
+    default: ''
+  cutover:
+    description: The gate, where it is given. It must be equal to O(migration_id).
+    type: str
+    default: ''
+  seed_state:
+    description:
+      - What the journal says of this migration's seed. For all but V(none), data on the target and a replica that is configured
+        there are the migration's own and no finding.
+    type: str
+    choices: [none, running, failed, done]
+    default: none
+  phase:
+    description:
+      - Where the migration stands. For V(cutover) a source that is read-only is a warning; for V(committed) the roles have been
+        exchanged, and a source that is read-only or follows the target is no finding.
+    type: str
+    choices: [assess, migrate, ready, cutover, committed]
+    default: migrate
+  disk_factor:
+    description: What the source's data is multiplied with to tell how much space it needs on the target.
+    type: float
+    default: 1.3
+  disk_reserve_bytes:
+    description: Bytes that must stay free on the target beside the data.
+    type: int
+    default: 1073741824
+  retention_seconds:
+    description: How long the source should keep binary logs while the migration lasts.
+    type: int
+    default: 604800
+  max_transaction_seconds:
+    description: From how many seconds on an open transaction on the source is a warning.
+    type: int
+    default: 60
+  bridge:
+    description: The encrypted path between the servers.
+    type: str
+    choices: [ssh_tunnel, tls]
+    default: ssh_tunnel
+  waive:
+    description:
+      - Ids of checks whose risk is taken. Their errors become warnings and their warnings notices.
+      - An id that does not exist, or a check that cannot be waived, is an error.
+    type: list
+    elements: str
+    default: []
+  fail:
+    description: Whether to fail when a check finds an error. With V(false) the module only reports.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes.info
+seealso:
+  - module: nordbridge.mysql_migration.mysql_server_info
+author:
+  - The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Refuse early
+  nordbridge.mysql_migration.migration_preflight:
+    migration_id: shop-2026
+    source: "{{ source_info.server }}"
+    target: "{{ target_info.server }}"
+    target_server_id: 2002
+    source_allow_restart: true
+    waive: [P31]
+  register: preflight
+
+- name: Show the plan
+  ansible.builtin.debug:
+    msg: "{{ preflight.plan_text }}"
+"""
+
+RETURN = r"""
+findings:
+  description: What each check found; one entry or more a check, in the order of the ids' table.
+  returned: always, unless the facts are not of a server
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The check's id.
+      type: str
+      sample: P31
+    title:
+      description: What the check makes sure of.
+      type: str
+      sample: all tables have a primary key
+    result:
+      description: V(ok), V(notice), V(warning) or V(error).
+      type: str
+      sample: warning
+    where:
+      description: V(source), V(target), V(both) or V(migration) (the settings).
+      type: str
+      sample: source
+    message:
+      description: What was found, with the facts.
+      type: str
+      sample: "1 table(s) without primary key: shop.hits (InnoDB, 16.0 KiB)"
+    remedy:
+      description: What to do; empty for V(ok).
+      type: str
+      sample: "add a key: without one each changed row can cost the target a scan of the table"
+    waivable:
+      description: Whether O(waive) may name the check.
+      type: bool
+      sample: true
+    waived:
+      description: Whether it did, and the finding is one step milder for it.
+      type: bool
+      sample: false
+counts:
+  description: Number of errors, warnings and notices.
+  returned: always, unless the facts are not of a server
+  type: dict
+  sample: {"errors": 0, "warnings": 1, "notices": 2}
+summary:
+  description: The totals in words.
+  returned: always, unless the facts are not of a server
+  type: str
+  sample: "45 checks: 0 errors, 1 warnings, 2 notices"
+plan_text:
+  description: The plan for people, a line an entry.
+  returned: always, unless the facts are not of a server
+  type: list
+  elements: str
+  sample: ["MIGRATION PLAN shop-2026  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)      nothing has been changed"]
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import case, preflight
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+
+OPTIONS = {
+    "migration_id": {"type": "str", "required": True},
+    "source": {"type": "dict", "required": True},
+    "target": {"type": "dict", "required": True},
+    "source_server_id": {"type": "int"},
+    "target_server_id": {"type": "int"},
+    "source_allow_restart": {"type": "bool", "default": False},
+    "restart_required": {"type": "bool"},
+    "restart_reasons": {"type": "list", "elements": "str", "default": []},
+    "restart_cost": {"type": "str", "default": ""},
+    "wipe_target": {"type": "str", "default": ""},
+    "cutover": {"type": "str", "default": ""},
+    "seed_state": {"type": "str", "choices": list(case.SEED_STATES), "default": "none"},
+    "phase": {"type": "str", "choices": list(case.PHASES), "default": "migrate"},
+    "disk_factor": {"type": "float", "default": 1.3},
+    "disk_reserve_bytes": {"type": "int", "default": 1 << 30},
+    "retention_seconds": {"type": "int", "default": 604800},
+    "max_transaction_seconds": {"type": "int", "default": 60},
+    "bridge": {"type": "str", "choices": list(case.BRIDGES), "default": "ssh_tunnel"},
+    "waive": {"type": "list", "elements": "str", "default": []},
+    "fail": {"type": "bool", "default": True},
+}
+
+
+def run_preflight(params: dict, _check_mode: bool) -> dict:
+    """All checks over the two servers' facts."""
+    settings = {name: value for name, value in params.items() if name not in ("source", "target", "fail")}
+    result = preflight.check(case.make_case(params["source"], params["target"], case.Settings(**settings)))
+    if result["counts"]["errors"] and params["fail"]:
+        preflight.refuse(result, params["migration_id"])
+    return {"changed": False, **result}
+
+
+def main() -> None:
+    """Parse, check, report."""
+    run_module(run_preflight, OPTIONS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_server_info
+short_description: Read what a migration must know of a MySQL or MariaDB server
+version_added: 0.1.0
+description:
+  - Reads identity, binary log, replication, settings, sizes, tables that need attention, privileges and free space of one server.
+  - Changes nothing on the server and reads no rows of users' tables.
+  - What the login may not read is left out and named in RV(server.unreadable).
+options:
+  needs:
+    description:
+      - Purposes whose lacking privileges are named in RV(server.privileges.missing).
+      - V(assess) reads these facts; V(source_admin) and V(target_admin) carry a migration out; V(replication) only replicates.
+    type: list
+    elements: str
+    choices: [assess, source_admin, target_admin, replication]
+    default: []
+  local:
+    description:
+      - Whether the server's data directory is on the host where the module runs, so that free space can be read.
+      - The default is V(true) for a connection by socket and V(false) otherwise.
+    type: bool
+  side:
+    description: What the server is called in error messages.
+    type: str
+    choices: [server, source, target]
+    default: server
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration.login
+seealso:
+  - module: nordbridge.mysql_migration.migration_preflight
+author:
+  - The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Read the source's facts, over its socket
+  nordbridge.mysql_migration.mysql_server_info:
+    side: source
+    needs: [source_admin]
+  register: source_info
+  delegate_to: us-db1
+
+- name: Read the facts of a server over the network
+  nordbridge.mysql_migration.mysql_server_info:
+    login_host: db.example.com
+    login_user: assessor
+    login_password: "{{ assessor_password }}"
+    login_tls: verify_ca
+    login_tls_ca: /etc/ssl/certs/ca-certificates.crt
+    needs: [assess]
+"""
+
+RETURN = r"""
+server:
+  description: The facts. Values are plain JSON; sizes are bytes, times seconds.
+  returned: success
+  type: dict
+  contains:
+    identity:
+      description: Who the server is, with C(flavour), C(version) as a list of numbers, C(server_id), C(server_uuid) and C(started_at).
+      type: dict
+      sample: {"flavour": "mariadb", "version": [10, 11, 18], "hostname": "us-db1", "port": 3306, "server_id": 1, "label": "us-db1 (mariadb 10.11.18)"}
+    log_bin:
+      description: >-
+        Whether the binary log is on. Beside it are C(binlog_format), C(row_image), C(binlog_do_db), C(binlog_ignore_db), C(binlog_file),
+        C(binlog_position), C(retention_seconds) and C(binlogs) (number of files, their bytes, and their growth an hour where it can be seen).
+      type: bool
+      sample: true
+    is_replica:
+      description: Whether a replication channel is configured; C(channels), C(replicas) and C(replication_filters) say which.
+      type: bool
+      sample: false
+    gtid:
+      description: Whether GTIDs are on, what is written to the own binary log, and what is applied from a source.
+      type: dict
+      sample: {"on": true, "written": "0-1-42", "applied": ""}
+    holds_data:
+      description: Users' schemas on the server, without the one that the migration makes for itself (C(nordbridge_migration)).
+      type: list
+      elements: str
+      sample: [shop]
+    schemas:
+      description: The same with their number of tables and views and their bytes of data and indexes.
+      type: list
+      elements: dict
+      sample: [{"name": "shop", "tables": 12, "views": 1, "bytes": 1048576}]
+    bytes:
+      description: >-
+        Data and indexes of all users' tables. Beside it are the counts C(tables), C(views), C(routines), C(triggers), C(events),
+        C(events_enabled), C(rows_estimate), C(accounts), C(connections) and C(xa_prepared), and C(longest_transaction_s).
+      type: int
+      sample: 1048576
+    not_innodb:
+      description: >-
+        Tables of other engines, with schema, name, engine and bytes. In the same form are C(without_primary_key), C(versioned_tables)
+        and C(unreadable_tables). Lists end after 500 names; C(not_innodb_count) and C(without_primary_key_count) are complete.
+      type: list
+      elements: dict
+      sample: [{"schema": "shop", "name": "hits", "engine": "MyISAM", "bytes": 1024}]
+    privileges:
+      description: What the login holds, and what it lacks for O(needs).
+      type: dict
+      contains:
+        login:
+          description: The account that the server took the login for.
+          type: str
+          sample: root@localhost
+        granted:
+          description: Privileges on all schemas, those of active roles among them.
+          type: list
+          elements: str
+          sample: [ALL PRIVILEGES, GRANT OPTION]
+        missing:
+          description: What is lacking, with C(privilege), C(alternatives), C(why), C(instead) and C(purpose).
+          type: list
+          elements: dict
+          sample: [{"privilege": "RELOAD", "alternatives": [], "why": "load and reset", "instead": "", "purpose": "target_admin"}]
+    disk:
+      description: Free and total bytes of the data directory's file system. V(null) where the module does not run on that host.
+      type: dict
+      sample: {"path": "/var/lib/mysql/", "free_bytes": 1099511627776, "total_bytes": 2199023255552}
+    unreadable:
+      description: What the login may not read, as topic and message.
+      type: list
+      elements: dict
+      sample: []
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import facts, privileges
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import from_options, login_argument_spec
+
+OPTIONS = {
+    "needs": {"type": "list", "elements": "str", "choices": list(privileges.PURPOSES), "default": []},
+    "local": {"type": "bool"},
+    "side": {"type": "str", "choices": ["server", "source", "target"], "default": "server"},
+}
+
+
+def server_info(params: dict, _check_mode: bool) -> dict:
+    """The facts of the server that the login options name."""
+    endpoint = from_options(params)
+    local = bool(endpoint.unix_socket) if params["local"] is None else params["local"]
+    with connect(endpoint, params["side"]) as connection:
+        return {"changed": False, "server": facts.gather(connection, params["needs"], local)}
+
+
+def main() -> None:
+    """Parse, read, report."""
+    run_module(server_info, {**login_argument_spec(), **OPTIONS})
+
+
+if __name__ == "__main__":
+    main()
