@@ -1,3 +1,4 @@
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The container engine of this machine: which one, how to call it, what it needs.
 
 The test hosts boot systemd, so the choice depends on the machine: the control

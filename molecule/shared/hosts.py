@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Test hosts: pairs of containers that behave like two database servers.
 
     hosts.py install                                        what the rest needs

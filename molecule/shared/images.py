@@ -1,3 +1,4 @@
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The images of the test hosts: a table of recipes, and how one is made.
 
 There need not be an image registry: an image is a Debian system made by
