@@ -9,6 +9,7 @@ import os
 import re
 
 from .._errors import Refusal
+from .._server.base import Flavour
 from .._state.files import read_text, remove, write_text
 
 NAME = "zz-nordbridge-hold.cnf"
@@ -39,6 +40,25 @@ def remove_hold(path: str) -> bool:
     """Remove the file; False where there was none."""
     _check(path)
     return remove(path)
+
+
+def hold_server(server: Flavour, path: str, check_mode: bool) -> dict:
+    """Write the file and set the same at run time."""
+    _check(path)
+    settings = server.hold_settings
+    text = hold_text(server.option_group, list(settings))
+    running = {name: server.connection.variable(name) or "" for name, _value in settings}
+    # A scheduler that is disabled at start is as still as one that is off, and cannot be set.
+    differ = [name for name, value in settings if running[name].upper() not in (value, "DISABLED")]
+    before = read_text(path) + "".join("running %s = %s\n" % item for item in sorted(running.items()))
+    after = text + "".join("running %s = %s\n" % (name, value if name in differ else running[name]) for name, value in sorted(settings))
+    changed = read_text(path) != text or bool(differ)
+    if changed and not check_mode:
+        place_hold(path, server.option_group, list(settings))
+        for name in differ:
+            server.connection.run("SET GLOBAL %s = %s" % (name, dict(settings)[name]))
+    diff = {"before": before, "after": after, "before_header": path, "after_header": path}
+    return {"changed": changed, "read_only": server.read_only(), "diff": diff}
 
 
 def _check(path: str) -> None:

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import time
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.watch import (
+    Pace,
+    interpret,
+    look_command,
+)
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import job_directory
+
+# How long a lost connection is tried again: the job itself goes on regardless.
+PATIENCE_SECONDS = 600
+
+
+class ActionModule(ActionBase):
+    """Waits for a job and prints its progress on standard error, where it is not buffered and breaks no JSON output."""
+
+    _VALID_ARGS = frozenset(("migration_id", "job", "interval", "timeout"))
+    TRANSFERS_FILES = False
+
+    def run(self, tmp=None, task_vars=None):
+        """Watch until the job ends."""
+        result = super().run(tmp, task_vars)
+        args = self._task.args
+        if self._task.check_mode:
+            return {**result, "changed": False, "state": "absent", "result": {}, "msg": "check mode: there is no job to wait for"}
+        try:
+            directory = job_directory(args["migration_id"], args["job"])
+        except (KeyError, Refusal) as error:
+            return {**result, "failed": True, "msg": "migration_watch needs migration_id and job: %s" % error}
+        host = (task_vars or {}).get("inventory_hostname", "")
+        return {**result, **self._watch(host, directory, float(args.get("interval", 2)), float(args.get("timeout", 0)))}
+
+    def _watch(self, host, directory, interval, timeout):
+        started, pace = time.monotonic(), Pace()
+        while True:
+            seen = interpret(self._look(host, directory))
+            line = pace.line(seen.phase, seen.text, time.monotonic(), seen.running)
+            if line:
+                Display().display("[%s] %s" % (host, line), stderr=True)
+            if not seen.running:
+                break
+            if timeout and time.monotonic() - started > timeout:
+                return {"failed": True, "msg": "the job in %s still runs after %d s and goes on; run again to attach" % (directory, timeout)}
+            time.sleep(interval)
+        if seen.error:
+            return {"failed": True, "msg": "%s (its log: %s/log)" % (seen.error, directory), "state": "failed"}
+        return {"changed": False, "state": "succeeded", "result": seen.result}
+
+    def _look(self, host, directory):
+        """The job's files, through connections that may come and go."""
+        lost_at = None
+        while True:
+            try:
+                found = self._low_level_execute_command(look_command(directory), sudoable=True)
+                if found["rc"] == 0:
+                    return json.loads(found["stdout"].strip().splitlines()[-1])
+                problem = found.get("stderr") or found.get("stdout") or "no answer"
+            except (AnsibleConnectionFailure, ValueError, IndexError) as error:
+                problem = str(error)
+            lost_at = lost_at or time.monotonic()
+            if time.monotonic() - lost_at > PATIENCE_SECONDS:
+                raise AnsibleConnectionFailure("%s could not be watched for %d s: %s" % (host, PATIENCE_SECONDS, problem))
+            Display().display("[%s] connection lost, trying again; the job goes on" % host, stderr=True)
+            time.sleep(5)
+            try:
+                self._connection.reset()
+            except Exception:  # pylint: disable=broad-except  # the next look tells
+                pass

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Events: still on the source before the fence, awake on the target after promotion, and only those that were awake."""
+from __future__ import annotations
+
+from .._server.base import Flavour
+
+ENABLED = "SELECT EVENT_SCHEMA AS s, EVENT_NAME AS n FROM information_schema.EVENTS WHERE STATUS = 'ENABLED'"
+ASLEEP = (
+    "SELECT EVENT_SCHEMA AS s, EVENT_NAME AS n, DEFINER AS d, SQL_MODE AS m, CHARACTER_SET_CLIENT AS c, COLLATION_CONNECTION AS o,"
+    " TIME_ZONE AS z FROM information_schema.EVENTS WHERE STATUS IN ('SLAVESIDE_DISABLED', 'REPLICA_SIDE_DISABLED')"
+)
+
+
+def scheduler(server: Flavour) -> str:
+    """The event scheduler's setting: ON, OFF or DISABLED."""
+    return (server.connection.variable("event_scheduler") or "OFF").upper()
+
+
+def set_scheduler(server: Flavour, value: str) -> None:
+    """Set the scheduler; a scheduler that is DISABLED at start cannot be set, and needs not be."""
+    if scheduler(server) != "DISABLED" and value in ("ON", "OFF"):
+        server.connection.run("SET GLOBAL event_scheduler = %s" % value)
+
+
+def enabled_events(server: Flavour) -> list[list[str]]:
+    """Schema and name of the events that would fire."""
+    return [[row["s"], row["n"]] for row in server.connection.rows(ENABLED)]
+
+
+def wake_events(target: Flavour, were_enabled: list) -> int:
+    """Enable those events that replication had put to sleep and that were enabled on the source. Returns how many.
+
+    ALTER EVENT takes over the session's definer, character set, SQL mode and time zone: each event's own are set first.
+    """
+    wanted = {tuple(pair) for pair in were_enabled}
+    count = 0
+    for row in target.connection.rows(ASLEEP):
+        if (row["s"], row["n"]) not in wanted:
+            continue
+        run = target.connection.run
+        run("SET SESSION sql_mode = %s, time_zone = %s", (row["m"], row["z"]))
+        run("SET SESSION character_set_client = %s, collation_connection = %s", (row["c"], row["o"]))
+        user, _at, host = row["d"].rpartition("@")
+        run("ALTER DEFINER = %%s@%%s EVENT `%s`.`%s` ENABLE" % (row["s"].replace("`", "``"), row["n"].replace("`", "``")), (user, host))
+        run("SET NAMES utf8mb4")
+        count += 1
+    return count

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""From the module to the cutover's job and back: the gate, the budget's sense, and the wait for the outcome."""
+from __future__ import annotations
+
+from .._errors import MigrationError, Refusal
+from .._jobs.launch import wait
+from .._jobs.module import launch_job
+from .._state.paths import job_directory
+from . import run  # noqa: F401  # goes into the pack
+
+# Beyond the budget: opening connections, the agent's two calls, and an undo.
+OVERHEAD_SECONDS = 180.0
+
+
+def check_gate(gate: str, migration_id: str) -> None:
+    """Refuse a gate that was opened for another migration, or for none."""
+    if gate != migration_id:
+        raise Refusal(
+            "the gate is %s and this migration is %r: to cut over, run again with -e cutover=%s"
+            % (repr(gate) if gate else "not given", migration_id, migration_id)
+        )
+
+
+def check_budget(params: dict) -> None:
+    """Refuse times that cannot work."""
+    if params["budget"] <= 0:
+        raise Refusal("a write stop budget of %s s leaves no time to cut over; the default is 5" % params["budget"])
+    if params["fence_seconds"] <= 0 or params["fence_seconds"] > params["budget"]:
+        raise Refusal("fence_seconds (%s) must be more than 0 and at most the budget (%s)" % (params["fence_seconds"], params["budget"]))
+
+
+def launch_cutover(params: dict, check_mode: bool) -> dict:
+    """Start the cutover's job, or attach to it, and wait for its end."""
+    check_gate(params["gate"], params["migration_id"])
+    check_budget(params)
+    options = {name: value for name, value in params.items() if name != "gate"}
+    result = launch_job("cutover", "_cutover.run:run", options, check_mode)
+    if check_mode or result["state"] == "succeeded":
+        return result
+    status = wait(job_directory(params["migration_id"], "cutover"), params["budget"] + OVERHEAD_SECONDS)
+    if status.state != "succeeded":
+        raise MigrationError(status.error)
+    return {**result, "state": status.state, "result": status.result}

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The cutover job: observes, reconciles with the journal, acts, records."""
+from __future__ import annotations
+
+import time
+import typing as t
+from contextlib import ExitStack
+
+from .._errors import MigrationError, Refusal
+from .._jobs.progress import Progress
+from .._server.connection import connect
+from .._server.endpoint import read_login_file
+from .._server.flavour import open_flavour
+from .._state.journal import Journal
+from .._state.paths import directory
+from .machine import NAMES, next_action
+from .steps import Servers, Steps
+
+# Steps before these are journalled as begun: their effect outlives this process.
+JOURNALLED = ("events_off", "stage", "fence")
+RESULT = ("write_stop_server_s", "position", "fenced_at", "writable_at", "sessions_ended", "events_woken", "locked_accounts")
+
+
+class Record:
+    """The cutover's part of the journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        entry = journal.read().get("cutover", {})
+        self.begun: list[str] = entry.get("begun", [])
+        self.done: list[str] = entry.get("done", [])
+        self.facts: dict = entry.get("facts", {})
+        self.attempt: int = entry.get("attempt", 0)
+
+    @property
+    def committed(self) -> bool:
+        """Whether the point of no return lies behind."""
+        return "commit" in self.done
+
+    @property
+    def finished(self) -> bool:
+        """Whether all is done."""
+        return NAMES[-1] in self.done
+
+    def write(self, event: str) -> None:
+        """Journal what is known now."""
+        self.journal.update(event, cutover={"begun": self.begun, "done": self.done, "facts": self.facts, "attempt": self.attempt})
+
+    def begin(self, step: str) -> None:
+        """Journal that a step's effect may start."""
+        if step not in self.begun:
+            self.begun.append(step)
+        if step in JOURNALLED:
+            self.write("cutover: %s begins" % step)
+
+    def complete(self, step: str) -> None:
+        """Note that a step is done. Only the commit and what follows it is written: before, an undo needs only what was begun."""
+        self.done.append(step)
+        if step == "commit" or self.committed:
+            self.write("cutover: %s done" % step)
+
+
+def run(options: dict, progress: Progress) -> dict:
+    """Cut over, or carry on where an earlier run stopped.
+
+    :param options: migration_id, source_login, target_login (files), source_hold, target_hold (paths), budget, fence_seconds,
+        max_lag, max_transaction_seconds (seconds)
+    """
+    record = Record(Journal(directory(options["migration_id"])))
+    if record.finished:
+        return _result(record)
+    if not record.journal.read().get("seed", {}).get("status") == "done":
+        raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % options["migration_id"])
+    with ExitStack() as stack:
+        servers = Servers(*_open(options, record, stack))
+        steps = Steps(servers, options, record.facts, lambda _facts: record.write("cutover: facts"))
+        if record.begun and not record.committed:
+            progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.begun[-1])
+            _undo(steps, record, progress)
+        record.attempt += 1
+        return _forward(steps, record, progress)
+
+
+def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
+    """The three connections. After the commit the source may be gone: forward is the only way then."""
+    logins = {"source": options["source_login"], "watch": options["source_login"], "target": options["target_login"]}
+    servers = []
+    for name, path in logins.items():
+        try:
+            servers.append(open_flavour(stack.enter_context(connect(read_login_file(path), name, read_timeout=60))))
+        except MigrationError:
+            if name == "target" or not record.committed:
+                raise
+            servers.append(None)
+    return servers
+
+
+def _forward(steps: Steps, record: Record, progress: Progress) -> dict:
+    started = time.monotonic()
+    while True:
+        action = next_action(tuple(record.begun), tuple(record.done), False, ())
+        if action.verb == "finished":
+            return _result(record)
+        progress.say("cutover", action.step)
+        try:
+            record.begin(action.step)
+            if action.step == "release" and steps.servers.source is None:
+                record.facts["source_unreachable_after_commit"] = True
+            else:
+                getattr(steps, "do_" + action.step)()
+            record.complete(action.step)
+        except BaseException as error:
+            if record.committed:
+                raise MigrationError(
+                    "the cutover is committed and stopped at %s: %s; run the same command again, it goes forward only" % (action.step, error)
+                ) from error
+            if action.step in ("preflight",) and not [step for step in record.begun if step != "preflight"]:
+                record.begun.clear()
+                raise
+            _undo(steps, record, progress)
+            raise MigrationError(
+                "undone after %.1f s at %s, the source is writable again and the target replicates: %s; run the same command to try again"
+                % (time.monotonic() - started, action.step, error)
+            ) from error
+
+
+def _undo(steps: Steps, record: Record, progress: Progress) -> None:
+    """Undo everything that was begun; go on past what fails, and say at the end what is left."""
+    undone: list[str] = []
+    left: list[str] = []
+    while True:
+        action = next_action(tuple(record.begun), tuple(record.done), True, tuple(undone))
+        if action.verb == "undone":
+            break
+        progress.say("undo", action.step)
+        try:
+            _reconnect(steps)
+            getattr(steps, "undo_" + action.step)()
+        except MigrationError as error:
+            left.append("%s: %s" % (action.step, error))
+        undone.append(action.step)
+    if left:
+        record.write("cutover: undo incomplete")
+        raise MigrationError("the undo is incomplete, run the same command again to finish it; left are %s" % "; ".join(left))
+    record.begun, record.done = [], []
+    # The facts go with them, in place: the steps share the dictionary.
+    record.facts.clear()
+    record.write("cutover: undone")
+
+
+def _reconnect(steps: Steps) -> None:
+    """A source session that was ended (by the watchdog, or by a restart) is opened anew before the undo."""
+    servers = steps.servers
+    try:
+        servers.source.connection.value("SELECT 1")
+    except MigrationError:
+        servers.source.connection.close()
+        servers.source = open_flavour(connect(read_login_file(steps.options["source_login"]), "source", read_timeout=60))
+
+
+def _result(record: Record) -> dict:
+    return {"attempt": record.attempt, **{name: record.facts[name] for name in RESULT if name in record.facts}}

@@ -1,0 +1,245 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The steps' effects, each with its undo. Their order is machine.py's; connections are opened before the first."""
+from __future__ import annotations
+
+import threading
+import time
+import typing as t
+
+from .._bridge.call import call
+from .._errors import MigrationError, ServerError
+from .._replication.health import error_text
+from .._replication.heartbeat import beat, seen
+from .._replication.status import only_status
+from .._server.base import Flavour
+from .._server.connection import Connection
+from .events import enabled_events, scheduler, set_scheduler, wake_events
+from .hold import remove_hold
+from .preflight import check_ready
+
+SESSIONS = (
+    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE COMMAND NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')"
+    " AND USER NOT IN ('system user', 'event_scheduler', 'unauthenticated user') AND ID NOT IN %s"
+)
+
+OWN_SESSIONS = (
+    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID NOT IN %s"
+)
+
+
+class Servers:
+    """The open connections of a cutover.
+
+    :param source: holds the fence
+    :param watch: a second connection to the source: ends a fence that does not close, and strangers' sessions after the commit
+    """
+
+    def __init__(self, source: Flavour, watch: Flavour, target: Flavour) -> None:
+        self.source = source
+        self.watch = watch
+        self.target = target
+
+
+class Steps:
+    """Effects. What an undo or a later run needs to know goes through C(note), which journals it before the effect."""
+
+    def __init__(self, servers: Servers, options: dict, facts: dict, note: t.Callable[[dict], None]) -> None:
+        self.servers = servers
+        self.options = options
+        self.facts = facts
+        self.note = note
+        self.fence_at = 0.0
+
+    def remember(self, **facts: t.Any) -> None:
+        """Journal facts that must outlive this process, before the effect that they describe."""
+        self.facts.update(facts)
+        self.note(self.facts)
+
+    def remaining(self) -> float:
+        """Seconds left of the write stop's budget."""
+        return self.options["budget"] - (time.monotonic() - self.fence_at)
+
+    # --- the steps, in order -------------------------------------------------
+
+    def do_preflight(self) -> None:
+        """Refuse early."""
+        check_ready(self.servers.source, self.servers.target, self.options)
+
+    def do_events_off(self) -> None:
+        """Stop the source's event scheduler."""
+        source = self.servers.source
+        self.remember(scheduler=scheduler(source), enabled_events=enabled_events(source))
+        set_scheduler(source, "OFF")
+
+    def undo_events_off(self) -> None:
+        """Start it again if it ran."""
+        set_scheduler(self.servers.source, self.facts.get("scheduler", "OFF"))
+
+    def do_stage(self) -> None:
+        """Make the coming fence survive a restart of the source, and close the accounts that could write through it."""
+        source = self.servers.source
+        accounts = [pair for pair in source.bypassing_accounts() if not pair[0].startswith("nordbridge_")]
+        self.remember(locked_accounts=[list(pair) for pair in accounts])
+        self._hold("hold")
+        source.connection.run("SET SESSION sql_log_bin = 0")
+        for user, host in accounts:
+            source.lock_account(user, host, True)
+        source.connection.run("SET SESSION sql_log_bin = 1")
+
+    def undo_stage(self) -> None:
+        """Open the accounts and remove the configuration."""
+        source = self.servers.source
+        source.connection.run("SET SESSION sql_log_bin = 0")
+        for user, host in self.facts.get("locked_accounts", []):
+            source.lock_account(user, host, False)
+        source.connection.run("SET SESSION sql_log_bin = 1")
+        self._hold("unhold")
+
+    def _hold(self, verb: str) -> None:
+        source = self.servers.source
+        settings = [list(pair) for pair in source.hold_settings]  # type: ignore[attr-defined]
+        request = {"path": self.options["source_hold"], "group": source.option_group, "settings": settings}
+        call(self.options["migration_id"], verb, request)
+
+    def do_fence(self) -> None:
+        """Stop all writes. The statement is bounded: a watchdog ends our own session's request, never a stranger's."""
+        source, watch = self.servers.source, self.servers.watch
+        source.connection.run("SET SESSION lock_wait_timeout = %d" % max(1, int(self.options["fence_seconds"])))
+        timer = threading.Timer(self.options["fence_seconds"], _kill_query, (watch, source.connection.id))
+        timer.daemon = True
+        timer.start()
+        self.fence_at = time.monotonic()
+        self.facts["fenced_at"] = time.time()
+        try:
+            source.close_fence()
+        except ServerError as error:
+            raise MigrationError(
+                "writes could not be stopped within %.1f s, because sessions hold locks or commit: %s" % (self.options["fence_seconds"], error)
+            ) from None
+        finally:
+            timer.cancel()
+        if not source.read_only():
+            raise MigrationError("the source answers that it is writable although the fence was set")
+
+    def undo_fence(self) -> None:
+        """Open the source again, and have it say so."""
+        source = self.servers.source
+        self._end_dead_runs()
+        source.open_fence()
+        if source.read_only():
+            raise MigrationError("the source still answers that it is read-only")
+        self.facts["reopened_at"] = time.time()
+
+    def _end_dead_runs(self) -> None:
+        """End sessions of our own account that a killed run left behind: one of them may still hold the lock."""
+        source, own = self.servers.source.connection, (self.servers.source.connection.id, self.servers.watch.connection.id)
+        for row in source.rows(OWN_SESSIONS, (own,)):
+            _quietly(source, "KILL %d" % int(row["id"]))
+
+    def do_position(self) -> None:
+        """Read where the source's history ends: now, and not before the fence."""
+        source = self.servers.source
+        file, position = source.binlog_position()
+        self.facts["position"] = {"file": file, "position": position, "gtid": source.gtid_written()}
+
+    def do_wait(self) -> None:
+        """Wait until the target has applied exactly that. Anything but success is a failure."""
+        target, position = self.servers.target, self.facts["position"]
+        seconds = self.remaining()
+        if seconds <= 0:
+            arrived = False
+        elif position["gtid"]:
+            arrived = target.wait_for_gtid(position["gtid"], round(seconds, 3))
+        else:
+            arrived = target.wait_for_position(position["file"], position["position"], seconds)
+        if not arrived:
+            raise MigrationError(
+                "the target had not applied the source's last write (%s) within the write stop's budget of %.1f s%s"
+                % (position["gtid"] or "%(file)s:%(position)d" % position, self.options["budget"], _words(target))
+            )
+
+    def do_check(self) -> None:
+        """Stop replication cleanly and hold both ends against each other once more."""
+        source, target, position = self.servers.source, self.servers.target, self.facts["position"]
+        target.connection.run(target.statement("stop_replica"))
+        if _words(target):
+            raise MigrationError("replication did not stop cleanly%s" % _words(target))
+        file, place = source.binlog_position()
+        if (file, place) != (position["file"], position["position"]):
+            raise MigrationError("the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position + " to %s:%d" % (file, place))
+        if position["gtid"]:
+            have = target.gtid_applied()
+            extra = target.gtid_extra(target.gtid_written(), position["gtid"])
+            if not target.gtid_includes(have, position["gtid"]) or extra:
+                raise MigrationError("the target's transactions are not the source's: it has %s, the source %s" % (have, position["gtid"]))
+        if seen(target.connection, self.options["migration_id"]) != seen(source.connection, self.options["migration_id"]):
+            raise MigrationError("the source's last heartbeat has not arrived on the target")
+        if self.remaining() <= 0:
+            raise MigrationError("the write stop's budget of %.1f s is used up" % self.options["budget"])
+
+    def undo_check(self) -> None:
+        """Replicate again."""
+        self.servers.target.connection.run(self.servers.target.statement("start_replica"))
+
+    def do_commit(self) -> None:
+        """The point of no return: the session that holds the fence answers, and the fence holds. No answer, no promotion."""
+        if not self.servers.source.read_only():
+            raise MigrationError("the source does not acknowledge the fence")
+
+    def do_promote(self) -> None:
+        """Forget replication; writable last."""
+        target = self.servers.target
+        if target.replica_rows():
+            target.connection.run(target.statement("stop_replica"))
+            target.connection.run(target.statement("reset_replica"))
+        target.set_read_only(False)
+        self.facts["writable_at"] = time.time()
+        # A run that carries on after the commit has only the wall clock to compare with.
+        stopped = time.monotonic() - self.fence_at if self.fence_at else self.facts["writable_at"] - self.facts["fenced_at"]
+        self.facts["write_stop_server_s"] = round(stopped, 4)
+        # After the variable: a crash between the two leaves a target that is read-only after its restart, and no harm.
+        remove_hold(self.options["target_hold"])
+
+    def do_release(self) -> None:
+        """End the sessions that wait behind the fence, then give the lock back: the old server stays read-only."""
+        source, watch = self.servers.source, self.servers.watch
+        if not source.read_only():
+            source.set_read_only(True)
+        own = (source.connection.id, watch.connection.id)
+        ended = 0
+        for row in watch.connection.rows(SESSIONS, (own,)):
+            ended += _quietly(watch.connection, "KILL %d" % int(row["id"]))
+        self.facts["sessions_ended"] = ended
+        source.release_lock()
+
+    def do_events_on(self) -> None:
+        """Wake the events that were awake on the source."""
+        target = self.servers.target
+        self.facts["events_woken"] = wake_events(target, self.facts.get("enabled_events", []))
+        set_scheduler(target, self.facts.get("scheduler", "OFF"))
+
+    def do_confirm(self) -> None:
+        """A real write on the new primary."""
+        self.facts["confirmed_heartbeat"] = beat(self.servers.target.connection, self.options["migration_id"])
+
+
+def _kill_query(watch: Flavour, session: int) -> None:
+    _quietly(watch.connection, "KILL QUERY %d" % session)
+
+
+def _quietly(connection: Connection, kill: str) -> bool:
+    """End a session or statement; False where it had just ended by itself."""
+    try:
+        connection.run(kill)
+    except ServerError:
+        return False
+    return True
+
+
+def _words(target: Flavour) -> str:
+    """The replica's errors, as the end of a sentence."""
+    words = error_text(only_status(target))
+    return ": %s" % words if words else ""

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The catch-up job: beat on the source, read on the target, until the lag stays small. Ends at READY."""
+from __future__ import annotations
+
+import time
+
+from .._errors import MigrationError
+from .._jobs.progress import Progress, duration
+from .._server.base import Flavour
+from .._server.connection import connect
+from .._server.endpoint import read_login_file
+from .._server.flavour import open_flavour
+from .._state.journal import Journal
+from .._state.paths import directory
+from .convergence import Convergence, Verdict
+from .health import error_text
+from .heartbeat import beat, lag
+from .status import only_status
+
+INTERVAL = 0.25
+
+
+def run(options: dict, progress: Progress) -> dict:
+    """Wait until the target is not behind.
+
+    :param options: migration_id, source_login, target_login (files), threshold, ready_seconds, timeout, patience (seconds)
+    :raises MigrationError: where replication stops, or the lag does not shrink for longer than the patience
+    """
+    journal = Journal(directory(options["migration_id"]))
+    source_login, target_login = read_login_file(options["source_login"]), read_login_file(options["target_login"])
+    started = time.monotonic()
+    convergence = Convergence(options["threshold"])
+    diverging_since, highest = None, 0.0
+    with connect(source_login, "source", 30) as source, connect(target_login, "target", 30) as other:
+        target = open_flavour(other)
+        while True:
+            beat(source, options["migration_id"])
+            verdict = convergence.add(time.monotonic() - started, lag(source, other, options["migration_id"]))
+            check_threads(target)
+            highest = max(highest, verdict.lag or 0.0)
+            progress.say("catch-up", line(verdict, options["threshold"]), lag=verdict.lag, speed=verdict.speed, eta=verdict.eta)
+            if verdict.ready_for >= options["ready_seconds"]:
+                break
+            elapsed = time.monotonic() - started
+            diverging_since = None if verdict.converging else diverging_since if diverging_since is not None else elapsed
+            _check_patience(options, elapsed, diverging_since, verdict)
+            time.sleep(INTERVAL)
+    result = {"lag": verdict.lag, "highest_lag": round(highest, 3), "seconds": round(time.monotonic() - started, 3)}
+    journal.update("ready", catchup=result)
+    return result
+
+
+def check_threads(target: Flavour) -> None:
+    """Fail where the replica's threads stopped, with the server's own error. Nothing is ever skipped.
+
+    :raises MigrationError: with the error's number and text
+    """
+    status = only_status(target)
+    if not status.configured:
+        raise MigrationError("the target replicates from nobody: run the playbook migrate again")
+    if error_text(status):
+        raise MigrationError("replication stopped on the target: %s" % error_text(status))
+
+
+def _check_patience(options: dict, elapsed: float, diverging_since: float | None, verdict: Verdict) -> None:
+    if diverging_since is not None and elapsed - diverging_since > options["patience"]:
+        raise MigrationError(
+            "not converging: the target applies %.2f seconds of the source's history per second, and is %s behind; give it more "
+            "applier threads (target_applier_threads) or faster disks, or move at a quieter time"
+            % (verdict.speed, duration(verdict.lag or 0))
+        )
+    if elapsed > options["timeout"]:
+        raise MigrationError("the target is still %s behind after %s" % (duration(verdict.lag or 0), duration(elapsed)))
+
+
+def line(verdict: Verdict, threshold: float) -> str:
+    """The progress line: lag, rate, ETA; NOT CONVERGING when it is not."""
+    if verdict.lag is None:
+        return "no heartbeat has arrived yet"
+    text = "lag %.2fs (heartbeat)  applying %.1fx real time" % (verdict.lag, verdict.speed)
+    if verdict.lag <= threshold:
+        return "%s  in sync for %s" % (text, duration(verdict.ready_for))
+    if not verdict.converging:
+        return "%s  NOT CONVERGING: the source writes faster than the target applies" % text
+    return "%s  ETA %s" % (text, duration(verdict.eta) if verdict.eta is not None else "-")

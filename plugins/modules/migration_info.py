@@ -1,0 +1,55 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migration_info
+short_description: Tell how far a migration is
+version_added: 0.1.0
+description:
+  - Reads the migration's journal and jobs on the target. It changes nothing.
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes.info
+options:
+  migration_id:
+    description: The migration's id.
+    type: str
+    required: true
+author: The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: How far is it
+  nordbridge.mysql_migration.migration_info:
+    migration_id: shop
+  register: migration
+"""
+
+RETURN = r"""
+phase:
+  description: One of C(new), C(seeding), C(seeded), C(ready), C(committed), C(done).
+  returned: success
+  type: str
+  sample: ready
+state:
+  description: The journal's content.
+  returned: success
+  type: dict
+jobs:
+  description: Each job's state and error.
+  returned: success
+  type: dict
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import migration_info
+
+
+def main():
+    """Parse, read, report."""
+    run_module(migration_info, {"migration_id": {"type": "str", "required": True}})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_cutover
+short_description: Stop writes on the source, wait for the last one, and promote this target
+version_added: 0.1.0
+description:
+  - Runs the whole write stop in one process on the target, as a job, with all connections opened first.
+  - The order is fixed. Fence the source, read its position, wait on the target for exactly that position, check, commit, promote.
+  - Before the commit every failure undoes what was begun, and the source is writable again. After it there is only forward.
+  - A wait that runs out of time never promotes.
+  - A finished cutover is not done twice.
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes.no_diff
+  - nordbridge.mysql_migration.job
+options:
+  gate:
+    description: The permission to cut over. It must equal O(migration_id).
+    type: str
+    required: true
+  budget:
+    description: Seconds of write stop after which the cutover undoes itself.
+    type: float
+    default: 5.0
+  fence_seconds:
+    description: Seconds that the fence may take to close before it is given up.
+    type: float
+    default: 2.0
+  max_lag:
+    description: The lag in seconds above which the cutover is refused.
+    type: float
+    default: 1.0
+  max_transaction_seconds:
+    description: The age in seconds of an open transaction on the source above which the cutover is refused.
+    type: int
+    default: 5
+  source_hold:
+    description: The file on the source that keeps it read-only across a restart.
+    type: path
+    required: true
+  target_hold:
+    description: The file on the target that keeps it read-only until promotion.
+    type: path
+    required: true
+author: The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Cut over
+  nordbridge.mysql_migration.mysql_cutover:
+    migration_id: shop
+    gate: "{{ cutover }}"
+    source_hold: /etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf
+    target_hold: /etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf
+"""
+
+RETURN = r"""
+launch:
+  description: What happened to the job, one of C(started), C(attached), C(finished); C(planned) in check mode.
+  returned: success
+  type: str
+  sample: started
+state:
+  description: The job's state.
+  returned: success
+  type: str
+  sample: succeeded
+result:
+  description: >-
+    The cutover's facts: RV(result.write_stop_server_s) is the time in seconds between the fence's first statement and the
+    target's being writable, RV(result.position) the source's last position.
+  returned: success
+  type: dict
+  sample:
+    attempt: 1
+    write_stop_server_s: 0.041
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import launch_cutover
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # goes into the pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+
+
+def main():
+    """Parse, launch, wait, report."""
+    options = {
+        "gate": {"type": "str", "required": True},
+        "budget": {"type": "float", "default": 5.0},
+        "fence_seconds": {"type": "float", "default": 2.0},
+        "max_lag": {"type": "float", "default": 1.0},
+        "max_transaction_seconds": {"type": "int", "default": 5},
+        "source_hold": {"type": "path", "required": True},
+        "target_hold": {"type": "path", "required": True},
+    }
+    run_module(launch_cutover, {**job_argument_spec(), **options})
+
+
+if __name__ == "__main__":
+    main()

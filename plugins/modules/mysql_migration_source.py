@@ -1,0 +1,93 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_migration_source
+short_description: Make the migration's accounts, marker and heartbeat on the source
+version_added: 0.1.0
+description:
+  - Makes the account C(nordbridge_repl), which may only read the binary log, and C(nordbridge_ctl), which copies, writes the
+    heartbeat, and does the cutover. Both may log in from O(hosts) only; the second also from the source's own socket.
+  - Accounts are made with C(sql_log_bin=0), so that no password enters the binary log.
+  - Makes the schema C(nordbridge_migration) with the migration's marker and heartbeat.
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes
+  - nordbridge.mysql_migration.login
+options:
+  migration_id:
+    description: The migration's id.
+    type: str
+    required: true
+  hosts:
+    description: Where the accounts may log in from. The tunnel's end on the source, or the target's address.
+    type: list
+    elements: str
+    required: true
+  require_tls:
+    description: Whether the accounts must use TLS. Outside a tunnel they must.
+    type: bool
+    default: false
+  replication_password:
+    description: The replication account's password.
+    type: str
+    required: true
+  control_password:
+    description: The control account's password.
+    type: str
+    required: true
+author: The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Accounts on the source
+  nordbridge.mysql_migration.mysql_migration_source:
+    migration_id: shop
+    hosts: [127.0.0.1]
+    replication_password: "{{ logins.passwords.replication }}"
+    control_password: "{{ logins.passwords.source }}"
+  delegate_to: us-db1
+  no_log: true
+"""
+
+RETURN = r"""
+plan:
+  description: What was made or changed, in words.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - "account nordbridge_repl@127.0.0.1: REPLICATION SLAVE"
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts.own import prepare_source
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import (
+    from_options,
+    login_argument_spec,
+)
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
+
+
+def prepare(params, check_mode):
+    """Connect as the administrator and make what lacks."""
+    with connect(from_options(params), "source") as connection:
+        return prepare_source(open_flavour(connection), {**params, "tls": params["require_tls"]}, check_mode)
+
+
+def main():
+    """Parse, make, report."""
+    options = {
+        "migration_id": {"type": "str", "required": True},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "require_tls": {"type": "bool", "default": False},
+        "replication_password": {"type": "str", "required": True, "no_log": True},
+        "control_password": {"type": "str", "required": True, "no_log": True},
+    }
+    run_module(prepare, {**login_argument_spec(), **options})
+
+
+if __name__ == "__main__":
+    main()

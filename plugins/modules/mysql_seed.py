@@ -1,0 +1,99 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_seed
+short_description: Start the first full copy of a source's data onto this target, or attach to it
+version_added: 0.1.0
+description:
+  - Launches the seed as a job on the target and returns at once. The job outlives the connection and the controller.
+  - Starting it again attaches to the job that runs, or reports the one that is done.
+  - The dump is streamed from the source through ssh and zstd into the target's client, without a file on the way.
+  - Use M(nordbridge.mysql_migration.migration_watch) to wait for the job's end and to print its progress.
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes.no_diff
+  - nordbridge.mysql_migration.job
+options:
+  method:
+    description: How the data is copied.
+    type: str
+    choices: [dump]
+    default: dump
+  source_socket:
+    description: The socket of the source's server, where the agent's dump logs in.
+    type: path
+    default: /run/mysqld/mysqld.sock
+  wipe:
+    description: The migration's id, as the permission to ERASE the user data that the target holds.
+    type: str
+    default: ''
+  dump_file:
+    description: Keep the compressed dump in this file on the target, and load it from there.
+    type: path
+  max_transaction_seconds:
+    description: Refuse to start while a transaction or statement on the source is older than this many seconds.
+    type: int
+    default: 60
+  lock_wait:
+    description: Seconds that the dump may wait for a lock on the source before its request is ended.
+    type: int
+    default: 10
+  zstd_level:
+    description: Level of compression on the bridge.
+    type: int
+    default: 1
+author: The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Copy the data
+  nordbridge.mysql_migration.mysql_seed:
+    migration_id: shop
+
+- name: Wait for the copy
+  nordbridge.mysql_migration.migration_watch:
+    migration_id: shop
+    job: seed
+"""
+
+RETURN = r"""
+launch:
+  description: What happened to the job, one of C(started), C(attached), C(finished); C(planned) in check mode.
+  returned: success
+  type: str
+  sample: started
+state:
+  description: The job's state.
+  returned: success
+  type: str
+  sample: running
+result:
+  description: The job's result, once it is done.
+  returned: success
+  type: dict
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # goes into the pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed
+
+
+def main():
+    """Parse, launch, report."""
+    options = {
+        "method": {"type": "str", "choices": sorted(seed.METHODS), "default": "dump"},
+        "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+        "wipe": {"type": "str", "default": ""},
+        "dump_file": {"type": "path"},
+        "max_transaction_seconds": {"type": "int", "default": 60},
+        "lock_wait": {"type": "int", "default": 10},
+        "zstd_level": {"type": "int", "default": 1},
+    }
+    run_module(lambda params, check: launch_job("seed", "_seed.run:run", params, check), {**job_argument_spec(), **options})
+
+
+if __name__ == "__main__":
+    main()
