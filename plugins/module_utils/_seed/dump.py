@@ -85,7 +85,7 @@ def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Prog
             "definitions changed on the source during the copy: %s; run the same command again when they rest"
             % (", ".join(changed[:10]) or "schemas came or went")
         )
-    coordinates = parse_coordinates(copy.reader.head)
+    coordinates = parse_coordinates(copy.reader.head, copy.reader.tail)
     _check_coordinates(source, coordinates)
     return {
         "schemas": schemas,

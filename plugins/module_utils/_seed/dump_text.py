@@ -13,7 +13,8 @@ from .._errors import MigrationError
 TRAILER = b"-- Dump completed"
 # Enough for the head of a server with thousands of GTID intervals.
 HEAD_BYTES = 1 << 20
-TAIL_BYTES = 4096
+# MariaDB prints its GTID position behind the data.
+TAIL_BYTES = 1 << 16
 TABLE_MARK = b"\n-- Table structure for table `"
 
 
@@ -29,8 +30,8 @@ class Coordinates:
     gtid: str
 
 
-def parse_coordinates(head: bytes) -> Coordinates:
-    """The coordinates from a dump's head.
+def parse_coordinates(head: bytes, end: bytes = b"") -> Coordinates:
+    """The coordinates from a dump's head and end.
 
     :raises MigrationError: where they are not there
     """
@@ -38,7 +39,7 @@ def parse_coordinates(head: bytes) -> Coordinates:
     place = re.search(r"(?:MASTER|SOURCE)_LOG_FILE='([^']+)', (?:MASTER|SOURCE)_LOG_POS=(\d+)", text)
     if not place:
         raise MigrationError("the dump's head holds no binary log coordinates; is the binary log on at the source?")
-    mariadb = re.search(r"SET GLOBAL gtid_slave_pos='([^']*)'", text)
+    mariadb = re.search(r"^-- SET GLOBAL gtid_slave_pos='([^']*)'", text + end.decode("utf-8", "replace"), re.M)
     mysql = re.search(r"GTID_PURGED\s*=\s*(?:/\*!80000 '\+'\*/\s*)?'\+?([^']*)'", text)
     found = mariadb or mysql
     return Coordinates(place.group(1), int(place.group(2)), "".join(found.group(1).split()) if found else "")
