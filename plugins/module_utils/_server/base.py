@@ -30,6 +30,9 @@ class Flavour:
     option_group = "mysqld"
     # What the operations account needs on the source, and what the seed's loader needs on the target.
     control_privileges: tuple = ()
+    dynamic_privileges: tuple = ()
+    # What keeps a server from taking writes: variable and value, in a file and at run time.
+    hold_settings: tuple = ()
 
     def __init__(self, connection: Connection, identity: Identity) -> None:
         self.connection = connection
@@ -55,6 +58,12 @@ class Flavour:
         """A replication option's name for this version."""
         return source_option(self.name, self.version, name)
 
+    def known_privileges(self) -> tuple:
+        """The control account's privileges, as far as this version has them: the server's own list says so."""
+        rows = self.connection.rows("SHOW PRIVILEGES")
+        known = {str(row["Privilege"]).upper() for row in rows}
+        return tuple(name for name in self.control_privileges + self.dynamic_privileges if name in known)
+
     def binlog_position(self) -> tuple[str, int]:
         """The server's own binary log file and position now; empty and 0 where the binary log is off."""
         row = self.connection.row(self.statement("binlog_position"))
@@ -63,6 +72,10 @@ class Flavour:
     def replica_rows(self) -> list[dict]:
         """The replica's status, a row a channel; empty where this server replicates from nobody."""
         return self.connection.rows(self.statement("replica_status"))
+
+    def replica_settings(self) -> dict:
+        """Settings of the default channel that its status does not tell; nothing on MariaDB."""
+        return {}
 
     def user_schemas(self) -> list[str]:
         """The schemas that hold users' data, sorted."""

@@ -57,9 +57,33 @@ class MariaDB(Flavour):
 
     def set_gtid_position(self, gtid: str) -> None:
         """Declare the seed's position as applied, and start this server's own binary log afresh."""
-        if (self.connection.variable("log_bin") or "").upper() == "ON":
-            self.connection.run(self.statement("reset_binlogs"))
-        self.connection.run("SET GLOBAL gtid_slave_pos = %s", (gtid,))
+        for sql, args in self.gtid_position_statements(gtid):
+            self.connection.run(sql, args)
+
+    def gtid_position_statements(self, gtid: str) -> list[tuple]:
+        """The statements of set_gtid_position and their values.
+
+        An old source that is to follow its successor stands at that very position: its binary log is right and stays.
+        """
+        logs = (self.connection.variable("log_bin") or "").upper() == "ON" and not self._wrote_exactly(gtid)
+        return ([(self.statement("reset_binlogs"), ())] if logs else []) + [("SET GLOBAL gtid_slave_pos = %s", (gtid,))]
+
+    def gtid_in_the_way(self, gtid: str) -> str:
+        """What this server holds that forbids declaring a seed's position on it; empty for nothing.
+
+        That is what it applied beyond the seed, and what it wrote itself: both would be lost from its binary log.
+        """
+        beyond = _gtids(self.gtid_extra(self.gtid_applied(), gtid))
+        state = [] if self._wrote_exactly(gtid) else _gtids(self.connection.variable("gtid_binlog_state") or "")
+        own = [one for one in state if int(one.split("-")[1]) == self.identity.server_id or self.gtid_extra(one, gtid)]
+        return ",".join(sorted(set(beyond + own)))
+
+    def gtid_replicated(self) -> str:
+        """What this server has applied of other servers' transactions: where a replica without a declared seed goes on from."""
+        return self.gtid_applied()
+
+    def _wrote_exactly(self, gtid: str) -> bool:
+        return bool(gtid) and sorted(_gtids(self.gtid_written())) == sorted(_gtids(gtid))
 
     def read_only(self) -> bool:
         """Whether read_only is set. Accounts with READ_ONLY ADMIN write through it: see bypassing_accounts."""

@@ -29,12 +29,12 @@ class MySQL(Flavour):
     hold_settings = (("super_read_only", "ON"), ("event_scheduler", "OFF"))
     control_privileges = (
         "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES",
-        "REPLICATION SLAVE", "REPLICATION CLIENT", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES", "SHOW_ROUTINE",
+        "REPLICATION SLAVE", "REPLICATION CLIENT", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES", "CREATE USER",
     )  # fmt: skip
     # Dynamic privileges that narrow SUPER from 8.0 on; those that a server does not know are left out.
     dynamic_privileges = (
         "BACKUP_ADMIN", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", "SESSION_VARIABLES_ADMIN",
-        "SYSTEM_USER", "SHOW_ROUTINE",
+        "SYSTEM_USER", "SHOW_ROUTINE", "XA_RECOVER_ADMIN",
     )  # fmt: skip
 
     @property
@@ -65,8 +65,29 @@ class MySQL(Flavour):
 
         Resets this server's own binary log: gtid_purged may only grow by what gtid_executed does not hold.
         """
-        self.connection.run(self.statement("reset_binlogs"))
-        self.connection.run("SET GLOBAL gtid_purged = %s", (gtid,))
+        for sql, args in self.gtid_position_statements(gtid):
+            self.connection.run(sql, args)
+
+    def gtid_position_statements(self, gtid: str) -> list[tuple]:
+        """The statements of set_gtid_position and their values."""
+        return [(self.statement("reset_binlogs"), ()), ("SET GLOBAL gtid_purged = %s", (gtid,))]
+
+    def gtid_in_the_way(self, gtid: str) -> str:  # pylint: disable=unused-argument  # MariaDB's answer depends on it
+        """What this server holds that forbids declaring a seed's set on it: anything, for that needs a reset; empty for nothing."""
+        return self.gtid_applied()
+
+    def gtid_replicated(self) -> str:
+        """What this server holds of other servers' transactions: where a replica without a declared seed goes on from.
+
+        Accounts and the like that were made here are no position: with them alone the source would be replayed from its start.
+        """
+        return self.gtid_extra(self.gtid_applied(), "%s:1-9223372036854775806" % self.identity.server_uuid)
+
+    def replica_settings(self) -> dict:
+        """The default channel's heartbeat period, which SHOW REPLICA STATUS lacks; nothing without performance_schema."""
+        return self.connection.row(
+            "SELECT HEARTBEAT_INTERVAL AS heartbeat_period FROM performance_schema.replication_connection_configuration WHERE CHANNEL_NAME = ''"
+        )
 
     def read_only(self) -> bool:
         """Whether nobody can write, whatever their privileges."""

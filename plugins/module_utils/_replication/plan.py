@@ -1,0 +1,332 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The plan: what is, held against what should be, as the statements that make the difference. Reads only."""
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._errors import Refusal
+from .._server.base import Flavour
+from .desired import Desired
+from .hints import LOGIN_ERRNOS
+from .status import ReplicaStatus
+
+RECEIVER, APPLIER = "receiver", "applier"
+BOTH = frozenset((RECEIVER, APPLIER))
+
+# ReplicaStatus field -> option of the CHANGE statement.
+OPTIONS = {
+    "source_host": "SOURCE_HOST",
+    "source_port": "SOURCE_PORT",
+    "source_user": "SOURCE_USER",
+    "connect_retry": "SOURCE_CONNECT_RETRY",
+    "retry_count": "SOURCE_RETRY_COUNT",
+    "heartbeat_period": "SOURCE_HEARTBEAT_PERIOD",
+    "delay": "SOURCE_DELAY",
+    "get_source_public_key": "GET_SOURCE_PUBLIC_KEY",
+}
+TLS_OPTIONS = {
+    "ssl_allowed": "SOURCE_SSL",
+    "ssl_ca": "SOURCE_SSL_CA",
+    "ssl_capath": "SOURCE_SSL_CAPATH",
+    "ssl_cert": "SOURCE_SSL_CERT",
+    "ssl_cipher": "SOURCE_SSL_CIPHER",
+    "ssl_key": "SOURCE_SSL_KEY",
+    "ssl_crl": "SOURCE_SSL_CRL",
+    "ssl_crlpath": "SOURCE_SSL_CRLPATH",
+    "ssl_verify": "SOURCE_SSL_VERIFY_SERVER_CERT",
+}
+# In every CHANGE statement: the defaults for TLS differ between versions, and a MariaDB that is not told the heartbeat
+# period sets it back to half of its net timeout.
+ALWAYS = frozenset(TLS_OPTIONS) | {"heartbeat_period"}
+# Who logs in where and how: with a change of these the password is set again.
+LOGIN_SETTINGS = frozenset(("source_host", "source_port", "source_user", "get_source_public_key")) | frozenset(TLS_OPTIONS)
+# Another host or port is another source, whose coordinates mean something else.
+ADDRESS = frozenset(("source_host", "source_port"))
+
+# How each flavour says that a replica asks by GTID or by coordinates.
+POSITIONING = {
+    "mysql": {"gtid": ("SOURCE_AUTO_POSITION", "1"), "file": ("SOURCE_AUTO_POSITION", "0")},
+    "mariadb": {"gtid": ("SOURCE_USE_GTID", "slave_pos"), "file": ("SOURCE_USE_GTID", "no")},
+}
+
+# Settings whose change needs both threads stopped. Any other needs the receiver stopped on MySQL, where a running
+# applier keeps the relay logs (stopping both drops them and fetches them again), and always both on MariaDB.
+# https://dev.mysql.com/doc/refman/en/change-replication-source-to.html
+STOPS_BOTH = {"mysql": ADDRESS | {"positioning", "delay"}, "mariadb": None}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A server variable that belongs to replication.
+
+    :param names: newest first; a server that knows none of them needs none
+    :param wanted: from the desired state, None for "leave as it is"
+    :param stops: the thread that must be stopped for the change to be allowed or to count
+    """
+
+    names: tuple
+    wanted: t.Callable[[Desired], t.Any]
+    stops: str = APPLIER
+    needs: str = ""
+    needs_before: tuple = ()
+
+
+def _parallel(value: str) -> t.Callable[[Desired], t.Any]:
+    return lambda desired: value if (desired.applier_threads or 1) > 1 else None
+
+
+VARIABLES = {
+    "mysql": (
+        Variable(("replica_parallel_workers", "slave_parallel_workers"), lambda desired: desired.applier_threads),
+        Variable(("replica_parallel_type", "slave_parallel_type"), _parallel("LOGICAL_CLOCK")),
+        # Before 8.0.19 only a replica that writes its own binary log can keep the order of commits.
+        Variable(
+            ("replica_preserve_commit_order", "slave_preserve_commit_order"), _parallel("ON"), needs="log_slave_updates", needs_before=(8, 0, 19)
+        ),
+        Variable(("replica_net_timeout", "slave_net_timeout"), lambda desired: desired.net_timeout, RECEIVER),
+    ),
+    "mariadb": (
+        Variable(("slave_parallel_threads",), lambda desired: desired.applier_threads),
+        Variable(("slave_parallel_mode",), _parallel("optimistic")),
+        Variable(("slave_net_timeout",), lambda desired: desired.net_timeout, RECEIVER),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A statement and the values bound into it; those at the places of C(secrets) are shown to nobody."""
+
+    sql: str
+    args: tuple = field(default=(), repr=False)
+    secrets: frozenset = frozenset()
+
+    def shown(self) -> str:
+        """The statement for results and messages, from the template and never from what is sent."""
+        values = tuple("'***'" if place in self.secrets else _literal(value) for place, value in enumerate(self.args))
+        return self.sql % values if values else self.sql
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps, and the two sides of the diff.
+
+    :param starts: whether a thread is started
+    :param resumes: whether what is started was running before
+    :param encrypts: whether the channel is configured here, with TLS
+    """
+
+    steps: tuple
+    before: dict
+    after: dict
+    starts: bool = False
+    encrypts: bool = False
+    resumes: bool = False
+
+
+def make_plan(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> Plan:
+    """The difference between a replica's status and its desired state.
+
+    :raises Refusal: where the way there is unsafe or something is missing for it
+    """
+    if desired.state == "absent":
+        return _plan_absent(flavour, status)
+    _check_possible(flavour, status, desired)
+    changed = _changed_settings(status, desired)
+    variables = _changed_variables(flavour, desired)
+    password = _sets_password(status, desired, changed)
+    stops = {variable.stops for variable, _name, _was, _value in variables}
+    if changed or password:
+        both = STOPS_BOTH[flavour.name]
+        stops |= BOTH if both is None or both & set(changed) else {RECEIVER}
+    stops = set(status.active) if desired.state == "stopped" else stops & status.active
+    starts = desired.state == "started" and bool(stops or status.active != BOTH)
+
+    steps = _stop_steps(flavour, status, stops)
+    steps += [Step("SET GLOBAL %s = %%s" % name, (value,)) for _variable, name, _was, value in variables]
+    if changed or password:
+        steps += _seed_steps(flavour, status, desired, changed)
+        steps.append(change_step(flavour, desired, status, changed, password))
+    if starts:
+        steps.append(Step(flavour.statement("start_replica")))
+    before, after = _sides(status, desired, changed, variables, password)
+    encrypts = bool(changed or password) and desired.settings["ssl_allowed"]
+    return Plan(tuple(steps), before, after, starts, encrypts, resumes=starts and bool(stops))
+
+
+def _plan_absent(flavour: Flavour, status: ReplicaStatus) -> Plan:
+    if not status.configured:
+        return Plan((), {"configured": False}, {"configured": False})
+    steps = _stop_steps(flavour, status, set(status.active))
+    steps.append(Step(flavour.statement("reset_replica")))
+    before = {"configured": True, "source_host": status.source_host, "source_port": status.source_port, "source_user": status.source_user}
+    return Plan(tuple(steps), dict(before, **_threads(status.active)), {"configured": False})
+
+
+def _check_possible(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> None:
+    """Refuse what would start nothing, or would take this replica away from another source."""
+    name = flavour.connection.name
+    if not desired.settings:
+        if not status.configured and desired.state == "started":
+            raise Refusal("%s: no source is configured, and source_host is not given" % name)
+        return
+    if not status.configured:
+        missing = [option for option, value in (("source_user", desired.settings["source_user"]), ("source_password", desired.password)) if not value]
+        if "source_password" in missing and desired.password == "":
+            missing.remove("source_password")
+        if missing:
+            raise Refusal("%s: to configure the replica, %s must be given (or in source_login_file)" % (name, " and ".join(missing)))
+    elif _other_source(status, desired) and not desired.replace_source:
+        raise Refusal(
+            "%s already replicates from %s:%d, and %s:%d is asked for. If that is the same server under another address, or this replica "
+            "is really to follow another one, set replace_source: true"
+            % (name, status.source_host, status.source_port, desired.settings["source_host"], desired.settings["source_port"])
+        )
+
+
+def _other_source(status: ReplicaStatus, desired: Desired) -> bool:
+    return any(getattr(status, name) != desired.settings[name] for name in ADDRESS)
+
+
+def _changed_settings(status: ReplicaStatus, desired: Desired) -> dict:
+    """The settings that differ, as field -> wanted value. What a server does not tell counts as equal once it is configured."""
+    if not status.configured:
+        return dict(desired.settings)
+    return {
+        name: value for name, value in desired.settings.items() if getattr(status, name) is not None and not _same(getattr(status, name), value)
+    }
+
+
+def _same(one: t.Any, other: t.Any) -> bool:
+    if isinstance(one, float) or isinstance(other, float):
+        return abs(float(one) - float(other)) < 0.001
+    return one == other
+
+
+def _changed_variables(flavour: Flavour, desired: Desired) -> list[tuple]:
+    """The variables that differ: (Variable, its name here, value now, wanted value)."""
+    found = []
+    for variable in VARIABLES[flavour.name]:
+        value = variable.wanted(desired)
+        here = flavour.connection.variables(*variable.names) if value is not None else {}
+        name = next((name for name in variable.names if name in here), None)
+        if name is None or str(here[name]).lower() == str(value).lower() or not _possible(flavour, variable):
+            continue
+        found.append((variable, name, here[name], value))
+    return found
+
+
+def _possible(flavour: Flavour, variable: Variable) -> bool:
+    if not variable.needs or flavour.version >= variable.needs_before:
+        return True
+    return (flavour.connection.variable(variable.needs) or "").upper() == "ON"
+
+
+def _sets_password(status: ReplicaStatus, desired: Desired, changed: dict) -> bool:
+    """Whether the password is part of the change.
+
+    The stored one cannot be read back. It is set with a new source or login, and where the source has refused it.
+    """
+    if desired.password is None or not desired.settings:
+        return False
+    refused = status.last_io_errno in LOGIN_ERRNOS
+    return desired.always_password or not status.configured or refused or bool(LOGIN_SETTINGS & set(changed))
+
+
+def _stop_steps(flavour: Flavour, status: ReplicaStatus, stops: set) -> list[Step]:
+    if not stops:
+        return []
+    words = {frozenset((APPLIER,)): "stop_applier", frozenset((RECEIVER,)): "stop_receiver"}
+    name = "stop_replica" if stops == status.active else words.get(frozenset(stops), "stop_replica")
+    return [Step(flavour.statement(name))]
+
+
+def _seed_steps(flavour: t.Any, status: ReplicaStatus, desired: Desired, changed: dict) -> list[Step]:
+    """Where replication begins: only for a source that is new here, a running replica's own position is never touched."""
+    if status.configured and not ADDRESS & set(changed):
+        return []
+    name = flavour.connection.name
+    if desired.settings["positioning"] == "file":
+        if not desired.log_file or desired.log_position is None:
+            raise Refusal("%s: positioning file needs source_log_file and source_log_pos, both from the seed" % name)
+        return []
+    if not flavour.gtid_on:
+        raise Refusal("%s: gtid_mode is not ON here: set it, or use positioning: file" % name)
+    if desired.gtid is None:
+        if not flavour.gtid_replicated():
+            raise Refusal(
+                "%s: holds nothing of another server's GTIDs, and gtid is not given: give the seed's; an empty gtid means to replicate "
+                "from the source's first binary log" % name
+            )
+        return []
+    applied = flavour.gtid_applied()
+    if not desired.gtid or (applied and flavour.gtid_includes(applied, desired.gtid)):
+        return []
+    foreign = applied if status.configured else flavour.gtid_in_the_way(desired.gtid)
+    if foreign:
+        raise Refusal(
+            "%s: holds the GTIDs %s, and the seed's position %s is not among them: declaring it would need a reset, which could lose "
+            "data silently. If this server is to be overwritten by the seed, empty it first (%s and a new load); else choose "
+            "another target" % (name, foreign, desired.gtid, flavour.statement("reset_binlogs"))
+        )
+    return [Step(sql, tuple(args)) for sql, args in flavour.gtid_position_statements(desired.gtid)]
+
+
+def change_step(flavour: Flavour, desired: Desired, status: ReplicaStatus, changed: dict, password: bool) -> Step:
+    """The CHANGE statement.
+
+    Host and port are in it only where they differ: naming them alone makes a server forget its position.
+    All TLS options are in it always (ALWAYS), so that no version's default decides about encryption.
+    """
+    moved = bool(ADDRESS & set(changed))
+    names = dict(OPTIONS, **TLS_OPTIONS)
+    chosen = [name for name in names if name in changed or name in ALWAYS or (moved and name in ADDRESS)]
+    parts = [(names[name], "%s", _number(desired.settings[name])) for name in chosen]
+    if password:
+        parts.append(("SOURCE_PASSWORD", "%s", desired.password))
+    if "positioning" in changed or moved:
+        option, word = POSITIONING[flavour.name][desired.settings["positioning"]]
+        parts.append((option, word, None))
+    if moved and desired.settings["positioning"] == "file":
+        parts += [("SOURCE_LOG_FILE", "%s", desired.log_file), ("SOURCE_LOG_POS", "%s", desired.log_position)]
+    texts = ["%s = %s" % (flavour.source_option(option), word) for option, word, _value in parts]
+    bound = [(option, value) for option, word, value in parts if word == "%s"]
+    secrets = frozenset(place for place, (option, _value) in enumerate(bound) if option == "SOURCE_PASSWORD")
+    return Step("%s %s" % (flavour.statement("change_source"), ", ".join(texts)), tuple(value for _option, value in bound), secrets)
+
+
+def _sides(status: ReplicaStatus, desired: Desired, changed: dict, variables: list, password: bool) -> tuple[dict, dict]:
+    """Before and after, with all that is managed."""
+    names = list(desired.settings)
+    before: dict = {"configured": status.configured}
+    after: dict = {"configured": status.configured or bool(desired.settings)}
+    before.update({name: getattr(status, name) for name in names} if status.configured else {})
+    after.update({name: changed.get(name, getattr(status, name)) for name in names})
+    if password:
+        before["password"], after["password"] = ("as stored" if status.configured else "none"), "set anew"
+    if not status.configured and desired.settings:
+        start = {"gtid": desired.gtid} if desired.settings["positioning"] == "gtid" else {"log": [desired.log_file, desired.log_position]}
+        after["begins_at"] = start
+    for _variable, name, was, value in variables:
+        before[name], after[name] = str(was), str(value)
+    before.update(_threads(status.active))
+    wanted = {"started": BOTH, "stopped": frozenset()}[desired.state]
+    after.update(_threads(wanted))
+    return before, after
+
+
+def _threads(active: t.AbstractSet[str]) -> dict:
+    return {name: "started" if name in active else "stopped" for name in (RECEIVER, APPLIER)}
+
+
+def _number(value: t.Any) -> t.Any:
+    """Booleans as the servers want them in this statement."""
+    return int(value) if isinstance(value, bool) else value
+
+
+def _literal(value: t.Any) -> str:
+    return str(value) if isinstance(value, (int, float)) else "'%s'" % str(value).replace("'", "''")
