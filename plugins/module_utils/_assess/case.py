@@ -75,12 +75,16 @@ class Case:
 
 
 class Hit(t.NamedTuple):
-    """Something that a rule found. Empty fields are taken from the catalogue."""
+    """Something that a rule found. Empty fields are taken from the catalogue.
+
+    :param blind: it was not found but could not be looked for
+    """
 
     message: str
     severity: str = ""
     where: str = ""
     remedy: str = ""
+    blind: bool = False
 
 
 def make_case(source: dict, target: dict, settings: Settings) -> Case:

@@ -29,6 +29,9 @@ _DENIED = (1044, 1045, 1142, 1143, 1227, 1370, 1401)
 # unknown schema, table, variable, or plugin; binary log off: this server has no such thing
 _ABSENT = (1049, 1109, 1146, 1193, 1286, 1381, 1682)
 
+# A server error's text without the connection before it and the hint behind it.
+_REASON = re.compile(r"^.*?: (\[\d+\] .*?\(statement: .*\)).*$", re.DOTALL)
+
 _SYSTEM = "('mysql', 'information_schema', 'performance_schema', 'sys')"
 
 _TABLES = (
@@ -108,7 +111,7 @@ class Reader:
             return question()
         except ServerError as error:
             if error.errno in _DENIED:
-                self.note(topic, str(error))
+                self.note(topic, _REASON.sub(r"\1", str(error)))
             elif error.errno not in _ABSENT:
                 raise
             return otherwise

@@ -31,26 +31,26 @@ def check(case: Case) -> dict:
 
 
 def _ask(entry: Check, case: Case) -> list[dict]:
-    blind = _unread(entry, case)
-    hits = blind or RULES[entry.id](case)
-    if not hits:
-        return [_finding(entry, case, Hit("no issue found", OK, remedy=""))]
-    return [_finding(entry, case, hit) for hit in hits]
+    found = [_finding(entry, case, hit) for hit in RULES[entry.id](case) + _unread(entry, case)]
+    return found or [_finding(entry, case, Hit("no issue found", OK))]
 
 
 def _unread(entry: Check, case: Case) -> list[Hit]:
-    """Facts that a check needs and that the login could not read: it fails as if it had hit, for nobody knows."""
-    messages = []
+    """Facts that a check needs and that a login could not read: the check fails as if it had hit, for nobody knows."""
+    hits: dict[tuple, Hit] = {}
     for side, topic in entry.needs:
         for note in case.side(side).get("unreadable") or []:
-            if note["topic"] == topic and note["message"] not in messages:
-                messages.append(note["message"])
-    return [Hit("not checked: %s" % "; ".join(messages), remedy="give the login the right to read it (see P10 and P11)")] if messages else []
+            if note["topic"] == topic:
+                text = "not checked, the %s's login may not read what it needs: %s" % (side, note["message"])
+                hits[(side, text)] = Hit(text, where=side, remedy="grant the login what P10 or P11 names", blind=True)
+    return list(hits.values())
 
 
 def _finding(entry: Check, case: Case, hit: Hit) -> dict:
     result = hit.severity or entry.severity
-    waived = entry.waivable and entry.id in case.settings.waive and result in (ERROR, WARNING)
+    # A risk that nobody has seen cannot be taken.
+    waivable = entry.waivable and not hit.blind
+    waived = waivable and entry.id in case.settings.waive and result in (ERROR, WARNING)
     remedy = "" if result == OK else (hit.remedy or entry.remedy).replace("{id}", case.settings.migration_id)
     return {
         "id": entry.id,
@@ -60,7 +60,7 @@ def _finding(entry: Check, case: Case, hit: Hit) -> dict:
         "where": hit.where or entry.where,
         "message": hit.message + (" (waived)" if waived else ""),
         "remedy": remedy,
-        "waivable": entry.waivable,
+        "waivable": waivable,
         "waived": waived,
     }
 
@@ -72,7 +72,9 @@ def refuse(result: dict, migration_id: str) -> t.NoReturn:
         if finding["result"] == ERROR:
             lines.append("%(id)s [%(where)s] %(message)s. What to do: %(remedy)s." % finding)
     refusal = Refusal("\n".join(lines))
-    refusal.facts = {"changed": False, **result}  # type: ignore[attr-defined]  # run_module hands it on
+    # run_module hands it on. What is well is left out: a failure should fit a screen.
+    bad = [finding for finding in result["findings"] if finding["result"] != OK]
+    refusal.facts = {"changed": False, **result, "findings": bad}  # type: ignore[attr-defined]
     raise refusal
 
 

@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 EVERYTHING = "ALL PRIVILEGES"
 GRANT_OPTION = "GRANT OPTION"
 
+# What ALL PRIVILEGES on one schema holds; the others exist for the whole server only.
+SCHEMA_WIDE = frozenset((
+    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "CREATE VIEW", "SHOW VIEW",
+    "CREATE ROUTINE", "ALTER ROUTINE", "EXECUTE", "EVENT", "TRIGGER", "LOCK TABLES", "CREATE TEMPORARY TABLES", "DELETE HISTORY",
+))  # fmt: skip
+
 # Older and newer words for one privilege, as the flavour's SHOW GRANTS prints it.
 # https://mariadb.com/kb/en/grant/#global-privileges
 ALIASES: dict[str, dict[str, str]] = {
@@ -61,12 +67,13 @@ class Grants:
         """Where a privilege that is not global holds all the same, or is taken away; for messages."""
         taken = sorted(schema for schema, names in self.revoked.items() if privilege in names or EVERYTHING in names)
         if taken and (privilege in self.everywhere or EVERYTHING in self.everywhere):
-            return "it is revoked on %s" % ", ".join(taken)
-        held = sorted(schema for schema, names in self.schemas.items() if privilege in names or EVERYTHING in names)
-        held += sorted("%s.%s" % key for key, names in self.objects.items() if privilege in names or EVERYTHING in names)
+            return "revoked on %s" % ", ".join(taken)
+        words = {privilege, EVERYTHING} if privilege in SCHEMA_WIDE else {privilege}
+        held = sorted(schema for schema, names in self.schemas.items() if words & names)
+        held += sorted("%s.%s" % key for key, names in self.objects.items() if words & names)
         if not held:
             return ""
-        return "it is granted on %s only" % (", ".join(held[:5]) + (" and %d more" % (len(held) - 5) if len(held) > 5 else ""))
+        return "granted on %s only" % (", ".join(held[:5]) + (" and %d more" % (len(held) - 5) if len(held) > 5 else ""))
 
 
 def parse_grants(lines: t.Iterable[str], flavour: str) -> Grants:
@@ -288,3 +295,14 @@ def missing(grants: Grants, flavour: str, version: tuple, purposes: t.Iterable[s
             if need.why not in entry["why"]:
                 entry["why"] += "; " + need.why
     return list(found.values())
+
+
+def grant_statement(login: str, lacks: t.Sequence[dict]) -> str:
+    """The statement that gives an account what it lacks.
+
+    :param login: as CURRENT_USER() says it: name@host
+    """
+    user, _at, host = login.rpartition("@")
+    names = [lack["privilege"] for lack in lacks if lack["privilege"] != GRANT_OPTION]
+    option = " WITH GRANT OPTION" if len(names) < len(lacks) else ""
+    return "GRANT %s ON *.* TO '%s'@'%s'%s" % (", ".join(names) or "USAGE", user.replace("'", "''"), host.replace("'", "''"), option)

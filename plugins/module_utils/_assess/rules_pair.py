@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from .._errors import Refusal
 from .._server.flavour import check_pair
 from .._server.identity import same_server
-from .catalogue import BY_ID, SOURCE, TARGET
 from .case import Case, Hit, listed, size
+from .catalogue import BY_ID, SOURCE, TARGET
+from .privileges import grant_statement
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 
@@ -102,17 +104,20 @@ def series(case: Case) -> list[Hit]:
     return [Hit("from %s to %s skips %s: replication is supported to the next series only" % (one.version_text, other.version_text, listed(skipped)))]
 
 
-def privileges_of(name: str) -> object:
+def privileges_of(name: str) -> t.Callable[[Case], list]:
     """P10, P11"""
 
     def rule(case: Case) -> list[Hit]:
         rights = case.side(name).get("privileges") or {}
-        hits = []
-        for lack in rights.get("missing") or []:
-            words = " (or %s)" % " or ".join(lack["alternatives"]) if lack["alternatives"] else ""
-            instead = "; %s" % lack["instead"] if lack["instead"] else ""
-            hits.append(Hit("%s lacks %s%s on *.*, needed to %s%s" % (rights["login"], lack["privilege"], words, lack["why"], instead)))
-        return hits
+        lacks = rights.get("missing") or []
+        if not lacks:
+            return []
+        reasons: dict[str, list] = {}
+        for lack in lacks:
+            words = " or ".join([lack["privilege"]] + lack["alternatives"])
+            reasons.setdefault(lack["why"], []).append(words + (" (%s)" % lack["instead"] if lack["instead"] else ""))
+        texts = ["%s to %s" % (", ".join(words), why) for why, words in reasons.items()]
+        return [Hit("%s lacks, on *.*: %s" % (rights["login"], "; ".join(texts)), remedy=grant_statement(rights["login"], lacks))]
 
     return rule
 

@@ -1,0 +1,278 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each check fires on its fault, names the facts, and is silent without it."""
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import catalogue, preflight
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.case import Settings, listed, make_case, size, span
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+
+sys.path.insert(0, os.path.dirname(__file__))
+from facts_for_tests import EMPTY, GIB, MYSQL, source, target  # noqa: E402
+
+
+def run(src: dict | None = None, tgt: dict | None = None, **settings: object) -> dict:
+    asked = {"migration_id": "mig-1", **settings}
+    return preflight.check(make_case(src or source(), tgt or target(), Settings(**asked)))
+
+
+def found(result: dict, name: str) -> list[dict]:
+    return [finding for finding in result["findings"] if finding["id"] == name and finding["result"] != "ok"]
+
+
+def mysql(uuid: str = "u1", version: tuple = (9, 7, 4)) -> dict:
+    return {**MYSQL, "server_uuid": uuid, "version": list(version), "version_text": ".".join(map(str, version))}
+
+
+SHOP = [{"schema": "shop", "name": "hits", "engine": "MyISAM", "bytes": 2048}]
+TARGET_DATA = {"holds_data": ["old"], "schemas": [{"name": "old", "tables": 1, "views": 0, "bytes": 5 * GIB}], "bytes": 5 * GIB}
+CHANNEL = {"is_replica": True, "channels": [{"channel": "", "source_host": "us-db0", "source_port": 3306}]}
+LACK = {"privilege": "RELOAD", "alternatives": [], "why": "load and reset", "instead": "granted on shop only", "purpose": "target_admin"}
+LACKING = {"login": "app@%", "granted": [], "missing": [LACK, {**LACK, "privilege": "GRANT OPTION", "instead": "", "why": "give rights"}]}
+
+# id, result, words of the message, source's changes, target's changes, settings
+FIRES = [
+    ("P01", "error", "us-db1, port 3306", {}, {"identity": source()["identity"]}, {}),
+    ("P02", "error", "u1", {"identity": mysql()}, {"identity": mysql()}, {}),
+    ("P03", "error", "server_id is 1 on both", {}, {"identity": {"server_id": 1}}, {}),
+    ("P03", "error", "server_id is 7 on both", {}, {}, {"source_server_id": 7, "target_server_id": 7}),
+    ("P03", "error", "server_id is 2 on both", {}, {}, {"source_server_id": 2}),
+    ("P03", "error", "the target's server_id is 0", {}, {"identity": {"server_id": 0}}, {}),
+    ("P03", "error", "taken by another replica", {"replicas": [{"server_id": 2, "host": "r1", "uuid": ""}]}, {}, {}),
+    ("P03", "error", "(r1)", {"identity": mysql(), "replicas": [{"server_id": 2, "host": "r1", "uuid": "u9"}]}, {"identity": mysql("u2")}, {}),
+    ("P04", "error", "between flavours", {}, {"identity": mysql()}, {}),
+    ("P05", "error", "older", {}, {"identity": {"version": [10, 5, 23], "version_text": "10.5.23-MariaDB"}}, {}),
+    ("P05", "error", "older", {"identity": mysql()}, {"identity": mysql("u2", (8, 4, 5))}, {}),
+    ("P06", "warning", "skips 8.4", {"identity": mysql("u1", (8, 0, 36))}, {"identity": mysql("u2")}, {}),
+    ("P06", "warning", "skips 8.0, 8.4", {"identity": mysql("u1", (5, 7, 44))}, {"identity": mysql("u2")}, {}),
+    ("P07", "error", "0 on the source and 1 on the target", {}, {"lower_case_table_names": 1}, {}),
+    ("P08", "warning", "16384 on the source and 65536", {}, {"innodb_page_size": 65536}, {}),
+    ("P10", "error", "RELOAD (granted on shop only) to load and reset; GRANT OPTION to give rights", {"privileges": LACKING}, {}, {}),
+    ("P11", "error", "app@% lacks, on *.*: RELOAD", {}, {"privileges": LACKING}, {}),
+    ("P20", "error", "the binary log is off", {"log_bin": False}, {}, {}),
+    ("P20", "error", "log_bin, server_id; the restart costs 20 s", {}, {}, {
+        "restart_required": True, "restart_reasons": ["log_bin", "server_id"], "restart_cost": "20 s"}),
+    ("P20", "notice", "allowed", {"log_bin": False}, {}, {"source_allow_restart": True}),
+    ("P21", "warning", "binlog_format is MIXED", {"binlog_format": "MIXED"}, {}, {}),
+    ("P21", "warning", "binlog_row_image is MINIMAL", {"row_image": "MINIMAL"}, {}, {}),
+    ("P22", "error", "us-db0:3306", CHANNEL, {}, {}),
+    ("P23", "error", "binlog_do_db=a,b", {"binlog_do_db": ["a", "b"]}, {}, {}),
+    ("P23", "error", "binlog_ignore_db=a", {"binlog_ignore_db": ["a"]}, {}, {}),
+    ("P23", "error", "replicate_do_db=x", {"replication_filters": [{"name": "replicate_do_db", "value": "x"}]}, {}, {}),
+    ("P24", "error", "the source is a node of a Galera cluster", {"wsrep_on": True}, {}, {}),
+    ("P24", "error", "the target is a member of group replication", {}, {"group_replication": True}, {}),
+    ("P25", "error", "read_only is ON", {"read_only": True}, {}, {}),
+    ("P25", "error", "super_read_only is ON", {"super_read_only": True}, {}, {"phase": "ready"}),
+    ("P25", "warning", "read_only is ON", {"read_only": True}, {}, {"phase": "cutover"}),
+    ("P26", "notice", "for 1d 0h, expected are 7d 0h", {"retention_seconds": 86400}, {}, {}),
+    ("P27", "error", "no certificate", {"tls": {"available": False}}, {}, {"bridge": "tls"}),
+    ("P28", "notice", "semi-synchronous", {"semi_sync": True}, {}, {}),
+    ("P29", "warning", "grow by 1.0 GiB an hour", {"binlogs": {"files": 9, "bytes": GIB, "bytes_per_hour": GIB}}, {}, {}),
+    ("P30", "error", "shop.hits (MyISAM, 2.0 KiB)", {"not_innodb": SHOP, "not_innodb_count": 1}, {}, {}),
+    ("P31", "warning", "shop.hits (MyISAM, 2.0 KiB) and 3 more", {"without_primary_key": SHOP, "without_primary_key_count": 4}, {}, {}),
+    ("P32", "error", "2 XA", {"xa_prepared": 2}, {}, {}),
+    ("P33", "warning", "61 seconds, more than 60", {"longest_transaction_s": 61}, {}, {}),
+    ("P33", "warning", "11 seconds, more than 10", {"longest_transaction_s": 11}, {}, {"max_transaction_seconds": 10}),
+    ("P34", "error", "3 table(s)", {"encryption": {"tables": 3, "new_tables": False, "key_management": True}}, {}, {}),
+    ("P34", "error", "by default", {"encryption": {"tables": 0, "new_tables": True, "key_management": True}}, {}, {}),
+    ("P35", "warning", "shop.hits", {"versioned_tables": SHOP}, {}, {}),
+    ("P36", "error", "shop.hits", {"unreadable_tables": SHOP}, {}, {}),
+    ("P37", "warning", "nothing to migrate", EMPTY, {}, {}),
+    ("P37", "error", "swapped", EMPTY, TARGET_DATA, {}),
+    ("P40", "error", "13.9 GiB free; 14.0 GiB is needed: the source's data of 10.0 GiB x 1.3 and a reserve of 1.0 GiB", {}, {
+        "disk": {"path": "/d", "free_bytes": int(13.9 * GIB)}}, {}),
+    ("P40", "error", "21.0 GiB is needed", {}, {"disk": {"path": "/d", "free_bytes": 20 * GIB}}, {"disk_factor": 2.0}),
+    ("P40", "error", "13.0 GiB after what lies there is erased", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 8 * GIB}}, {
+        "wipe_target": "mig-1"}),
+    ("P40", "error", "the reserve", {}, {"disk": {"path": "/d", "free_bytes": 1}}, {"seed_state": "done"}),
+    ("P40", "warning", "not known", {}, {"disk": None}, {}),
+    ("P41", "error", "old", {}, TARGET_DATA, {}),
+    ("P41", "warning", "WILL BE ERASED", {}, TARGET_DATA, {"wipe_target": "mig-1"}),
+    ("P41", "error", "old", {}, TARGET_DATA, {"wipe_target": "mig-2"}),
+    ("P41", "notice", "half-loaded", {}, TARGET_DATA, {"seed_state": "failed"}),
+    ("P42", "error", "wipe_target=mig-2 is not this migration's id, mig-1", {}, {}, {"wipe_target": "mig-2"}),
+    ("P43", "error", "the target replicates from us-db0:3306", {}, CHANNEL, {}),
+    ("P43", "warning", "stopped and forgotten", {}, CHANNEL, {"wipe_target": "mig-1"}),
+    ("P43", "error", "r1 (server_id 9)", {}, {"replicas": [{"server_id": 9, "host": "r1", "uuid": ""}]}, {"seed_state": "done"}),
+    ("P44", "notice", "3 account(s)", {}, {"accounts": 3}, {}),
+    ("P44", "notice", "binary log", {}, {"gtid": {"on": True, "written": "0-2-9", "applied": ""}}, {}),
+    ("P44", "notice", "2 other connection(s)", {}, {"connections": 2}, {}),
+    ("P45", "error", "replicate_do_db=x", {}, {"replication_filters": [{"name": "replicate_do_db", "value": "x"}]}, {}),
+    ("P45", "error", "binlog_do_db=a", {}, {"binlog_do_db": ["a"]}, {}),
+    ("P46", "warning", "4 event(s)", {"events": 4}, {"event_scheduler": "ON"}, {}),
+    ("P46", "notice", "0 event(s)", {}, {"event_scheduler": "ON"}, {}),
+    ("P50", "warning", "only on the source NO_ENGINE_SUBSTITUTION; only on the target ANSI_QUOTES", {}, {
+        "sql_mode": "STRICT_TRANS_TABLES,ANSI_QUOTES"}, {}),
+    ("P51", "warning", "SYSTEM (EST)", {"system_time_zone": "EST"}, {}, {}),
+    ("P51", "warning", "+01:00", {}, {"time_zone": "+01:00"}, {}),
+    ("P52", "warning", "latin1", {"character_set_server": "latin1"}, {}, {}),
+    ("P52", "warning", "utf8mb4_bin", {}, {"collation_server": "utf8mb4_bin"}, {}),
+    ("P53", "warning", "16.0 MiB on the source and 1.0 MiB", {}, {"max_allowed_packet": 1 << 20}, {}),
+    ("P54", "warning", "on the target", {}, {"general_log": True}, {}),
+    ("P60", "error", "cutover=mig-2, but this migration is mig-1", {}, {}, {"cutover": "mig-2"}),
+    ("P61", "error", "P99: there is no such check", {}, {}, {"waive": ["P99"]}),
+    ("P61", "error", "P01 (source and target are two servers)", {}, {}, {"waive": ["P01"]}),
+    ("P62", "error", "'../x'", {}, {}, {"migration_id": "../x"}),
+    ("P62", "error", "file name", {}, {}, {"migration_id": "a\n"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "result", "words", "src", "tgt", "settings"), FIRES)
+def test_fires(name: str, result: str, words: str, src: dict, tgt: dict, settings: dict) -> None:
+    outcome = run(source(**src), target(**tgt), **settings)
+    hits = found(outcome, name)
+    assert hits, "the check is silent"
+    assert [hit for hit in hits if hit["result"] == result and words in hit["message"]], hits
+    assert all(hit["remedy"] for hit in hits)
+    assert outcome["counts"][result + "s"] >= 1
+
+
+def test_a_pair_without_fault_has_no_finding() -> None:
+    outcome = run()
+    assert [finding["id"] for finding in outcome["findings"]] == [check.id for check in catalogue.CHECKS]
+    assert {finding["result"] for finding in outcome["findings"]} == {"ok"}
+    assert outcome["counts"] == {"errors": 0, "warnings": 0, "notices": 0}
+
+
+# id, source's changes, target's changes, settings: near to a fault, and none
+SILENT = [
+    ("P01", {}, {"identity": {"hostname": "us-db1"}}, {}),
+    ("P02", {"identity": mysql("u1")}, {"identity": mysql("u2")}, {}),
+    ("P02", {}, {}, {}),
+    ("P03", {}, {"identity": {"server_id": 1}}, {"target_server_id": 2}),
+    ("P03", {"replicas": [{"server_id": 3, "host": "r1", "uuid": ""}]}, {}, {}),
+    ("P03", {"replicas": [{"server_id": 2, "host": "oslo-db1", "uuid": ""}]}, CHANNEL, {"seed_state": "done"}),
+    ("P03", {"identity": mysql(), "replicas": [{"server_id": 2, "host": "", "uuid": "u2"}]}, {"identity": mysql("u2")}, {}),
+    ("P04", {"identity": mysql()}, {"identity": mysql("u2")}, {}),
+    ("P05", {}, {"identity": {"version": [11, 8, 6], "version_text": "11.8.6-MariaDB"}}, {}),
+    ("P05", {}, {"identity": mysql()}, {}),
+    ("P05", {"identity": mysql("u1", (9, 7, 4))}, {"identity": mysql("u2", (9, 7, 2))}, {}),
+    ("P06", {"identity": mysql("u1", (8, 4, 1))}, {"identity": mysql("u2")}, {}),
+    ("P06", {"identity": {"version": [10, 5, 23]}}, {"identity": {"version": [11, 8, 6]}}, {}),
+    ("P20", {}, {}, {"restart_required": False}),
+    ("P20", {"log_bin": False}, {}, {"restart_required": False}),
+    ("P21", {"binlog_format": "MIXED", "log_bin": False}, {}, {}),
+    ("P22", CHANNEL, {}, {"phase": "committed"}),
+    ("P25", {"read_only": True}, {}, {"phase": "committed"}),
+    ("P26", {"retention_seconds": 0}, {}, {}),
+    ("P26", {"retention_seconds": 86400}, {}, {"retention_seconds": 3600}),
+    ("P27", {"tls": {"available": False}}, {}, {}),
+    ("P27", {}, {}, {"bridge": "tls"}),
+    ("P29", {"binlogs": {"files": 9, "bytes": 0, "bytes_per_hour": 1 << 20}}, {}, {}),
+    ("P33", {"longest_transaction_s": 60}, {}, {}),
+    ("P34", {"encryption": {"tables": 3, "new_tables": True}}, {"encryption": {"key_management": True}}, {}),
+    ("P37", EMPTY, TARGET_DATA, {"phase": "committed"}),
+    ("P40", {}, {"disk": {"path": "/d", "free_bytes": 14 * GIB}}, {}),
+    ("P40", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 9 * GIB}}, {"wipe_target": "mig-1"}),
+    ("P40", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 2 * GIB}}, {"seed_state": "done"}),
+    ("P41", {}, TARGET_DATA, {"seed_state": "done"}),
+    ("P41", {}, TARGET_DATA, {"seed_state": "running"}),
+    ("P42", {}, {}, {"wipe_target": "mig-1"}),
+    ("P43", {}, CHANNEL, {"seed_state": "done"}),
+    ("P43", {}, {"replicas": [{"server_id": 9, "host": "us-db1", "uuid": ""}]}, {"phase": "committed"}),
+    ("P44", {}, {"accounts": 3, "connections": 2}, {"seed_state": "done"}),
+    ("P46", {"events": 4}, {"event_scheduler": "DISABLED"}, {}),
+    ("P46", {"events": 4}, {"event_scheduler": "ON"}, {"phase": "committed"}),
+    ("P50", {}, {"sql_mode": "NO_ENGINE_SUBSTITUTION,STRICT_TRANS_TABLES"}, {}),
+    ("P51", {"time_zone": "UTC"}, {}, {}),
+    ("P51", {"time_zone": "+00:00", "system_time_zone": "EST"}, {"time_zone": "+00:00"}, {}),
+    ("P53", {}, {"max_allowed_packet": 1 << 30}, {}),
+    ("P60", {}, {}, {"cutover": "mig-1"}),
+    ("P61", {}, {}, {"waive": ["P30", "P31"]}),
+    ("P62", {}, {}, {"migration_id": "Shop_2026.oslo-1"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "src", "tgt", "settings"), SILENT)
+def test_silent(name: str, src: dict, tgt: dict, settings: dict) -> None:
+    assert not found(run(source(**src), target(**tgt), **settings), name)
+
+
+def test_every_check_has_a_rule_a_remedy_and_a_test() -> None:
+    ids = [check.id for check in catalogue.CHECKS]
+    assert len(ids) == len(set(ids))
+    assert set(preflight.RULES) == set(ids)
+    assert all(check.remedy and check.title for check in catalogue.CHECKS)
+    assert {entry[0] for entry in FIRES} == set(ids)
+
+
+@pytest.mark.parametrize("check", [check for check in catalogue.CHECKS if check.needs], ids=lambda check: check.id)
+def test_what_cannot_be_read_is_not_passed(check: catalogue.Check) -> None:
+    for side, topic in check.needs:
+        unreadable = {"unreadable": [{"topic": topic, "message": "[1227] denied"}]}
+        outcome = run(source(**(unreadable if side == "source" else {})), target(**(unreadable if side == "target" else {})), waive=["P30", "P31"])
+        hits = found(outcome, check.id)
+        assert [hit["result"] for hit in hits] == [check.severity]
+        assert "not checked" in hits[0]["message"] and "denied" in hits[0]["message"]
+        assert hits[0]["where"] == side
+        assert not hits[0]["waivable"] and not hits[0]["waived"]
+
+
+def test_waiving_lowers_by_one_step_and_stays_in_sight() -> None:
+    outcome = run(source(not_innodb=SHOP, not_innodb_count=1, without_primary_key=SHOP, without_primary_key_count=1), waive=["P30", "P31"])
+    assert [(hit["result"], hit["waived"]) for hit in found(outcome, "P30") + found(outcome, "P31")] == [("warning", True), ("notice", True)]
+    assert outcome["counts"] == {"errors": 0, "warnings": 1, "notices": 1}
+    assert any("(waived)" in line for line in outcome["plan_text"])
+
+
+def test_what_cannot_be_waived_stays_an_error() -> None:
+    outcome = run(source(xa_prepared=1), waive=["P32"])
+    assert found(outcome, "P32")[0]["result"] == "error"
+
+
+def test_privileges_come_with_the_statement_that_grants_them() -> None:
+    hit = found(run(tgt=target(privileges=LACKING)), "P11")[0]
+    assert hit["remedy"] == "GRANT RELOAD ON *.* TO 'app'@'%' WITH GRANT OPTION"
+
+
+def test_the_exact_words_that_permit() -> None:
+    assert found(run(tgt=target(**TARGET_DATA)), "P41")[0]["remedy"].endswith("-e wipe_target=mig-1")
+    assert found(run(cutover="no"), "P60")[0]["remedy"] == "to open it: -e cutover=mig-1"
+    assert "-e source_allow_restart=true" in found(run(source(log_bin=False)), "P20")[0]["remedy"]
+
+
+def test_refusal_names_each_error_and_leaves_out_what_is_well() -> None:
+    outcome = run(source(log_bin=False, xa_prepared=1))
+    with pytest.raises(Refusal) as caught:
+        preflight.refuse(outcome, "mig-1")
+    text = str(caught.value)
+    assert "2 error(s)" in text and "nothing was touched" in text
+    assert "P20 [source] the source must be restarted" in text and "P32 [source] 1 XA" in text and text.count("What to do:") == 2
+    assert {finding["result"] for finding in caught.value.facts["findings"]} == {"error"}
+    assert caught.value.facts["changed"] is False
+
+
+def test_plan_text() -> None:
+    lines = run(source(log_bin=False, longest_transaction_s=99), target(**TARGET_DATA), source_allow_restart=True, wipe_target="mig-1")["plan_text"]
+    assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
+    assert lines[0].endswith("nothing has been changed")
+    text = "\n".join(lines)
+    assert "PREFLIGHT  43 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
+    assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
+    assert "-e source_allow_restart=true -e wipe_target=mig-1" in lines[-1]
+
+
+def test_the_next_command() -> None:
+    assert "errors above" in run(source(xa_prepared=1))["plan_text"][-1]
+    assert "cutover -i INVENTORY -e cutover=mig-1" in run(seed_state="done", phase="ready")["plan_text"][-1]
+    assert "nothing" in run(phase="committed", seed_state="done")["plan_text"][-1]
+    assert "waive: -e waive=P36" not in "\n".join(run(source(unreadable_tables=SHOP))["plan_text"])
+
+
+@pytest.mark.parametrize("facts", [{}, {"server": source()}, {"identity": None}, {"identity": {"flavour": "mysql"}}, []])
+def test_facts_of_something_else_are_refused(facts: object) -> None:
+    with pytest.raises(Refusal, match="target: these are not facts of a server"):
+        make_case(source(), facts, Settings("mig-1"))  # type: ignore[arg-type]
+
+
+def test_words_for_people() -> None:
+    assert [size(0), size(2048), size(3 * GIB), size(5 << 40)] == ["0 B", "2.0 KiB", "3.0 GiB", "5.0 TiB"]
+    assert [span(61), span(600), span(3 * 3600 + 300), span(90000)] == ["61 s", "10 min", "3h 5m", "1d 1h"]
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(list("abc"), 5, most=2) == "a, b and 3 more"
