@@ -1,0 +1,140 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Option files as the servers read them: their order, their groups, the last value that counts.
+
+Rules: https://dev.mysql.com/doc/refman/en/option-files.html and https://mariadb.com/kb/en/configuring-mariadb-with-option-files/
+"""
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .settings import RETENTION_UNIT, SETTINGS, Version, canonical, variable
+
+DEPTH = 10  # of includes, as in the servers' my_default.c
+
+
+@dataclass(frozen=True)
+class Line:
+    """One option as it was read; C(path) says in which file."""
+
+    path: str
+    group: str
+    name: str
+    value: str | None
+
+
+class OptionFiles:
+    """The files of one server, walked in its reading order.
+
+    :param roots: the files that it starts with, in order
+    :param overlay: path -> text for a file that is not (or not so) on disk yet; only for planning
+    """
+
+    def __init__(self, roots: t.Sequence[str], overlay: dict | None = None) -> None:
+        self.roots = list(roots)
+        self.overlay = overlay or {}
+        self.folders: list[str] = []  # of !includedir, in reading order, after a walk
+
+    def lines(self) -> list[Line]:
+        """All options of all groups, in reading order."""
+        self.folders = []
+        return [line for root in self.roots for line in self._file(root, 0)]
+
+    def _file(self, path: str, depth: int) -> t.Iterator[Line]:
+        group = ""
+        for raw in self._text(path).splitlines():
+            text = raw.strip()
+            include = re.match(r"!(include|includedir)\s+(.+)", text)
+            if include and depth < DEPTH:
+                for inner in self._included(include.group(1), include.group(2).strip()):
+                    yield from self._file(inner, depth + 1)
+            elif text.startswith("["):
+                group = text[1:].partition("]")[0].strip()
+            elif text and text[0] not in "#;!":
+                name, equals, value = text.partition("=")
+                yield Line(path, group, name.strip(), unquoted(value) if equals else None)
+
+    def _included(self, kind: str, path: str) -> list[str]:
+        if kind == "include":
+            return [path]
+        self.folders.append(path)
+        try:
+            names = set(os.listdir(path))
+        except OSError:
+            names = set()
+        names |= {os.path.basename(extra) for extra in self.overlay if os.path.dirname(extra) == path.rstrip("/")}
+        return [os.path.join(path.rstrip("/"), name) for name in sorted(names) if name.endswith(".cnf")]
+
+    def _text(self, path: str) -> str:
+        if path in self.overlay:
+            return self.overlay[path]
+        try:
+            with open(path, encoding="utf-8", errors="replace") as stream:
+                return stream.read()
+        except OSError:
+            # The servers pass over files that are not there or that they may not read.
+            return ""
+
+
+def unquoted(value: str) -> str:
+    """An option's value without a comment behind it and without its quotes."""
+    text = value.strip()
+    if text[:1] in ("'", '"') and text.find(text[0], 1) > 0:
+        return text[1 : text.find(text[0], 1)]
+    return text.partition("#")[0].strip()
+
+
+def resolve(pairs: t.Iterable[tuple], flavour: str, version: Version) -> dict:
+    """The value of each of our settings that counts, the last one: variable -> canonical value.
+
+    :param pairs: option name and value (None where it has none), in reading order
+    """
+    effective: dict = {}
+    for option, value in pairs:
+        known = meaning(option, value, flavour, version)
+        if known:
+            effective[known[0]] = known[1]
+    return effective
+
+
+def meaning(option: str, value: str | None, flavour: str, version: Version) -> tuple | None:
+    """The variable and canonical value that an option stands for; None for one that is not ours.
+
+    Knows dashes, loose-, skip-, disable- and enable-, old and new names, and names cut short, which servers took for long.
+    """
+    name = re.sub(r"^loose_", "", option.strip().lower().replace("-", "_"))
+    off = re.match(r"(skip|disable|enable)_(.+)", name)
+    if off:
+        name, value = off.group(2), "ON" if off.group(1) == "enable" else "OFF"
+    found = _our_name(name, flavour, version)
+    if not found:
+        return None
+    if found == "log_bin" and value != "OFF":
+        # Without a value the base name is the server's own choice.
+        return found, value or "ON"
+    retention = variable("retention", flavour, version)
+    if name == "expire_logs_days" and found == retention != name:
+        return found, canonical(found, float(value or 0) * RETENTION_UNIT[name])
+    return found, canonical(found, value)
+
+
+def _our_name(name: str, flavour: str, version: Version) -> str:
+    here = [(setting, variable(setting.key, flavour, version)) for setting in SETTINGS]
+    ours = {found: found for _setting, found in here if found}
+    for setting, found in here:
+        for table in setting.names.values():
+            for _minimum, other in table:
+                # An older or newer name of the same setting. MariaDB's two retention variables are one: the last one counts.
+                if found and other:
+                    ours.setdefault(other, found)
+    if name in ours:
+        return ours[name]
+    if name in ("log_bin_index", "log_bin_trust_function_creators", "log") or len(name) < 5:
+        return ""
+    starts = {found for full, found in ours.items() if full.startswith(name)}
+    return starts.pop() if len(starts) == 1 else ""
