@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .._errors import Refusal
 from .._replication.health import error_text
-from .._replication.heartbeat import beat, lag
+from .._replication.heartbeat import arrives, lag
 from .._replication.status import only_status
 from .._seed.guard import LONG_TRANSACTIONS
 from .._seed.landing import check_apart
@@ -42,9 +42,8 @@ def _replication(source: Flavour, target: Flavour, options: dict) -> list[str]:
         reasons.append(
             "the target replicates from server_id %d, not from this source (%d)" % (status.source_server_id, source.identity.server_id)
         )
-    beat(source.connection, options["migration_id"])
-    behind = lag(source.connection, target.connection, options["migration_id"])
-    if behind is None or behind > options["max_lag"]:
+    if not arrives(source.connection, target.connection, options["migration_id"], options["max_lag"]):
+        behind = lag(source.connection, target.connection, options["migration_id"])
         reasons.append("the target is %s behind, more than max_lag %.1f s" % ("unknown" if behind is None else "%.1f s" % behind, options["max_lag"]))
     return reasons
 

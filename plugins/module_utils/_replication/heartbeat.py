@@ -5,6 +5,8 @@
 """The heartbeat: a row on the source whose age on the target is the lag, told by one clock, the source's own."""
 from __future__ import annotations
 
+import time
+
 from .._server.connection import Connection
 from .._state.paths import SCHEMA
 
@@ -31,6 +33,16 @@ def beat(source: Connection, migration_id: str) -> int:
 def seen(target: Connection, migration_id: str) -> int:
     """The number of the newest heartbeat that has arrived; 0 for none."""
     return int(target.row(READ, (migration_id,)).get("seq") or 0)
+
+
+def arrives(source: Connection, target: Connection, migration_id: str, seconds: float) -> bool:
+    """Whether a heartbeat written now is on the target within that time."""
+    number, deadline = beat(source, migration_id), time.monotonic() + seconds
+    while seen(target, migration_id) < number:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def lag(source: Connection, target: Connection, migration_id: str) -> float | None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import secrets
+import typing as t
+from contextlib import contextmanager
 
 from .._errors import MigrationError, Refusal
 from .._server.base import Flavour
@@ -47,6 +49,16 @@ def check_landing(target: Flavour, migration_id: str, ours: bool, wipe: str) -> 
             % (target.connection.name, ", ".join(schemas), migration_id)
         )
     return schemas
+
+
+@contextmanager
+def admitted(target: Flavour) -> t.Iterator[None]:
+    """The target takes the loader's writes and nobody else's, and none at all afterwards, however the copy ends."""
+    target.admit_loader()
+    try:
+        yield
+    finally:
+        target.set_read_only(True)
 
 
 def clear_landing(target: Flavour, schemas: list[str]) -> None:

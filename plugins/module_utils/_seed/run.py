@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from .._errors import MigrationError
 from .._jobs.progress import Progress, duration, size
+from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
@@ -17,7 +18,7 @@ from .._state.paths import SCHEMA, directory
 from .accounts import create_accounts, grant_rights, read_accounts
 from .catalogue import read_catalogue
 from .dump import Method, seed_by_dump
-from .landing import check_apart, check_arrived, check_landing, clear_landing
+from .landing import admitted, check_apart, check_arrived, check_landing, clear_landing
 
 METHODS: dict[str, Method] = {"dump": seed_by_dump}
 
@@ -38,31 +39,37 @@ def run(options: dict, progress: Progress) -> dict:
         ours = before.get("target") == _mark(target) and before.get("status") in ("running", "failed")
         erase = check_landing(target, options["migration_id"], ours, options["wipe"])
         journal.update("seed started", seed={"status": "running", "method": options["method"], "target": _mark(target), "erased": erase})
-        clear_landing(target, erase)
-        progress.say("accounts", "accounts and grants as statements")
-        accounts = read_accounts(source)
-        create_accounts(target, accounts)
-        details = {**options, "source": asdict(source_login), "target": asdict(target_login)}
-        result = METHODS[options["method"]](source, target, details, progress)
-        progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
-        catalogue = result.pop("catalogue")
-        check_arrived(catalogue, read_catalogue(other, result["schemas"]))
-        check_marker(target, options["migration_id"])
-        result["refused_grants"] = grant_rights(target, accounts)
-        if result["coordinates"]["gtid"]:
-            target.set_gtid_position(result["coordinates"]["gtid"])
-        result.update(status="done", method=options["method"], target=_mark(target), objects=len(catalogue), accounts=len(accounts.create))
+        with admitted(target):
+            result = _copy(source, target, erase, {**options, "source": asdict(source_login), "target": asdict(target_login)}, progress)
+        result.update(status="done", method=options["method"], target=_mark(target))
         journal.update("seed done", seed=result)
         return result
 
 
-def _mark(target: object) -> str:
-    identity = target.identity  # type: ignore[attr-defined]
+def _copy(source: Flavour, target: Flavour, erase: list, options: dict, progress: Progress) -> dict:
+    """Erase, carry the accounts, copy, prove, and set the coordinates."""
+    clear_landing(target, erase)
+    progress.say("accounts", "accounts and grants as statements")
+    accounts = read_accounts(source)
+    create_accounts(target, accounts)
+    result = METHODS[options["method"]](source, target, options, progress)
+    progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
+    catalogue = result.pop("catalogue")
+    check_arrived(catalogue, read_catalogue(target.connection, result["schemas"]))
+    check_marker(target, options["migration_id"])
+    result["refused_grants"] = grant_rights(target, accounts)
+    if result["coordinates"]["gtid"]:
+        target.set_gtid_position(result["coordinates"]["gtid"])
+    result.update(objects=len(catalogue), accounts=len(accounts.create))
+    return result
+
+
+def _mark(target: Flavour) -> str:
+    identity = target.identity
     return identity.server_uuid or "%s:%s" % (identity.hostname, identity.datadir)
 
 
-def check_marker(target: object, migration_id: str) -> None:
+def check_marker(target: Flavour, migration_id: str) -> None:
     """Fail where the source's marker of this migration did not arrive with the data: the wrong server was copied."""
-    connection = target.connection  # type: ignore[attr-defined]
-    if connection.value("SELECT COUNT(*) FROM `%s`.marker WHERE migration_id = %%s" % SCHEMA, (migration_id,)) != 1:
+    if target.connection.value("SELECT COUNT(*) FROM `%s`.marker WHERE migration_id = %%s" % SCHEMA, (migration_id,)) != 1:
         raise MigrationError("the data that arrived holds no marker of migration %s: the bridge leads to another server" % migration_id)

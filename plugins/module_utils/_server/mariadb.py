@@ -93,6 +93,10 @@ class MariaDB(Flavour):
         """Set or clear read_only."""
         self.connection.run("SET GLOBAL read_only = %d" % on)
 
+    def admit_loader(self) -> None:
+        """Let administrators write, and nobody else: read_only does just that."""
+        self.set_read_only(True)
+
     def close_fence(self) -> None:
         """Nobody writes from here on: a read lock over everything, held by this session, and read_only beneath it.
 

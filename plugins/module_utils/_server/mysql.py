@@ -5,6 +5,8 @@
 """MySQL 5.7 to 9.x and the calendar versions, Percona Server among them."""
 from __future__ import annotations
 
+import re
+
 from .base import Flavour
 
 
@@ -97,6 +99,11 @@ class MySQL(Flavour):
         """super_read_only sets read_only too, and read_only=OFF clears both."""
         self.connection.run("SET GLOBAL super_read_only = ON" if on else "SET GLOBAL read_only = OFF")
 
+    def admit_loader(self) -> None:
+        """Let administrators write, and nobody else: super_read_only would stop the seed too."""
+        self.connection.run("SET GLOBAL read_only = ON")
+        self.connection.run("SET GLOBAL super_read_only = OFF")
+
     def close_fence(self) -> None:
         """Nobody writes from here on; returns when the writes that were committing are done."""
         self.set_read_only(True)
@@ -122,9 +129,12 @@ class MySQL(Flavour):
         if self.version >= (8, 0, 17):
             # Hashes of caching_sha2_password are bytes that no character set can carry.
             self.connection.run("SET SESSION print_identified_with_as_hex = ON")
-        create = _first(self.connection.row("SHOW CREATE USER %s@%s", (user, host)))
+        create, roles = split_default_role(_first(self.connection.row("SHOW CREATE USER %s@%s", (user, host))))
         make = [create.replace("CREATE USER", "CREATE USER IF NOT EXISTS", 1), create.replace("CREATE USER", "ALTER USER", 1)]
         grants = [_first(row) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
+        if roles:
+            # Only once the roles exist and are granted.
+            grants.append(self.connection.raw.cursor().mogrify("ALTER USER %s@%s", (user, host)) + " DEFAULT ROLE " + roles)
         return make, grants
 
     def roles(self) -> list[str]:
@@ -150,6 +160,13 @@ class MySQL(Flavour):
         if next_gtid and self.gtid_includes(gtid, next_gtid):
             return "the set %s already holds %s, which follows %s:%d" % (gtid, next_gtid, file, position)
         return ""
+
+
+def split_default_role(create: str) -> tuple[str, str]:
+    """SHOW CREATE USER's text without its default roles, and these."""
+    name = r"`(?:[^`]|``)*`@`(?:[^`]|``)*`"
+    found = re.search(r" DEFAULT ROLE (%s(?:,%s)*)" % (name, name), create)
+    return (create.replace(found.group(0), "", 1), found.group(1)) if found else (create, "")
 
 
 def _one_line(text: str) -> str:
