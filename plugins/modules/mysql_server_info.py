@@ -66,11 +66,11 @@ server:
     identity:
       description: Who the server is, with C(flavour), C(version) as a list of numbers, C(server_id), C(server_uuid) and C(started_at).
       type: dict
-      sample: {"flavour": "mariadb", "version": [10, 11, 18], "hostname": "us-db1", "port": 3306, "server_id": 1, "label": "us-db1 (mariadb 10.11.18)"}
+      sample: {"flavour": "mariadb", "version": [10, 11, 18], "hostname": "us-db1", "port": 3306, "server_id": 1}
     log_bin:
       description: >-
-        Whether the binary log is on. Beside it are C(binlog_format), C(row_image), C(binlog_do_db), C(binlog_ignore_db), C(binlog_file),
-        C(binlog_position), C(retention_seconds) and C(binlogs) (number of files, their bytes, and their growth an hour where it can be seen).
+        Whether the binary log is on. Beside it are C(binlog_format), C(row_image), C(binlog_do_db), C(binlog_ignore_db),
+        C(binlog_file), C(binlog_position), C(retention_seconds) and C(binlogs) (number of files, their bytes, and their growth an hour where it can be seen).
       type: bool
       sample: true
     is_replica:

@@ -6,6 +6,7 @@
 
 C({id}) in a remedy stands for the migration's id.
 """
+
 from __future__ import annotations
 
 import typing as t
@@ -313,7 +314,9 @@ CHECKS = (
     ),
     # the request
     Check("P60", "the gate names this migration", ERROR, MIGRATION, "to open it: -e cutover={id}"),
-    Check("P61", "waived checks exist and may be waived", ERROR, MIGRATION, "correct waive: it takes ids of this table, as in -e waive=P30"),
+    Check(
+        "P61", "waived checks exist and may be waived", ERROR, MIGRATION, "correct waive: it takes ids of this table, as in -e waive=P30"
+    ),
     Check(
         "P62",
         "the migration's id can be a file name",

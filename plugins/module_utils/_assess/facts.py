@@ -7,6 +7,7 @@
 A fact that the login may not see is None (or an empty list), and C(unreadable) names its topic: a rule that needs it says
 "not checked" and is not silent.
 """
+
 from __future__ import annotations
 
 import os
@@ -53,6 +54,8 @@ _COUNTS = {
 _LONGEST = (
     "SELECT MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id <> CONNECTION_ID()"
 )
+# TABLE_TYPE of what holds rows
+_STORED = ("BASE TABLE", "SYSTEM VERSIONED")
 # Replication filters that no SHOW statement lists while no channel is configured.
 _FILTERS = {
     "mysql": (
@@ -72,7 +75,8 @@ _GROUP_MEMBERS = {
 # Whether keys for encrypted tables can be had: a component (MySQL 8.0.24 on), or a plugin.
 _KEY_MANAGEMENT = {
     "mysql": (
-        "SELECT COUNT(*) FROM performance_schema.keyring_component_status WHERE STATUS_KEY = 'Component_status' AND STATUS_VALUE = 'Active'",
+        "SELECT COUNT(*) FROM performance_schema.keyring_component_status WHERE STATUS_KEY = 'Component_status'"
+        " AND STATUS_VALUE = 'Active'",
         "SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_NAME LIKE 'keyring%' AND PLUGIN_STATUS = 'ACTIVE'",
     ),
     "mariadb": ("SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'ENCRYPTION' AND PLUGIN_STATUS = 'ACTIVE'",),
@@ -145,7 +149,9 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     reader = Reader(connection)
     rights, granted = _privileges(reader, flavour, needs)
     if not granted.has("SELECT"):
-        reader.note("tables", "the login %s lacks SELECT on all schemas, and the server hides from it what it may not read" % rights["login"])
+        reader.note(
+            "tables", "the login %s lacks SELECT on all schemas, and the server hides from it what it may not read" % rights["login"]
+        )
     facts = _identity(flavour)
     facts.update(_settings(connection, flavour))
     facts.update(_replication(reader, flavour))
@@ -207,7 +213,9 @@ def _replication(reader: Reader, flavour: t.Any) -> dict:
     first = status[0] if status else {}
     channels = reader.ask("replica_status", flavour.replica_rows, [])
     replicas = reader.rows("replicas", flavour.statement("replicas"))
-    filters = [{"name": str(row["n"]).lower(), "value": str(row["v"])} for sql in _FILTERS[flavour.name] for row in reader.rows("filters", sql)]
+    filters = [
+        {"name": str(row["n"]).lower(), "value": str(row["v"])} for sql in _FILTERS[flavour.name] for row in reader.rows("filters", sql)
+    ]
     for row in channels:
         filters += [{"name": key.lower(), "value": str(row[key])} for key in row if key.lower().startswith("replicate_") and row[key]]
     return {
@@ -240,7 +248,11 @@ def _channel(row: dict) -> dict:
 
 def _replica(row: dict) -> dict:
     uuid = _pick(row, "Replica_UUID", "Slave_UUID")
-    return {"server_id": int(row.get("Server_id") or row.get("Server_Id") or 0), "host": str(row.get("Host") or ""), "uuid": str(uuid or "")}
+    return {
+        "server_id": int(row.get("Server_id") or row.get("Server_Id") or 0),
+        "host": str(row.get("Host") or ""),
+        "uuid": str(uuid or ""),
+    }
 
 
 def _binlogs(reader: Reader, local: bool) -> dict:
@@ -262,7 +274,7 @@ def _binlogs(reader: Reader, local: bool) -> dict:
 def _contents(reader: Reader, flavour: t.Any) -> dict:
     """Schemas, sizes, and the tables that need attention."""
     rows = reader.rows("tables", _TABLES)
-    tables = [row for row in rows if row["k"] in ("BASE TABLE", "SYSTEM VERSIONED") and row["s"] != OWN_SCHEMA]
+    tables = [row for row in rows if row["k"] in _STORED and row["s"] != OWN_SCHEMA]
     keyed = {(row["s"], row["n"]) for row in reader.rows("tables", _KEYS)}
     readable = [row for row in tables if row["e"]]
     others = [row for row in readable if row["e"].lower() != "innodb"]
@@ -295,7 +307,9 @@ def _schemas(names: list, rows: list) -> list[dict]:
     for row in rows:
         entry = found.get(row["s"])
         if entry:
-            entry["views" if row["k"] == "VIEW" else "tables"] += 1
+            # A MariaDB sequence is neither.
+            entry["views"] += row["k"] == "VIEW"
+            entry["tables"] += row["k"] in _STORED
             entry["bytes"] += int(row["b"])
     return list(found.values())
 

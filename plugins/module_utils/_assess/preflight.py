@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """All rules over one case: findings, totals, the plan's text, and the refusal that names each error."""
+
 from __future__ import annotations
 
 import typing as t
@@ -82,8 +83,10 @@ def plan_text(case: Case, result: dict) -> list[str]:
     """The plan for people, a line an entry."""
     source, target, asked = case.source, case.target, case.settings
     lines = [
-        "MIGRATION PLAN %s  %s -> %s      nothing has been changed" % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
-        " DATA       %d schemas, %d tables, %s, about %d rows" % (len(source["schemas"]), source["tables"], size(source["bytes"]), source["rows_estimate"]),
+        "MIGRATION PLAN %s  %s -> %s      nothing has been changed"
+        % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
+        " DATA       %d schemas, %d tables, %s, about %d rows"
+        % (len(source["schemas"]), source["tables"], size(source["bytes"]), source["rows_estimate"]),
         " PREFLIGHT  %s" % result["summary"],
     ]
     for severity in (ERROR, WARNING, NOTICE):

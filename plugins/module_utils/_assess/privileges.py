@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Privileges: what SHOW GRANTS says, what a purpose needs, and what is lacking."""
+
 from __future__ import annotations
 
 import re
@@ -123,7 +124,9 @@ def _first(words: list, wanted: tuple) -> int | None:
 
 def _privileges(words: list, flavour: str) -> set:
     """Privilege names from the words before ON; the columns in brackets are left out."""
-    names, current, depth = set(), [], 0
+    names: set = set()
+    current: list = []
+    depth = 0
     for word in words + [","]:
         depth += {"(": 1, ")": -1}.get(word, 0)
         if word == "," and not depth:
@@ -290,7 +293,13 @@ def missing(grants: Grants, flavour: str, version: tuple, purposes: t.Iterable[s
                 continue
             entry = found.setdefault(
                 words[0],
-                {"privilege": words[0], "alternatives": words[1:], "why": need.why, "instead": grants.instead(words[0]), "purpose": purpose},
+                {
+                    "privilege": words[0],
+                    "alternatives": words[1:],
+                    "why": need.why,
+                    "instead": grants.instead(words[0]),
+                    "purpose": purpose,
+                },
             )
             if need.why not in entry["why"]:
                 entry["why"] += "; " + need.why

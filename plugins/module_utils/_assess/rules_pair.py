@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Rules about the pair, the logins, the settings of both sides, and the request itself."""
+
 from __future__ import annotations
 
 import re
@@ -53,13 +54,18 @@ def server_ids(case: Case) -> list[Hit]:
     hits = []
     for name, number in ((SOURCE, source), (TARGET, target)):
         if not number:
-            hits.append(Hit("the %s's server_id is 0: it cannot take part in replication" % name, where=name, remedy="set %s_server_id" % name))
+            hits.append(
+                Hit("the %s's server_id is 0: it cannot take part in replication" % name, where=name, remedy="set %s_server_id" % name)
+            )
     if source and source == target:
         hits.append(Hit("server_id is %d on both sides: the target would throw the source's writes away as its own" % source))
     taken = [row for row in case.source.get("replicas") or [] if row["server_id"] == target and not _is_target(row, case)]
     if taken:
         hits.append(
-            Hit("server_id %d is taken by another replica of the source (%s): the two would push each other off" % (target, taken[0]["host"] or "host unknown"))
+            Hit(
+                "server_id %d is taken by another replica of the source (%s): the two would push each other off"
+                % (target, taken[0]["host"] or "host unknown")
+            )
         )
     return hits
 
@@ -101,7 +107,12 @@ def series(case: Case) -> list[Hit]:
     if steps[1] - steps[0] < 2:
         return []
     skipped = [".".join(map(str, first)) for first in known[steps[0] : steps[1] - 1]]
-    return [Hit("from %s to %s skips %s: replication is supported to the next series only" % (one.version_text, other.version_text, listed(skipped)))]
+    return [
+        Hit(
+            "from %s to %s skips %s: replication is supported to the next series only"
+            % (one.version_text, other.version_text, listed(skipped))
+        )
+    ]
 
 
 def privileges_of(name: str) -> t.Callable[[Case], list]:
@@ -139,7 +150,9 @@ def sql_mode(case: Case) -> list[Hit]:
     if one == other:
         return []
     parts = [(SOURCE, one - other), (TARGET, other - one)]
-    return [Hit("sql_mode differs: %s" % "; ".join("only on the %s %s" % (name, ", ".join(sorted(words))) for name, words in parts if words))]
+    return [
+        Hit("sql_mode differs: %s" % "; ".join("only on the %s %s" % (name, ", ".join(sorted(words))) for name, words in parts if words))
+    ]
 
 
 def time_zone(case: Case) -> list[Hit]:
@@ -197,7 +210,9 @@ def waivers(case: Case) -> list[Hit]:
 
 def migration_id(case: Case) -> list[Hit]:
     """P62"""
-    return [] if _ID.match(case.settings.migration_id) else [Hit("migration_id %r cannot be part of a file name" % case.settings.migration_id)]
+    return (
+        [] if _ID.match(case.settings.migration_id) else [Hit("migration_id %r cannot be part of a file name" % case.settings.migration_id)]
+    )
 
 
 def _differ(case: Case, name: str) -> list[Hit]:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Rules about the source and the data on it."""
+
 from __future__ import annotations
 
 from .case import Case, Hit, listed, size, span, tables
@@ -129,7 +130,11 @@ def encryption(case: Case) -> list[Hit]:
     held = case.source["encryption"]
     if case.target["encryption"]["key_management"] or not (held["tables"] or held["new_tables"]):
         return []
-    text = "%d table(s) on the source are encrypted" % held["tables"] if held["tables"] else "new tables on the source are encrypted by default"
+    text = (
+        "%d table(s) on the source are encrypted" % held["tables"]
+        if held["tables"]
+        else "new tables on the source are encrypted by default"
+    )
     return [Hit(text + ", and the target has no key management")]
 
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Rules about the target."""
+
 from __future__ import annotations
 
 from .case import Case, Hit, listed, size
@@ -24,7 +25,11 @@ def room(case: Case) -> list[Hit]:
         needed, sum_text = asked.disk_reserve_bytes, "the reserve"
     else:
         needed = int(case.source["bytes"] * asked.disk_factor) + asked.disk_reserve_bytes
-        sum_text = "the source's data of %s x %s and a reserve of %s" % (size(case.source["bytes"]), asked.disk_factor, size(asked.disk_reserve_bytes))
+        sum_text = "the source's data of %s x %s and a reserve of %s" % (
+            size(case.source["bytes"]),
+            asked.disk_factor,
+            size(asked.disk_reserve_bytes),
+        )
     erased = case.target["bytes"] if (asked.may_wipe or asked.seeded) and asked.seed_state != "done" else 0
     if disk["free_bytes"] + erased >= needed:
         return []

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options to settings, failure or report, and the documentation. The rules: module_utils/assess/test_rules.py."""
+
 from __future__ import annotations
 
 import os

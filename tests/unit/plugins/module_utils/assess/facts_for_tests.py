@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A pair of servers without a fault, as mysql_server_info describes them (from two servers, MariaDB 10.11.18)."""
+
 from __future__ import annotations
 
 import copy

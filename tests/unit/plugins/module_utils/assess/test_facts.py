@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Facts from a server that answers like MariaDB 10.11.18 or MySQL 9.7.4, with the binary log off, and with few privileges."""
+
 from __future__ import annotations
 
 import json
@@ -42,8 +43,9 @@ class Fake(Connection):
 
 VARIABLES = {
     "log_bin": "OFF", "binlog_format": "MIXED", "binlog_row_image": "FULL", "binlog_expire_logs_seconds": "864000", "have_ssl": "DISABLED",
-    "ssl_cert": "", "read_only": "OFF", "general_log": "OFF", "event_scheduler": "OFF", "sql_mode": "STRICT_TRANS_TABLES", "time_zone": "SYSTEM",
-    "system_time_zone": "UTC", "character_set_server": "utf8mb4", "collation_server": "utf8mb4_general_ci", "max_allowed_packet": "16777216",
+    "ssl_cert": "", "read_only": "OFF", "general_log": "OFF", "event_scheduler": "OFF", "sql_mode": "STRICT_TRANS_TABLES",
+    "time_zone": "SYSTEM", "system_time_zone": "UTC", "character_set_server": "utf8mb4", "collation_server": "utf8mb4_general_ci",
+    "max_allowed_packet": "16777216",
     "lower_case_table_names": "0", "innodb_page_size": "16384", "wsrep_on": "OFF", "innodb_encrypt_tables": "OFF", "encrypt_binlog": "OFF",
 }  # fmt: skip
 STATUS = {"Uptime": "41", "Threads_connected": "3", "Ssl_server_not_after": ""}
@@ -59,6 +61,7 @@ TABLES = [
     table("shop", "old", kind="SYSTEM VERSIONED"),
     table("shop", "broken", engine=None, size=0),
     table("shop", "seen", kind="VIEW", engine=None, size=0),
+    table("shop", "numbers", kind="SEQUENCE", size=0),
     table("shop", "secret", options="`encrypted`='YES' `encryption_key_id`=1"),
     table("nordbridge_migration", "heartbeat", engine="MyISAM", size=7),
 ]
@@ -107,7 +110,8 @@ def mysql(answers: list = (), **values: str) -> Fake:
         ("INNODB_TRX", [{"m": 77}]),
     ]  # fmt: skip
     settings = {
-        "log_bin": "ON", "gtid_mode": "ON", "gtid_executed": "u1:1-3,\nu2:1", "server_uuid": "u1", "super_read_only": "ON", "read_only": "ON",
+        "log_bin": "ON", "gtid_mode": "ON", "gtid_executed": "u1:1-3,\nu2:1", "server_uuid": "u1", "super_read_only": "ON",
+        "read_only": "ON",
         "information_schema_stats_expiry": "86400", "default_table_encryption": "ON", "rpl_semi_sync_source_enabled": "ON",
     }  # fmt: skip
     fake = mariadb(list(answers) + own, **{**settings, **values})
@@ -151,7 +155,8 @@ def test_tables_by_what_is_wrong_with_them() -> None:
 
 
 @pytest.mark.parametrize(("options", "encrypted"), [
-    ("ENCRYPTION='Y'", 1), ('ENCRYPTION="Y"', 1), ("`ENCRYPTED`=YES", 1), ("row_format=DYNAMIC ENCRYPTION='N'", 0), ("`encryption_key_id`=1", 0), ("", 0),
+    ("ENCRYPTION='Y'", 1), ('ENCRYPTION="Y"', 1), ("`ENCRYPTED`=YES", 1), ("row_format=DYNAMIC ENCRYPTION='N'", 0),
+    ("`encryption_key_id`=1", 0), ("", 0),
 ])  # fmt: skip
 def test_table_options_that_say_encrypted(options: str, encrypted: int) -> None:
     told = facts.gather(mariadb([("FROM information_schema.TABLES", [table("shop", "t", options=options)])]))

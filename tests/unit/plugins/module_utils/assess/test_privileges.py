@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SHOW GRANTS of both flavours. Lines marked (seen) were printed by MariaDB 10.11.18 or MySQL 9.7.4."""
+
 from __future__ import annotations
 
 import pytest
@@ -17,7 +18,8 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess
 
 MARIADB_ROOT = [  # (seen)
     "GRANT `r1` TO `root`@`localhost` WITH ADMIN OPTION",
-    "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` IDENTIFIED VIA mysql_native_password USING 'invalid' OR unix_socket WITH GRANT OPTION",
+    "GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` IDENTIFIED VIA mysql_native_password USING 'invalid'"
+    " OR unix_socket WITH GRANT OPTION",
     "GRANT PROXY ON ''@'%' TO 'root'@'localhost' WITH GRANT OPTION",
 ]
 MARIADB_LOW = [  # (seen)
@@ -49,7 +51,10 @@ MYSQL_ALL = [  # (seen, shortened)
     "SYSTEM_VARIABLES_ADMIN,XA_RECOVER_ADMIN ON *.* TO `low3`@`localhost` WITH GRANT OPTION",
     "GRANT PROXY ON ``@`` TO `root`@`localhost` WITH GRANT OPTION",
 ]
-MYSQL_57 = ["GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION", "GRANT PROXY ON ''@'' TO 'root'@'localhost' WITH GRANT OPTION"]
+MYSQL_57 = [
+    "GRANT ALL PRIVILEGES ON *.* TO 'root'@'localhost' WITH GRANT OPTION",
+    "GRANT PROXY ON ''@'' TO 'root'@'localhost' WITH GRANT OPTION",
+]
 
 
 def names(found: list[dict]) -> set:
@@ -152,7 +157,9 @@ def test_quoted_words_are_names(line: str) -> None:
 
 
 def test_other_lines() -> None:
-    grants = parse_grants(["GRANT EXECUTE ON PACKAGE BODY `s`.`p` TO `a`@`%`", "GRANT SELECT ON plain.t TO a@localhost", "", "SET x"], "mariadb")
+    grants = parse_grants(
+        ["GRANT EXECUTE ON PACKAGE BODY `s`.`p` TO `a`@`%`", "GRANT SELECT ON plain.t TO a@localhost", "", "SET x"], "mariadb"
+    )
     assert grants.objects == {("s", "p"): {"EXECUTE"}, ("plain", "t"): {"SELECT"}}
     assert unquote("'it''s'") == "it's" and unquote("plain") == "plain"
 
@@ -169,5 +176,7 @@ def test_purposes_are_the_same_for_both_flavours() -> None:
 
 
 def test_grant_statement() -> None:
-    assert grant_statement("o'x@10.%", [{"privilege": "RELOAD"}, {"privilege": "PROCESS"}]) == "GRANT RELOAD, PROCESS ON *.* TO 'o''x'@'10.%'"
+    assert (
+        grant_statement("o'x@10.%", [{"privilege": "RELOAD"}, {"privilege": "PROCESS"}]) == "GRANT RELOAD, PROCESS ON *.* TO 'o''x'@'10.%'"
+    )
     assert grant_statement("a@b", [{"privilege": "GRANT OPTION"}]) == "GRANT USAGE ON *.* TO 'a'@'b' WITH GRANT OPTION"

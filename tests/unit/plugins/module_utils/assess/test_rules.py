@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Each check fires on its fault, names the facts, and is silent without it."""
+
 from __future__ import annotations
 
 import os
@@ -44,7 +45,8 @@ FIRES = [
     ("P03", "error", "server_id is 2 on both", {}, {}, {"source_server_id": 2}),
     ("P03", "error", "the target's server_id is 0", {}, {"identity": {"server_id": 0}}, {}),
     ("P03", "error", "taken by another replica", {"replicas": [{"server_id": 2, "host": "r1", "uuid": ""}]}, {}, {}),
-    ("P03", "error", "(r1)", {"identity": mysql(), "replicas": [{"server_id": 2, "host": "r1", "uuid": "u9"}]}, {"identity": mysql("u2")}, {}),
+    ("P03", "error", "(r1)", {"identity": mysql(), "replicas": [{"server_id": 2, "host": "r1", "uuid": "u9"}]}, {
+        "identity": mysql("u2")}, {}),
     ("P04", "error", "between flavours", {}, {"identity": mysql()}, {}),
     ("P05", "error", "older", {}, {"identity": {"version": [10, 5, 23], "version_text": "10.5.23-MariaDB"}}, {}),
     ("P05", "error", "older", {"identity": mysql()}, {"identity": mysql("u2", (8, 4, 5))}, {}),
@@ -205,7 +207,9 @@ def test_every_check_has_a_rule_a_remedy_and_a_test() -> None:
 def test_what_cannot_be_read_is_not_passed(check: catalogue.Check) -> None:
     for side, topic in check.needs:
         unreadable = {"unreadable": [{"topic": topic, "message": "[1227] denied"}]}
-        outcome = run(source(**(unreadable if side == "source" else {})), target(**(unreadable if side == "target" else {})), waive=["P30", "P31"])
+        outcome = run(
+            source(**(unreadable if side == "source" else {})), target(**(unreadable if side == "target" else {})), waive=["P30", "P31"]
+        )
         hits = found(outcome, check.id)
         assert [hit["result"] for hit in hits] == [check.severity]
         assert "not checked" in hits[0]["message"] and "denied" in hits[0]["message"]
@@ -215,7 +219,10 @@ def test_what_cannot_be_read_is_not_passed(check: catalogue.Check) -> None:
 
 def test_waiving_lowers_by_one_step_and_stays_in_sight() -> None:
     outcome = run(source(not_innodb=SHOP, not_innodb_count=1, without_primary_key=SHOP, without_primary_key_count=1), waive=["P30", "P31"])
-    assert [(hit["result"], hit["waived"]) for hit in found(outcome, "P30") + found(outcome, "P31")] == [("warning", True), ("notice", True)]
+    assert [(hit["result"], hit["waived"]) for hit in found(outcome, "P30") + found(outcome, "P31")] == [
+        ("warning", True),
+        ("notice", True),
+    ]
     assert outcome["counts"] == {"errors": 0, "warnings": 1, "notices": 1}
     assert any("(waived)" in line for line in outcome["plan_text"])
 
@@ -248,7 +255,9 @@ def test_refusal_names_each_error_and_leaves_out_what_is_well() -> None:
 
 
 def test_plan_text() -> None:
-    lines = run(source(log_bin=False, longest_transaction_s=99), target(**TARGET_DATA), source_allow_restart=True, wipe_target="mig-1")["plan_text"]
+    lines = run(source(log_bin=False, longest_transaction_s=99), target(**TARGET_DATA), source_allow_restart=True, wipe_target="mig-1")[
+        "plan_text"
+    ]
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
