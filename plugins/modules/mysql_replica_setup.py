@@ -39,7 +39,7 @@ options:
     description: A file on the managed host, mode C(0600), whose content is the password; a newline at its end is left out.
     type: path
   source_login_file:
-    description: A JSON login file on the managed host, mode C(0600); its C(host), C(port), C(user) and C(password) count where no option says otherwise.
+    description: A JSON login file on the managed host, mode C(0600). Its host, port, user and password count where no option is set.
     type: path
   update_password:
     description:
@@ -60,7 +60,7 @@ options:
     default: gtid
   gtid:
     description:
-      - "The seed's position: a set on MySQL, a position with one GTID for each domain on MariaDB. Used for a new source with O(positioning=gtid) only."
+      - "The seed's position: a set on MySQL, one GTID for each domain on MariaDB. Used for a new source with O(positioning=gtid) only."
       - A server that already includes it goes on from where it stands. A server that holds anything else is refused.
       - Not set needs a server that holds a position. An empty text means to begin with the source's first binary log.
     type: str
@@ -75,13 +75,14 @@ options:
       - How the replica connects. Every TLS setting of the channel is always written, so no version's default decides.
       - V(required) encrypts and verifies nothing. MariaDB goes on in clear text where the source offers no TLS. The module therefore
         looks at the source's greeting first, and an account with C(REQUIRE SSL) makes sure.
-      - V(verify_ca) verifies the certificate, and on MariaDB, which has one switch for both, the host name too. V(verify_identity) verifies both.
+      - V(verify_ca) verifies the certificate, and on MariaDB, which has one switch for both, the host name too.
+        V(verify_identity) verifies both.
       - V(off) is for paths that are encrypted already, such as a tunnel.
     type: str
     choices: ["off", required, verify_ca, verify_identity]
     default: required
   tls_ca:
-    description: The authority's certificate, a file that the server's own account can read. Needed for V(verify_ca) and V(verify_identity), else not used.
+    description: The authority's certificate, a file that the server's own account can read. Used with V(verify_ca) and V(verify_identity).
     type: path
   tls_cert:
     description: The replica's own certificate, together with O(tls_key).
@@ -104,7 +105,7 @@ options:
       A MariaDB before 12.0 reads it from its configuration only (C(master_retry_count)) and refuses the option.
     type: int
   heartbeat_period:
-    description: Seconds of silence after which the source sends a heartbeat. Shorter than the idle timeout of any network device in between.
+    description: Seconds of silence until the source sends a heartbeat. Choose less than the idle timeout of any device in between.
     type: float
     default: 10.0
   net_timeout:
@@ -120,7 +121,7 @@ options:
     type: float
     default: 60.0
 notes:
-  - Passwords are bound as parameters, so quotes, backslashes, spaces and letters of any script work. They are in no output, in no error, in no diff.
+  - Passwords are bound as parameters, so quotes, backslashes, spaces and letters of any script work. No output, error or diff holds them.
   - The server stores the password in clear text among its replication metadata, and a general query log may hold it.
   - With O(update_password=always) the module is not idempotent.
 extends_documentation_fragment: [nordbridge.mysql_migration.attributes, nordbridge.mysql_migration.login]

@@ -50,15 +50,18 @@ HINTS: dict[int, str] = {
     1594: _RELAY,
     1677: _COLUMNS,
     1698: "the replication account logs in by the operating system's user: give it a password",
-    1756: "the applier's workers stopped; the server's error log and performance_schema.replication_applier_status_by_worker hold the cause",
+    1756: "the applier's workers stopped: performance_schema.replication_applier_status_by_worker and the error log hold the cause",
     1776: "GTID positioning and file coordinates cannot be combined: check positioning",
     1777: "set gtid_mode=ON on this server, or use positioning: file",
-    1802: "the applier's workers left gaps: start the applier until it is even (START REPLICA UNTIL SQL_AFTER_MTS_GAPS), then run this task again",
+    1802: "the applier's workers left gaps: run START REPLICA UNTIL SQL_AFTER_MTS_GAPS on the target, then this task again",
     1872: "the server cannot use its relay log information: run this task with state absent, then again with state started",
     1950: "the binary log already holds a later GTID of this domain: something wrote to the target (gtid_strict_mode)",
     1964: "another applier thread failed first: its error is in the server's log",
     2002: "is the source running, and is source_host right?",
-    2003: "is the source running, are source_host and source_port right, does bind-address allow it, does a firewall let it pass, is the tunnel up?",
+    2003: (
+        "is the source running, are source_host and source_port right, does its bind-address allow it, does a firewall let it pass, "
+        "is the tunnel up?"
+    ),
     2005: "source_host cannot be resolved on the target",
     2013: "the connection broke while logging in: look for a firewall, a tunnel without its far end, or too short a net_timeout",
     2026: (
@@ -84,7 +87,7 @@ TEXTS: tuple = (
     ("more gtids than the", "this server holds transactions that the source lacks (errant GTIDs): make a new seed; never promote it"),
     ("which is not in the", "the source never wrote that GTID or has lost it: is this the right source, and was its binary log reset?"),
     ("binary log is not open", "the source has no binary log: set log_bin there and restart it"),
-    ("max_allowed_packet", "raise max_allowed_packet on the source and replica_max_allowed_packet (slave_max_allowed_packet) on the target"),
+    ("max_allowed_packet", "raise max_allowed_packet on the source, and replica_max_allowed_packet or slave_max_allowed_packet here"),
     ("impossible position", "source_log_pos does not exist in source_log_file: take both from the same seed"),
 )
 

@@ -85,7 +85,10 @@ VARIABLES = {
         Variable(("replica_parallel_type", "slave_parallel_type"), _parallel("LOGICAL_CLOCK")),
         # Before 8.0.19 only a replica that writes its own binary log can keep the order of commits.
         Variable(
-            ("replica_preserve_commit_order", "slave_preserve_commit_order"), _parallel("ON"), needs="log_slave_updates", needs_before=(8, 0, 19)
+            ("replica_preserve_commit_order", "slave_preserve_commit_order"),
+            _parallel("ON"),
+            needs="log_slave_updates",
+            needs_before=(8, 0, 19),
         ),
         Variable(("replica_net_timeout", "slave_net_timeout"), lambda desired: desired.net_timeout, RECEIVER),
     ),
@@ -175,9 +178,8 @@ def _check_possible(flavour: Flavour, status: ReplicaStatus, desired: Desired) -
             raise Refusal("%s: no source is configured, and source_host is not given" % name)
         return
     if not status.configured:
-        missing = [option for option, value in (("source_user", desired.settings["source_user"]), ("source_password", desired.password)) if not value]
-        if "source_password" in missing and desired.password == "":
-            missing.remove("source_password")
+        given = {"source_user": bool(desired.settings["source_user"]), "source_password": desired.password is not None}
+        missing = [option for option, there in given.items() if not there]
         if missing:
             raise Refusal("%s: to configure the replica, %s must be given (or in source_login_file)" % (name, " and ".join(missing)))
     elif _other_source(status, desired) and not desired.replace_source:
@@ -196,9 +198,8 @@ def _changed_settings(status: ReplicaStatus, desired: Desired) -> dict:
     """The settings that differ, as field -> wanted value. What a server does not tell counts as equal once it is configured."""
     if not status.configured:
         return dict(desired.settings)
-    return {
-        name: value for name, value in desired.settings.items() if getattr(status, name) is not None and not _same(getattr(status, name), value)
-    }
+    held = {name: getattr(status, name) for name in desired.settings}
+    return {name: value for name, value in desired.settings.items() if held[name] is not None and not _same(held[name], value)}
 
 
 def _same(one: t.Any, other: t.Any) -> bool:

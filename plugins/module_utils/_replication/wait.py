@@ -55,7 +55,8 @@ def wait_until_running(
 def _raise_if_stopped(status: ReplicaStatus, name: str) -> None:
     """A thread that has stopped with an error does not start again by itself."""
     if status.last_sql_errno and "applier" not in status.active:
-        raise _failure(name, "the applier has stopped at %s:%d" % (status.exec_file, status.exec_position), status.last_sql_errno, status.last_sql_error)
+        what = "the applier has stopped at %s:%d" % (status.exec_file, status.exec_position)
+        raise _failure(name, what, status.last_sql_errno, status.last_sql_error)
     if status.last_io_errno and "receiver" not in status.active:
         raise _failure(name, "the receiver has stopped", status.last_io_errno, status.last_io_error)
 
