@@ -88,7 +88,8 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
         own.ensure(REPLICATION, host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), check_mode)
         own.ensure(CONTROL, host, options["control_password"], options["tls"], server.known_privileges(), check_mode)
     # The agent's dump logs in over the local socket, which TLS does not cross.
-    own.ensure(CONTROL, "localhost", options["control_password"], False, server.known_privileges(), check_mode)
+    if "localhost" not in options["hosts"]:
+        own.ensure(CONTROL, "localhost", options["control_password"], False, server.known_privileges(), check_mode)
     if not _marked(server, options["migration_id"]):
         own.plan.append("schema %s: marker of %s, heartbeat" % (SCHEMA, options["migration_id"]))
         if not check_mode:
@@ -102,6 +103,6 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
 
 
 def _marked(server: Flavour, migration_id: str) -> bool:
-    if SCHEMA not in [name.lower() for name in (row["s"] for row in server.connection.rows("SELECT SCHEMA_NAME s FROM information_schema.SCHEMATA"))]:
+    if SCHEMA not in server.user_schemas():
         return False
     return server.connection.value("SELECT COUNT(*) FROM `%s`.marker WHERE migration_id = %%s" % SCHEMA, (migration_id,)) == 1
