@@ -70,7 +70,8 @@ server:
     log_bin:
       description: >-
         Whether the binary log is on. Beside it are C(binlog_format), C(row_image), C(binlog_do_db), C(binlog_ignore_db),
-        C(binlog_file), C(binlog_position), C(retention_seconds) and C(binlogs) (number of files, their bytes, and their growth an hour where it can be seen).
+        C(binlog_file), C(binlog_position), C(retention_seconds) and C(binlogs) (number of files, their bytes, and their growth
+        an hour where it can be seen).
       type: bool
       sample: true
     is_replica:

@@ -49,8 +49,9 @@ def _unread(entry: Check, case: Case) -> list[Hit]:
 
 def _finding(entry: Check, case: Case, hit: Hit) -> dict:
     result = hit.severity or entry.severity
-    # A risk that nobody has seen cannot be taken.
-    waivable = entry.waivable and not hit.blind
+    # A risk that nobody has seen cannot be taken, and neither can one that is graver than the check's usual.
+    graver = result == ERROR and entry.severity != ERROR
+    waivable = entry.waivable and not hit.blind and not graver
     waived = waivable and entry.id in case.settings.waive and result in (ERROR, WARNING)
     remedy = "" if result == OK else (hit.remedy or entry.remedy).replace("{id}", case.settings.migration_id)
     return {

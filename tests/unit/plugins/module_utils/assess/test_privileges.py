@@ -180,3 +180,21 @@ def test_grant_statement() -> None:
         grant_statement("o'x@10.%", [{"privilege": "RELOAD"}, {"privilege": "PROCESS"}]) == "GRANT RELOAD, PROCESS ON *.* TO 'o''x'@'10.%'"
     )
     assert grant_statement("a@b", [{"privilege": "GRANT OPTION"}]) == "GRANT USAGE ON *.* TO 'a'@'b' WITH GRANT OPTION"
+
+
+def test_words_begin_and_end_with_a_version() -> None:
+    nothing = parse_grants([], "mysql")
+
+    def lacks(version: tuple) -> set:
+        return names(missing(nothing, "mysql", version, ["target_admin"]))
+
+    assert "XA_RECOVER_ADMIN" in lacks((8, 0)), "the first version counts"
+    assert "SET_USER_ID" in lacks((8, 0, 36)) and "SET_USER_ID" not in lacks((8, 4)) and "SET_ANY_DEFINER" in lacks((8, 4))
+
+
+def test_where_else_a_privilege_holds() -> None:
+    lines = ["GRANT RELOAD ON *.* TO `a`@`%`", "REVOKE SELECT ON `mysql`.* FROM `a`@`%`"]
+    lines += ["GRANT SELECT ON `s%d`.* TO `a`@`%%`" % number for number in range(5)]
+    assert parse_grants(lines, "mysql").instead("SELECT") == "granted on s0, s1, s2, s3, s4 only", "nothing global was there to revoke"
+    lines.append("GRANT SELECT ON `s5`.* TO `a`@`%`")
+    assert parse_grants(lines, "mysql").instead("SELECT") == "granted on s0, s1, s2, s3, s4 and 1 more only"

@@ -74,6 +74,9 @@ FIRES = [
     ("P26", "notice", "for 1d 0h, expected are 7d 0h", {"retention_seconds": 86400}, {}, {}),
     ("P27", "error", "no certificate", {"tls": {"available": False}}, {}, {"bridge": "tls"}),
     ("P28", "notice", "semi-synchronous", {"semi_sync": True}, {}, {}),
+    ("P29", "warning", "need 167.0 GiB more, and 166.0 GiB is free", {
+        "binlogs": {"files": 9, "bytes": GIB, "bytes_per_hour": GIB}, "retention_seconds": 0,
+        "disk": {"path": "/d", "free_bytes": 166 * GIB}}, {}, {}),
     ("P29", "warning", "grow by 1.0 GiB an hour", {"binlogs": {"files": 9, "bytes": GIB, "bytes_per_hour": GIB}}, {}, {}),
     ("P30", "error", "shop.hits (MyISAM, 2.0 KiB)", {"not_innodb": SHOP, "not_innodb_count": 1}, {}, {}),
     ("P31", "warning", "shop.hits (MyISAM, 2.0 KiB) and 3 more", {"without_primary_key": SHOP, "without_primary_key_count": 4}, {}, {}),
@@ -91,6 +94,8 @@ FIRES = [
     ("P40", "error", "21.0 GiB is needed", {}, {"disk": {"path": "/d", "free_bytes": 20 * GIB}}, {"disk_factor": 2.0}),
     ("P40", "error", "13.0 GiB after what lies there is erased", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 8 * GIB}}, {
         "wipe_target": "mig-1"}),
+    ("P40", "error", "8.0 GiB free; 14.0 GiB", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 8 * GIB}}, {}),
+    ("P40", "error", "1 B free; 1.0 GiB", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 1}}, {"seed_state": "done"}),
     ("P40", "error", "the reserve", {}, {"disk": {"path": "/d", "free_bytes": 1}}, {"seed_state": "done"}),
     ("P40", "warning", "not known", {}, {"disk": None}, {}),
     ("P41", "error", "old", {}, TARGET_DATA, {}),
@@ -162,16 +167,25 @@ SILENT = [
     ("P22", CHANNEL, {}, {"phase": "committed"}),
     ("P25", {"read_only": True}, {}, {"phase": "committed"}),
     ("P26", {"retention_seconds": 0}, {}, {}),
+    ("P26", {"retention_seconds": 604800}, {}, {}),
+    ("P03", {"replicas": [{"server_id": 2, "host": "", "uuid": ""}]}, {"identity": mysql("u2"), **CHANNEL}, {}),
+    ("P06", {"identity": mysql("u1", (8, 0, 40))}, {"identity": mysql("u2", (8, 4))}, {}),
+    ("P53", {"max_allowed_packet": None}, {}, {}),
+    ("P53", {}, {"max_allowed_packet": None}, {}),
     ("P26", {"retention_seconds": 86400}, {}, {"retention_seconds": 3600}),
     ("P27", {"tls": {"available": False}}, {}, {}),
     ("P27", {}, {}, {"bridge": "tls"}),
     ("P29", {"binlogs": {"files": 9, "bytes": 0, "bytes_per_hour": 1 << 20}}, {}, {}),
+    ("P29", {
+        "binlogs": {"files": 9, "bytes": GIB, "bytes_per_hour": GIB}, "retention_seconds": 0,
+        "disk": {"path": "/d", "free_bytes": 167 * GIB}}, {}, {}),
     ("P33", {"longest_transaction_s": 60}, {}, {}),
     ("P34", {"encryption": {"tables": 3, "new_tables": True}}, {"encryption": {"key_management": True}}, {}),
     ("P37", EMPTY, TARGET_DATA, {"phase": "committed"}),
     ("P40", {}, {"disk": {"path": "/d", "free_bytes": 14 * GIB}}, {}),
     ("P40", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 9 * GIB}}, {"wipe_target": "mig-1"}),
     ("P40", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 2 * GIB}}, {"seed_state": "done"}),
+    ("P40", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 9 * GIB}}, {"seed_state": "running"}),
     ("P41", {}, TARGET_DATA, {"seed_state": "done"}),
     ("P41", {}, TARGET_DATA, {"seed_state": "running"}),
     ("P42", {}, {}, {"wipe_target": "mig-1"}),
@@ -267,7 +281,44 @@ def test_plan_text() -> None:
     assert "-e source_allow_restart=true -e wipe_target=mig-1" in lines[-1]
 
 
+def test_the_plan_lists_only_changes_that_come() -> None:
+    def changes(*args: dict, **settings: object) -> list[str]:
+        return [line for line in run(*args, **settings)["plan_text"] if "CHANGES" in line]
+
+    assert changes() == [] == changes(restart_required=False)
+    assert changes(wipe_target="mig-1") == []
+    assert changes(None, target(**TARGET_DATA)) == []
+    assert changes(source(log_bin=False), restart_required=False) == []
+    assert changes(restart_required=True) == [" CHANGES    source: one restart, not allowed yet"]
+    assert changes(source(log_bin=False), phase="committed") == [] == changes(source(log_bin=False), seed_state="done")
+
+
+def test_a_waiver_is_hinted_at_for_errors_that_may_be_waived() -> None:
+    def hinted(**changes: object) -> bool:
+        return any("waive: -e waive=" in line for line in run(source(**changes))["plan_text"])
+
+    assert hinted(not_innodb=SHOP, not_innodb_count=1)
+    assert hinted(**EMPTY) is False, "a warning needs none"
+    assert not hinted(xa_prepared=1)
+    assert any(line.endswith("waive: -e waive=P99") for line in _plan_of("P99")), "where the remedy does not say it already"
+
+
+def _plan_of(name: str) -> list[str]:
+    """The plan for one error whose remedy does not speak of waiving."""
+    finding = {"id": name, "result": "error", "where": "source", "message": "m", "remedy": "r", "waivable": True, "waived": False}
+    result = {"findings": [finding], "counts": {"errors": 1}, "summary": ""}
+    return preflight.plan_text(make_case(source(), target(), Settings("mig-1")), result)
+
+
+def test_swapped_servers_cannot_be_waived() -> None:
+    hit = found(run(source(**EMPTY), target(**TARGET_DATA), waive=["P37"], wipe_target="mig-1"), "P37")[0]
+    assert (hit["result"], hit["waived"], hit["waivable"]) == ("error", False, False)
+    assert found(run(source(**EMPTY), waive=["P37"]), "P37")[0]["result"] == "notice"
+
+
 def test_the_next_command() -> None:
+    assert "migrate" in run(seed_state="done", phase="migrate")["plan_text"][-1]
+    assert "migrate" in run(phase="ready")["plan_text"][-1]
     assert "errors above" in run(source(xa_prepared=1))["plan_text"][-1]
     assert "cutover -i INVENTORY -e cutover=mig-1" in run(seed_state="done", phase="ready")["plan_text"][-1]
     assert "nothing" in run(phase="committed", seed_state="done")["plan_text"][-1]
