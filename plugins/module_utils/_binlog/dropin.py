@@ -112,7 +112,14 @@ class DropIn:
     def _lines(self, overlay: dict) -> list[Line]:
         """The server's options in reading order, the command line last."""
         groups = option_groups(self.flavour, self.version, self.program.group_suffix)
-        lines = [line for line in OptionFiles(self.program.roots(), overlay).lines() if line.group in groups]
+        files = OptionFiles(self.program.roots(), overlay)
+        lines = [line for line in files.lines() if line.group in groups]
+        if self.path not in files.files:
+            # Other files may happen to say the same today; a file that is not read proves nothing.
+            raise MigrationError(
+                "%s is not among the files that the server reads (it begins with %s). Set config_file to one in a directory "
+                "that they include, or do not set it" % (self.path, ", ".join(self.program.roots()) or "none: --no-defaults")
+            )
         return lines + [Line("", "", name, value) for name, value in self.program.command_line()]
 
     def _compare(self, wanted: dict, effective: dict, lines: list[Line]) -> None:

@@ -157,4 +157,4 @@ class Warnings:
 
 def _message(line: str) -> str:
     """A warning without its time and numbers."""
-    return "Statement " + line[line.index(WARNING) :].strip()
+    return "Statement " + line[line.index(WARNING) :].strip().rstrip(".")

@@ -38,15 +38,18 @@ class OptionFiles:
     def __init__(self, roots: t.Sequence[str], overlay: dict | None = None) -> None:
         self.roots = list(roots)
         self.overlay = overlay or {}
-        self.folders: list[str] = []  # of !includedir, in reading order, after a walk
+        # After a walk: the directories of !includedir, and the files' real paths, both in reading order.
+        self.folders: list[str] = []
+        self.files: list[str] = []
 
     def lines(self) -> list[Line]:
         """All options of all groups, in reading order."""
-        self.folders = []
+        self.folders, self.files = [], []
         return [line for root in self.roots for line in self._file(root, 0)]
 
     def _file(self, path: str, depth: int) -> t.Iterator[Line]:
         group = ""
+        self.files.append(os.path.realpath(path))
         for raw in self._text(path).splitlines():
             text = raw.strip()
             include = re.match(r"!(include|includedir)\s+(.+)", text)

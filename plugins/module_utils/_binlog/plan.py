@@ -229,7 +229,7 @@ def _retention(wishes: Wishes, facts: Facts, notes: list) -> int:
             "retention_hours %d is more than this server can keep (%d hours); 0 keeps binary logs for ever"
             % (wishes.retention_hours, limit * RETENTION_UNIT[name] // 3600)
         )
-    if max(known) > wishes.retention_hours * 3600:
+    if value > math.ceil(wishes.retention_hours * 3600 / RETENTION_UNIT[name]):
         longest = max(known) / 3600
         notes.append("retention stays at %g hours, which is longer than the %d that are asked for" % (longest, wishes.retention_hours))
     return value

@@ -86,8 +86,9 @@ LOG_BIN_DEFAULT = {"mysql": (((8, 0, 3), True), ((5, 7), False)), "mariadb": (((
 VALIDATES = {"mysql": (((8, 0, 16), True), ((5, 7), False)), "mariadb": (((10, 5), False),)}
 # Servers that keep variables of SET PERSIST, which win over every option file.
 PERSISTS = {"mysql": (((8, 0), True), ((5, 7), False)), "mariadb": (((10, 5), False),)}
-# Option groups that a server reads, beside those with the version's first two numbers at their end.
+# Option groups that a server reads, and those that it reads with the version's first two numbers at their end as well.
 GROUPS = {"mysql": ("mysqld", "server"), "mariadb": ("mysqld", "server", "mariadb", "mariadbd", "galera")}
+NUMBERED_GROUPS = {"mysql": ("mysqld",), "mariadb": ("mysqld", "mariadb", "mariadbd")}
 
 
 def by_version(table: dict, flavour: str, version: Version) -> t.Any:
@@ -109,7 +110,7 @@ def setting_of(name: str) -> Setting | None:
 def option_groups(flavour: str, version: Version, suffix: str = "") -> set:
     """The option groups that a server reads; C(suffix) is its --defaults-group-suffix."""
     names = GROUPS[flavour]
-    numbered = {"%s-%d.%d" % (name, version[0], version[1]) for name in names}
+    numbered = {"%s-%d.%d" % (name, version[0], version[1]) for name in NUMBERED_GROUPS[flavour]}
     return set(names) | numbered | ({name + suffix for name in names} if suffix else set())
 
 
