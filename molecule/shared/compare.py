@@ -26,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from ledger_files import Failure, read_login  # noqa: E402
+
 from plugins.module_utils._errors import MigrationError  # noqa: E402
 from plugins.module_utils._server.connection import Connection, connect  # noqa: E402
 from plugins.module_utils._server.endpoint import Endpoint  # noqa: E402

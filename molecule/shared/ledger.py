@@ -13,6 +13,10 @@
 An endpoint FILE is JSON: host, port, user, password, or unix_socket instead of host and port. DIR holds
 acknowledged.N.log (seq, token, wall µs, monotonic µs, begun at monotonic µs, server), attempts.N.log (what was refused,
 lost or is unknown), endpoints.log (when the file pointed elsewhere) and run.json.
+
+The write stop: moves[].gap_s is from the old server's last to the new one's first acknowledgement; clients_gap_s is the
+longest time without an acknowledgement from a second before to a second after (the fence may let a last one through
+after a stall); clients_gap_worst_writer_s is the longest that one writer waited between the two servers.
 """
 
 from __future__ import annotations

@@ -197,18 +197,20 @@ def attempt_log(out: Path, writer: int) -> Path:
 def read_acks(path: Path) -> Iterator[Ack]:
     """A writer's acknowledgements, in order."""
     for parts in _lines(path):
-        yield Ack(*map(int, parts[:5]), parts[5])
+        seq, token, wall, mono, started = map(int, parts[:5])
+        yield Ack(seq, token, wall, mono, started, parts[5])
 
 
 def read_attempts(path: Path) -> Iterator[Attempt]:
     """A writer's other outcomes, in order."""
     for parts in _lines(path):
-        yield Attempt(int(parts[0]), int(parts[1]), parts[2], *map(int, parts[3:6]), parts[6], parts[7])
+        errno, wall, mono = map(int, parts[3:6])
+        yield Attempt(int(parts[0]), int(parts[1]), parts[2], errno, wall, mono, parts[6], parts[7])
 
 
 def read_changes(out: Path) -> list[Change]:
     """The endpoint's changes, in order."""
-    return [Change(*map(int, parts[:3]), parts[3]) for parts in _lines(out / "endpoints.log")]
+    return [Change(int(before), int(seen), int(wall), address) for before, seen, wall, address in _lines(out / "endpoints.log")]
 
 
 def _lines(path: Path) -> Iterator[list[str]]:

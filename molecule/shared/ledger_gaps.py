@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ledger_files import ack_log, read_acks, read_changes, writers_in
+
+
+#: What is around a move: gaps that end this long before the old server's last or after the new one's first
+#: acknowledgement. While the fence closes, a straggler may be acknowledged that cuts the write stop in two.
+AROUND_US = 1_000_000
 
 
 class Beat(NamedTuple):
@@ -39,6 +45,7 @@ class Move:
     overlap: int = 0
     overlap_started_after: int = 0
     overlap_us: int = 0
+    around_us: int = 0
     writers_old: dict[int, int] = field(default_factory=dict)
     writers_new: dict[int, int] = field(default_factory=dict)
 
@@ -72,6 +79,7 @@ class Move:
             "from": self.old,
             "to": self.new,
             "gap_s": round((self.first_new_us - self.last_old_us) / 1e6, 6),
+            "gap_around_s": round(self.around_us / 1e6, 6),
             "worst_writer_s": round(max(0, self.worst_writer_us) / 1e6, 6),
             "last_old_mono_us": self.last_old_us,
             "first_new_mono_us": self.first_new_us,
@@ -92,34 +100,60 @@ def windows(changes: Sequence[int]) -> list[Move]:
     return [Move(since_us=edges[n], changed_us=edges[n + 1], until_us=edges[n + 2]) for n in range(len(changes))]
 
 
+class Recent:
+    """The gaps between consecutive acknowledgements, as far back as a move's surroundings reach."""
+
+    def __init__(self) -> None:
+        self.previous = 0
+        self.gaps: deque[tuple[int, int]] = deque()
+        self.longest, self.longest_at = 0, 0
+
+    def add(self, at_us: int) -> int:
+        """Take in an acknowledgement; return the gap before it."""
+        gap = at_us - self.previous if self.previous else 0
+        if gap > self.longest:
+            self.longest, self.longest_at = gap, self.previous
+        while self.gaps and self.gaps[0][0] < self.previous - AROUND_US:
+            self.gaps.popleft()
+        self.gaps.append((at_us, gap))
+        self.previous = at_us
+        return gap
+
+    def note(self, move: Move, at_us: int, gap: int, first: bool) -> None:
+        """Keep the longest gap around a move. first: this acknowledgement is the new server's first."""
+        if first:
+            move.around_us = max(kept for _end, kept in self.gaps)
+        elif move.first_new_us and at_us <= move.first_new_us + AROUND_US:
+            move.around_us = max(move.around_us, gap)
+
+
 def write_stop(timeline: Iterable[Beat], changes: Sequence[int] = ()) -> dict[str, Any]:
     """The moves, the longest gaps, and whether two servers acknowledged at the same time.
 
     :param timeline: all writers' acknowledgements in the order of time
     """
     moves = windows(changes)
-    previous = 0
-    longest, longest_at = 0, 0
+    recent = Recent()
     servers: dict[str, int] = {}
     for beat in timeline:
         servers[beat.server] = servers.get(beat.server, 0) + 1
-        if previous and beat.at_us - previous > longest:
-            longest, longest_at = beat.at_us - previous, previous
-        previous = beat.at_us
+        gap = recent.add(beat.at_us)
         for before, move in zip([None, *moves], moves):
-            if before is not None and before.new:
+            if before is not None and before.new and move.old != before.new:
                 # What a move ended at is where the next one begins, whatever stragglers say.
-                move.old = before.new
+                move.old, move.last_old_us, move.writers_old = before.new, 0, {}
+            found = move.first_new_us
             move.add(beat)
+            recent.note(move, beat.at_us, gap, move.first_new_us != found)
     seen = [move for move in moves if move.new and move.last_old_us]
     facts = [move.facts() for move in seen]
     return {
         "servers": servers,
         "moves": facts,
-        "clients_gap_s": max((fact["gap_s"] for fact in facts), default=None),
+        "clients_gap_s": max((fact["gap_around_s"] for fact in facts), default=None),
         "clients_gap_worst_writer_s": max((fact["worst_writer_s"] for fact in facts), default=None),
-        "longest_gap_s": round(longest / 1e6, 6),
-        "longest_gap_mono_us": longest_at,
+        "longest_gap_s": round(recent.longest / 1e6, 6),
+        "longest_gap_mono_us": recent.longest_at,
         "two_writable": any(move.overlap for move in seen),
     }
 

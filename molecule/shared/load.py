@@ -78,7 +78,8 @@ ODD = (
     "INSERT INTO odd.parent VALUES (1, 'Nord'), (2, 'Süd'), (3, 'O''Brien \\\\ #')",
     "INSERT INTO odd.child (parent, at, amount, ratio, small, flags, kind, tags, doc) VALUES"
     " (1, '2026-01-01 00:00:00.000001', 1.000001, 0.1, 1.2345678, b'101010101', 'a#', 'x,y', '{{\"a\": [1, null, \"ü\"]}}'),"
-    " (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (2, '1971-06-01 12:00:00', -49999999999999.999999, 1e300, 1e-30, b'0', 'b', '', '{{}}')",
+    " (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),"
+    " (2, '1971-06-01 12:00:00', -49999999999999.999999, 1e300, 1e-30, b'0', 'b', '', '{{}}')",
     "CALL odd.add_child(3, 12.5)",
     "INSERT INTO odd.`grüße an størk` VALUES ('å', 'smörgåsbord 😀', ST_GeomFromText('POINT(10.75 59.91)')), ('', NULL, NULL)",
     "INSERT INTO odd.files VALUES (1, REPEAT(UNHEX('00FF0A0D275C1A23'), 524288)), (2, '')",

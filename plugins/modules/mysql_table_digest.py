@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Counts each table's rows and makes a digest of them that does not depend on their order.
   - The server does this by one aggregate query a table. No row value leaves it.
-  - Two servers whose tables hold the same rows, in columns of the same names and types, give the same digests.
+  - Two servers whose tables hold the same rows, in columns of the same names and order, give the same digests.
   - All tables are read from one snapshot, so that InnoDB tables are digested as they stand at one moment.
 options:
   schemas:
