@@ -13,7 +13,6 @@ from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ledger_files import ack_log, read_acks, read_changes, writers_in
 
-
 #: What is around a move: gaps that end this long before the old server's last or after the new one's first
 #: acknowledgement. While the fence closes, a straggler may be acknowledged that cuts the write stop in two.
 AROUND_US = 1_000_000

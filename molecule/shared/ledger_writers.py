@@ -138,9 +138,10 @@ class Writer:
     def run(self) -> None:
         """Write until told to stop."""
         due = time.monotonic() + random.random() * (1 / self.plan.rate if self.plan.rate else 0)
-        with ack_log(self.plan.out, self.number).open("a", buffering=1, encoding="utf-8") as acks, attempt_log(
-            self.plan.out, self.number
-        ).open("a", buffering=1, encoding="utf-8") as attempts:
+        with (
+            ack_log(self.plan.out, self.number).open("a", buffering=1, encoding="utf-8") as acks,
+            attempt_log(self.plan.out, self.number).open("a", buffering=1, encoding="utf-8") as attempts,
+        ):
             while not self.stopping:
                 if self.connection is None or self.opened_by != self.edition:
                     if not self._connect(attempts):

@@ -9,6 +9,7 @@ unlike XOR it does not lose pairs of equal rows. SHA2() is the one hash that all
 MD5() and SHA1() any more, and a CRC cannot tell changes that compensate each other. On sysbench rows it costs 0.8 us a
 row on MariaDB 10.11 and 1.2 us on MySQL 9.7, against 0.4 and 0.7 us for CRC32.
 """
+
 from __future__ import annotations
 
 import fnmatch

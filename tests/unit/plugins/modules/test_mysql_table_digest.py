@@ -2,10 +2,10 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The module's documentation and options say the same, and its options reach the rules."""
+
 from __future__ import annotations
 
 import yaml
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.tables import TableDigest
 from ansible_collections.nordbridge.mysql_migration.plugins.modules import mysql_table_digest as module

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Digest queries and their comparison. That each type's values are told apart was shown on servers."""
+
 from __future__ import annotations
 
 import pytest
