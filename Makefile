@@ -1,0 +1,70 @@
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# `make help` says what there is. All that is made here lies in .venv and build.
+
+FLAVOUR ?= mariadb-10.11
+SCENARIOS := mariadb-10.11 mysql-9.7
+
+BIN := $(CURDIR)/.venv/bin
+VENV := .venv/.stamp
+COLLECTION := build/coll/ansible_collections/nordbridge/mysql_migration
+READY := $(VENV) $(COLLECTION)
+HOSTS := $(BIN)/python molecule/shared/hosts.py
+
+# Nothing of this user's or this machine's own Ansible may play a part, and files of a run lie in the tree.
+export PATH := $(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/build/ansible
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
+export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) images hosts clean distclean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: $(READY) hosts ## two hosts as containers, live writes, the whole migration, a report (FLAVOUR=mariadb-10.11, mysql-9.7, ...)
+	$(BIN)/python molecule/shared/demo.py run --flavour $(FLAVOUR)
+
+test: lint unit sanity scenarios images ## everything that must pass
+
+lint: $(READY) ## fast checks only
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/ansible-lint --offline
+
+unit: $(READY) ## the rules, without servers
+	$(BIN)/python -m pytest -q
+
+sanity: $(READY) ## Ansible's own checks of a collection
+	tools/sanity
+
+scenarios: $(SCENARIOS:%=scenario-%) ## a whole migration under writes for each pair of servers, by molecule
+
+$(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
+	$(BIN)/molecule test --scenario-name $*
+
+images: $(READY) hosts ## each image of the test hosts boots and runs its server
+	$(BIN)/python -m pytest -q tests/images
+
+hosts: $(VENV) # what the test hosts need on this machine
+	$(HOSTS) install
+
+$(VENV): requirements-dev.txt tools/prerequisites
+	python=$$(tools/prerequisites) && $$python -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+$(COLLECTION):
+	mkdir -p $(@D)
+	ln -sfn ../../../.. $@
+
+clean: ## this tree's test hosts, and all that was made but .venv and the images
+	for pair in build/hosts/*/; do [ ! -d "$$pair" ] || python3 molecule/shared/hosts.py down "$$(basename "$$pair")"; done
+	rm -rf build .ansible .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './.venv/*' -exec rm -rf {} +
+
+distclean: clean ## .venv and the images too; this removes the test hosts of every tree on this machine
+	python3 molecule/shared/hosts.py clean --images
+	rm -rf .venv
