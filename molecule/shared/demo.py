@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole migration on two hosts made for it: live writes, copy, replication, cutover, and the proof.
+
+    demo.py run [--flavour mariadb-10.11] [--megabytes 500] [--keep]
+
+Leaves build/demo/<flavour>/evidence.json and the logs beside it. Exit 1 where a write was lost or a table differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Callable, Sequence
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import application  # noqa: E402
+from application import ROOT, SHARED, SOURCE, TARGET  # noqa: E402
+
+#: What of Ansible's output is the story; the rest is in ansible.log.
+TELLING = ("MIGRATION PLAN", "PREFLIGHT", "READY:", "Next:", "new primary", "fatal:", "[ERROR]", "changed=", "[oslo-db1]")
+#: The state file's events that begin and end the phases of the summary.
+PHASES = (
+    ("copy", "seed started", "seed done"),
+    ("catch-up", "seed done", "ready"),
+    ("cutover, with its checks", "cutover: facts", "cutover: confirm done"),
+)
+
+
+def say(text: str) -> None:
+    """A line of the demo's own."""
+    print(text, flush=True)
+
+
+def run_hosts(*arguments: str) -> None:
+    """The test hosts' own program."""
+    subprocess.run([sys.executable, str(SHARED / "hosts.py"), *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def playbook(pair: str, log: Path, *arguments: str) -> int:
+    """Run the migration's playbook; print what is telling, keep all of it."""
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "playbooks/migrate.yml", *arguments]
+    environment = {**os.environ, "NORDBRIDGE_PAIR": pair, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PYTHONUNBUFFERED": "1"}
+    say("$ ansible-playbook nordbridge.mysql_migration.migrate -i inventories/demo " + " ".join(arguments))
+    with log.open("a") as keep:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            keep.write(line)
+            keep.flush()
+            if any(word in line for word in TELLING) and not line.startswith(("changed:", "ok:", "skipping:", "included:")):
+                say("  " + line.rstrip().strip('",').strip()[:160])
+    return process.wait()
+
+
+def read_state(pair: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The migration's journal on the target: state and events."""
+    folder = f"/var/lib/mysql_migration/{pair}"
+    state = json.loads(application.ssh(pair, TARGET, f"cat {folder}/state.json"))
+    events = [json.loads(line) for line in application.ssh(pair, TARGET, f"cat {folder}/events.jsonl").splitlines()]
+    return state, events
+
+
+def phase_seconds(events: list[dict[str, Any]]) -> dict[str, float]:
+    """How long each phase took, by the journal's events."""
+    first = {event["event"]: event["ts"] for event in reversed(events)}
+    return {name: round(first[end] - first[begin], 1) for name, begin, end in PHASES if begin in first and end in first}
+
+
+def evidence(pair: str, flavour: str, verdict: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
+    """The demo's record. Each part says how it is known."""
+    state, events = read_state(pair)
+    ledger = verdict["ledger"]
+    seed = {name: state["seed"].get(name) for name in ("method", "bytes", "seconds", "crossed", "coordinates", "tables")}
+    return {
+        "schema": 1,
+        "migration_id": pair,
+        "flavour": flavour,
+        "generated_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "basis": "measured",
+        "seed": seed,
+        "catchup": state.get("catchup", {}),
+        "cutover": {
+            "write_stop_s": {"server": state["cutover"]["facts"]["write_stop_server_s"], "clients": ledger["clients_gap_s"]},
+            "position": state["cutover"]["facts"]["position"],
+        },
+        "ledger": {name: ledger[name] for name in ("acknowledged", "lost", "duplicated", "only_on_source", "two_writable")},
+        "integrity": verdict["integrity"],
+        "phases_s": {**phase_seconds(events), **seconds},
+    }
+
+
+def check_evidence(record: dict[str, Any], verdict: dict[str, Any]) -> list[str]:
+    """What is wrong with the migration; empty where nothing is."""
+    wrong = list(verdict["ledger"]["wrong"])
+    if record["integrity"]["mismatched"] or not record["integrity"]["tables"]:
+        wrong.append("tables differ: %s" % (record["integrity"].get("differences") or "none was compared"))
+    return wrong
+
+
+def summary(record: dict[str, Any], wrong: list[str], path: Path) -> None:
+    """The end of the demo, for people."""
+    stop, ledger, integrity = record["cutover"]["write_stop_s"], record["ledger"], record["integrity"]
+    say("")
+    for name, value in record["phases_s"].items():
+        say(f"  {name:<26} {value:8.1f} s")
+    say(f"  write stop                 {stop['server']:8.3f} s on the servers, {stop['clients']:.3f} s as the clients saw it")
+    say(
+        f"  acknowledged writes        {ledger['acknowledged']:>8}   lost {ledger['lost']}, duplicated {ledger['duplicated']}, "
+        f"only on the source {ledger['only_on_source']}"
+    )
+    say(f"  tables compared            {integrity['tables']:>8}   mismatched {integrity['mismatched']}")
+    say(f"  evidence                   {path.relative_to(ROOT)}")
+    say("FAILED: " + "; ".join(wrong) if wrong else "OK: every acknowledged write is on the new server, once")
+
+
+def timed(seconds: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
+    """Do a part and keep how long it took."""
+    started = time.monotonic()
+    result = work()
+    seconds[name] = round(time.monotonic() - started, 1)
+    return result
+
+
+def migrate(pair: str, out: Path) -> None:
+    """First to READY, then through the gate; the writers never pause."""
+    endpoint = json.dumps({"demo_endpoint": str(out / "endpoint.json"), "cutover_after": [str(ROOT / "inventories/demo/hooks/switch.yml")]})
+    for arguments in ((), ("-e", f"cutover={pair}", "-e", endpoint)):
+        if playbook(pair, out / "ansible.log", *arguments):
+            raise SystemExit(f"demo: the playbook failed; its whole output is {out / 'ansible.log'}")
+
+
+def run(flavour: str, megabytes: int, keep: bool) -> int:
+    """The demo, from nothing to the summary."""
+    pair = "demo-" + flavour.replace(".", "-")
+    out = ROOT / "build/demo" / flavour
+    subprocess.run(["rm", "-rf", str(out)], check=True)
+    out.mkdir(parents=True)
+    seconds: dict[str, float] = {}
+    run_hosts("down", pair)
+    try:
+        say(f"Hosts {SOURCE} and {TARGET}: {flavour} in containers")
+        timed(seconds, "hosts", lambda: run_hosts("up", pair, "--source", flavour, "--target", flavour))
+        say(f"Data on {SOURCE}: {megabytes} MB, then {application.WRITERS} writers that do not stop")
+        timed(seconds, "load", lambda: application.start(pair, out, megabytes))
+        migrate(pair, out)
+        time.sleep(3)
+        application.stop(out)
+        say("Writers ended. Each acknowledged write is looked for, and every table compared on both servers")
+        verdict = timed(seconds, "proof", lambda: application.judge(out))
+        record = evidence(pair, flavour, verdict, seconds)
+        wrong = check_evidence(record, verdict)
+        (out / "evidence.json").write_text(json.dumps(record, indent=2) + "\n")
+        summary(record, wrong, out / "evidence.json")
+        return 1 if wrong else 0
+    finally:
+        application.stop(out)
+        if not keep:
+            run_hosts("down", pair)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command = parser.add_subparsers(dest="command", required=True).add_parser("run")
+    command.add_argument("--flavour", default="mariadb-10.11")
+    command.add_argument("--megabytes", type=int, default=500)
+    command.add_argument("--keep", action="store_true", help="leave the hosts running")
+    given = parser.parse_args(arguments)
+    return run(given.flavour, given.megabytes, given.keep)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
