@@ -17,7 +17,7 @@ from .._state.journal import Journal
 from .._state.paths import directory
 from .convergence import Convergence, Verdict
 from .health import error_text
-from .heartbeat import beat, lag
+from .heartbeat import arrives, beat, lag
 from .status import only_status
 
 INTERVAL = 0.25
@@ -36,6 +36,8 @@ def run(options: dict, progress: Progress) -> dict:
     diverging_since, highest = None, 0.0
     with connect(source_login, "source", 30) as source, connect(target_login, "target", 30) as other:
         target = open_flavour(other)
+        # Where nobody has beaten for a while, the newest heartbeat is old without any lag.
+        arrives(source, other, options["migration_id"], 1.0)
         while True:
             beat(source, options["migration_id"])
             verdict = convergence.add(time.monotonic() - started, lag(source, other, options["migration_id"]))

@@ -5,9 +5,12 @@
 """The heartbeat: a row on the source whose age on the target is the lag, told by one clock, the source's own."""
 from __future__ import annotations
 
+import threading
 import time
 
-from .._server.connection import Connection
+from .._errors import MigrationError
+from .._server.connection import Connection, connect
+from .._server.endpoint import Endpoint
 from .._state.paths import SCHEMA
 
 CREATE = (
@@ -28,6 +31,35 @@ def beat(source: Connection, migration_id: str) -> int:
     """Write the next heartbeat; returns its number."""
     source.run(BEAT, (migration_id,))
     return int(source.row(READ, (migration_id,))["seq"])
+
+
+class Beater:
+    """Beats in the background while the copy runs, so that the history to be replayed tells its age from its first second on."""
+
+    def __init__(self, login: Endpoint, migration_id: str, interval: float = 1.0) -> None:
+        self.login = login
+        self.migration_id = migration_id
+        self.interval = interval
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Beater:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stop.set()
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with connect(self.login, "source", read_timeout=30) as connection:
+                    while not self._stop.wait(self.interval):
+                        beat(connection, self.migration_id)
+            except MigrationError:
+                # A beat that fails is the copy's trouble, and the copy tells it; this only tries again.
+                self._stop.wait(self.interval)
 
 
 def seen(target: Connection, migration_id: str) -> int:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from .._errors import MigrationError
 from .._jobs.progress import Progress, duration, size
+from .._replication.heartbeat import Beater
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import read_login_file
@@ -18,6 +19,7 @@ from .._state.paths import SCHEMA, directory
 from .accounts import create_accounts, grant_rights, read_accounts
 from .catalogue import read_catalogue
 from .dump import Method, seed_by_dump
+from .floats import repair_floats
 from .landing import admitted, check_apart, check_arrived, check_landing, clear_landing
 
 METHODS: dict[str, Method] = {"dump": seed_by_dump}
@@ -39,7 +41,7 @@ def run(options: dict, progress: Progress) -> dict:
         ours = before.get("target") == _mark(target) and before.get("status") in ("running", "failed")
         erase = check_landing(target, options["migration_id"], ours, options["wipe"])
         journal.update("seed started", seed={"status": "running", "method": options["method"], "target": _mark(target), "erased": erase})
-        with admitted(target):
+        with admitted(target), Beater(source_login, options["migration_id"]):
             result = _copy(source, target, erase, {**options, "source": asdict(source_login), "target": asdict(target_login)}, progress)
         result.update(status="done", method=options["method"], target=_mark(target))
         journal.update("seed done", seed=result)
@@ -57,6 +59,7 @@ def _copy(source: Flavour, target: Flavour, erase: list, options: dict, progress
     catalogue = result.pop("catalogue")
     check_arrived(catalogue, read_catalogue(target.connection, result["schemas"]))
     check_marker(target, options["migration_id"])
+    result["exact_floats"] = repair_floats(source, target, result["schemas"], lambda text: progress.say("floats", text))
     result["refused_grants"] = grant_rights(target, accounts)
     if result["coordinates"]["gtid"]:
         target.set_gtid_position(result["coordinates"]["gtid"])

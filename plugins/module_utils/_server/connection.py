@@ -50,6 +50,28 @@ class Connection:
             # PyMySQL raises AttributeError on a connection that another thread closed.
             raise ServerError("%s: the connection is lost during %r: %s" % (self.name, _head(sql), error), 2013) from None
 
+    def stream(self, sql: str) -> t.Iterator[tuple]:
+        """The rows of a large result, unbuffered, each a tuple. Nothing else may run on the connection meanwhile."""
+        cursor = self.raw.cursor(pymysql.cursors.SSCursor)
+        try:
+            cursor.execute(sql)
+            yield from iter(cursor.fetchone, None)
+        except pymysql.MySQLError as error:
+            raise self._error(error, sql) from None
+        finally:
+            cursor.close()
+
+    def run_many(self, sql: str, rows: list) -> None:
+        """One statement for many rows, in one transaction."""
+        try:
+            self.raw.begin()
+            with self.raw.cursor() as cursor:
+                for row in rows:
+                    cursor.execute(sql, row)
+            self.raw.commit()
+        except pymysql.MySQLError as error:
+            raise self._error(error, sql) from None
+
     def row(self, sql: str, args: t.Any = None) -> dict:
         """The first row, or an empty dict."""
         found = self.rows(sql, args)

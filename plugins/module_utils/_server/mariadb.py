@@ -30,6 +30,9 @@ class MariaDB(Flavour):
 
     gtid_on = True
 
+    # Whether a FLOAT's printed form reads back as another value.
+    float_differs = "{column} <> CAST(CAST({column} AS CHAR) AS FLOAT)"
+
     def gtid_written(self) -> str:
         """The position of this server's own binary log, a GTID a domain; never gtid_current_pos, which mixes roles."""
         return self.connection.value("SELECT @@GLOBAL.gtid_binlog_pos") or ""

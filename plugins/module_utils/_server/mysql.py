@@ -40,6 +40,11 @@ class MySQL(Flavour):
     )  # fmt: skip
 
     @property
+    def float_differs(self) -> str:
+        """Whether a FLOAT's printed form reads back as another value. Before 8.0.17 there is no CAST to ask: all but NULL."""
+        return "{column} <> CAST(CAST({column} AS CHAR) AS FLOAT)" if self.version >= (8, 0, 17) else "{column} IS NOT NULL"
+
+    @property
     def gtid_on(self) -> bool:
         """Whether every transaction has a GTID (gtid_mode=ON, not permissive)."""
         return (self.connection.variable("gtid_mode") or "OFF").upper() == "ON"
