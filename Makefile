@@ -43,7 +43,7 @@ sanity: $(READY) ## Ansible's own checks of a collection
 scenarios: $(SCENARIOS:%=scenario-%) ## a whole migration under writes for each pair of servers, by molecule
 
 $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
-	$(BIN)/molecule test --scenario-name $*
+	$(BIN)/molecule test --no-command-borders --scenario-name $*
 
 images: $(READY) hosts ## each image of the test hosts boots and runs its server
 	$(BIN)/python -m pytest -q tests/images

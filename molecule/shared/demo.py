@@ -133,7 +133,7 @@ def timed(seconds: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
 
 def migrate(pair: str, out: Path) -> None:
     """First to READY, then through the gate; the writers never pause."""
-    endpoint = json.dumps({"demo_endpoint": str(out / "endpoint.json"), "cutover_after": [str(ROOT / "inventories/demo/hooks/switch.yml")]})
+    endpoint = json.dumps({"demo_endpoint": str(out / "endpoint.json"), "cutover_after": [str(ROOT / "molecule/shared/hooks/switch.yml")]})
     for arguments in ((), ("-e", f"cutover={pair}", "-e", endpoint)):
         if playbook(pair, out / "ansible.log", *arguments):
             raise SystemExit(f"demo: the playbook failed; its whole output is {out / 'ansible.log'}")
