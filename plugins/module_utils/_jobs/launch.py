@@ -15,7 +15,7 @@ import sys
 import time
 
 from .._errors import MigrationError
-from .._state.files import read_text, write_json, write_text
+from .._state.files import make_directory, open_lock, read_text, write_json, write_text
 from .payload import BOOT, pack
 from .record import JobStatus, observe
 
@@ -36,8 +36,8 @@ def launch(directory: str, unit: str, entry: str, options: dict, again: bool = F
     :param again: start anew even where an earlier attempt with the same options succeeded
     :returns: started, attached or finished, with the status
     """
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    with open(os.path.join(directory, "launch.lock"), "w", encoding="utf-8") as lock:
+    make_directory(directory)
+    with open_lock(os.path.join(directory, "launch.lock")) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         status = observe(directory)
         print_of_options = fingerprint(entry, options)

@@ -15,7 +15,7 @@ import traceback
 import typing as t
 
 from .._errors import MigrationError
-from .._state.files import read_json, remove, write_json
+from .._state.files import open_lock, read_json, remove, write_json
 from .progress import Progress
 from .record import boot_id
 
@@ -27,7 +27,7 @@ class Stopped(MigrationError):
 def main() -> None:
     """Run the job of the directory named on the command line: BOOT passes the pack first."""
     directory = sys.argv[2]
-    with open(os.path.join(directory, "lock"), "w", encoding="utf-8") as lock:
+    with open_lock(os.path.join(directory, "lock")) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -10,10 +10,23 @@ import os
 import typing as t
 
 
+def make_directory(path: str) -> None:
+    """Make a directory for its owner only, and so each of its parents that is missing: makedirs' mode is the last one's alone."""
+    parent = os.path.dirname(path)
+    if parent not in ("", path) and not os.path.isdir(parent):
+        make_directory(parent)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+
+
+def open_lock(path: str) -> t.IO[str]:
+    """A file to hold a lock on, not readable by others."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8")
+
+
 def write_text(path: str, text: str | bytes, mode: int = 0o600) -> None:
     """Write a file so that a crash leaves the old or the new content, never a part."""
     folder = os.path.dirname(path)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_directory(folder)
     temporary = "%s.%d.tmp" % (path, os.getpid())
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(handle, "wb") as stream:

@@ -13,7 +13,7 @@ import time
 import typing as t
 
 from .._errors import Refusal
-from .files import read_json, write_json
+from .files import make_directory, open_lock, read_json, write_json
 
 FORMAT = 1
 
@@ -45,8 +45,8 @@ class Journal:
 
     def update(self, event: str, **changes: t.Any) -> dict:
         """Change top-level keys of the state, and append the event that says why. A value of None removes its key."""
-        os.makedirs(self.directory, mode=0o700, exist_ok=True)
-        with open(os.path.join(self.directory, "lock"), "w", encoding="utf-8") as lock:
+        make_directory(self.directory)
+        with open_lock(os.path.join(self.directory, "lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             state = {**self.read(), **changes, "format": FORMAT, "updated": self.clock()}
             state = {key: value for key, value in state.items() if value is not None}
