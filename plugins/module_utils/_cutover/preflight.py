@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The last look before the fence: refuse early, freeze nothing."""
+
 from __future__ import annotations
 
 from .._errors import Refusal
@@ -37,14 +38,18 @@ def _replication(source: Flavour, target: Flavour, options: dict) -> list[str]:
         return ["the target replicates from nobody"]
     reasons = []
     if not status.running:
-        reasons.append("the target's replication threads do not both run: %s" % (error_text(status) or status.io_state or "they are stopped"))
+        reasons.append(
+            "the target's replication threads do not both run: %s" % (error_text(status) or status.io_state or "they are stopped")
+        )
     if status.source_server_id and status.source_server_id != source.identity.server_id:
         reasons.append(
             "the target replicates from server_id %d, not from this source (%d)" % (status.source_server_id, source.identity.server_id)
         )
     if not arrives(source.connection, target.connection, options["migration_id"], options["max_lag"]):
         behind = lag(source.connection, target.connection, options["migration_id"])
-        reasons.append("the target is %s behind, more than max_lag %.1f s" % ("unknown" if behind is None else "%.1f s" % behind, options["max_lag"]))
+        reasons.append(
+            "the target is %s behind, more than max_lag %.1f s" % ("unknown" if behind is None else "%.1f s" % behind, options["max_lag"])
+        )
     return reasons
 
 
@@ -69,9 +74,7 @@ def _positions(source: Flavour, target: Flavour) -> list[str]:
         reasons.append("the source is read-only already")
     if not target.read_only():
         reasons.append("the target is writable before it is promoted: set read_only on it and find out who wrote")
-    # The target first: what it has then, the source must have a moment later.
-    written = target.gtid_written()
-    extra = target.gtid_extra(written, source.gtid_written()) if written and source.gtid_on else ""
+    extra = target.gtid_foreign(source)  # type: ignore[attr-defined]
     if extra:
         reasons.append("the target holds transactions that did not come from the source: %s" % extra)
     return reasons

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """MariaDB 10.5 to 12."""
+
 from __future__ import annotations
 
 from .base import Flavour
@@ -15,7 +16,14 @@ class MariaDB(Flavour):
     supported = "MariaDB 10.5 to 12.x"
     oldest = (10, 5, 2)
     newest = (13,)
-    system_accounts = (("mariadb.sys", "localhost"), ("root", "localhost"), ("mysql", "localhost"), ("PUBLIC", ""), ("", ""))
+    system_accounts = (
+        ("mariadb.sys", "localhost"),
+        ("root", "localhost"),
+        ("mysql", "localhost"),
+        ("debian-sys-maint", "localhost"),
+        ("PUBLIC", ""),
+        ("", ""),
+    )
     dump_programs = ("mariadb-dump", "mysqldump")
     client_programs = ("mariadb", "mysql")
     server_programs = ("mariadbd", "mysqld")
@@ -50,6 +58,16 @@ class MariaDB(Flavour):
         """The GTIDs of a position that lie past another (errant ones); empty for none."""
         limit = _domains(allowed)
         return ",".join(gtid for gtid in _gtids(have) if _sequence(gtid) > limit.get(_domain(gtid), -1))
+
+    def gtid_foreign(self, source: MariaDB) -> str:
+        """The newest transactions, by domain and server, that this server holds and its source does not; empty for none.
+
+        A position names one server a domain, and so hides what another wrote at a lower number. The state does not.
+        """
+        # This server's first: what it has then, the source must have a moment later.
+        mine = _gtids(self.connection.variable("gtid_binlog_state") or "")
+        theirs = {_origin(gtid): _sequence(gtid) for gtid in _gtids(source.connection.variable("gtid_binlog_state") or "")}
+        return ",".join(gtid for gtid in mine if _sequence(gtid) > theirs.get(_origin(gtid), -1))
 
     def wait_for_gtid(self, gtid: str, seconds: float) -> bool:
         """Wait until this replica has applied a position. 0 is success; -1 (time over), NULL and '' are not.
@@ -118,20 +136,28 @@ class MariaDB(Flavour):
         self.connection.run("UNLOCK TABLES")
 
     def bypassing_accounts(self) -> list[tuple[str, str]]:
-        """Unlocked accounts that can write through read_only. Local ones are left out: they administer the host.
+        """Unlocked accounts that can write through read_only, by themselves or by a role; not the installation's own.
 
-        READ_ONLY ADMIN is bit 35 of global_priv's access (10.5.2 on); before 10.11.0 SUPER (bit 15) holds it too.
+        Before 10.11.0 SUPER holds READ_ONLY ADMIN too, and an account of that time keeps it: SUPER counts everywhere.
         https://mariadb.com/kb/en/grant/#read_only-admin
         """
         rows = self.connection.rows(
             "SELECT User AS u, Host AS h, CAST(COALESCE(JSON_VALUE(Priv, '$.access'), 0) AS UNSIGNED) AS a,"
             " COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0) AS l FROM mysql.global_priv"
         )
-        bits = READ_ONLY_ADMIN if self.version >= (10, 11) else READ_ONLY_ADMIN | SUPER
+        granted = [
+            (row["u"], row["h"], row["r"])
+            for row in self.connection.rows("SELECT User AS u, Host AS h, Role AS r FROM mysql.roles_mapping")
+        ]
+        able = _with_roles({(row["u"], row["h"]) for row in rows if int(row["a"]) & (READ_ONLY_ADMIN | SUPER)}, granted)
+        # A role is an account without a host, and nobody logs in as one.
         return [
             (row["u"], row["h"])
             for row in rows
-            if int(row["a"]) & bits and str(row["l"]) not in ("1", "true") and row["h"] not in ("localhost", "") and row["u"]
+            if (row["u"], row["h"]) in able
+            and str(row["l"]) not in ("1", "true")
+            and row["h"]
+            and (row["u"], row["h"]) not in self.system_accounts
         ]
 
     def accounts(self) -> list[tuple[str, str]]:
@@ -172,9 +198,22 @@ class MariaDB(Flavour):
         return ""
 
 
-# Bits of MariaDB's privilege mask, sql/privilege.h.
+# Bits of global_priv's access, as accounts with that one privilege have them on 10.5, 10.11 and 11.8 (sql/privilege.h).
 SUPER = 1 << 15
-READ_ONLY_ADMIN = 1 << 35
+READ_ONLY_ADMIN = 1 << 33
+
+
+def _with_roles(able: set, granted: list) -> set:
+    """Those who can, and all who were granted a role that can, over any number of roles.
+
+    :param granted: user, host (empty for a role) and the role that they were granted
+    """
+    able = set(able)
+    while True:
+        more = {(user, host) for user, host, role in granted if (role, "") in able} - able
+        if not more:
+            return able
+        able |= more
 
 
 def _gtids(position: str) -> list[str]:
@@ -183,6 +222,11 @@ def _gtids(position: str) -> list[str]:
 
 def _domain(gtid: str) -> int:
     return int(gtid.split("-")[0])
+
+
+def _origin(gtid: str) -> tuple[int, int]:
+    domain, server, _sequence_number = gtid.split("-")
+    return int(domain), int(server)
 
 
 def _sequence(gtid: str) -> int:

@@ -63,6 +63,12 @@ class MySQL(Flavour):
         """The transactions in one set that another lacks (errant ones); empty for none."""
         return _one_line(self.connection.value("SELECT GTID_SUBTRACT(%s, %s)", (have, allowed)) or "")
 
+    def gtid_foreign(self, source: MySQL) -> str:
+        """The transactions that this server holds and its source does not (errant ones); empty for none."""
+        # This server's first: what it has then, the source must have a moment later.
+        mine = self.gtid_written()
+        return self.gtid_extra(mine, source.gtid_written()) if mine and source.gtid_on else ""
+
     def wait_for_gtid(self, gtid: str, seconds: float) -> bool:
         """Wait until this replica has executed a set. 0 is success; 1 (time over), NULL and an empty set are not."""
         return bool(gtid) and self.connection.value(self.statement("wait_for_gtid"), (gtid, seconds)) == 0
