@@ -165,6 +165,8 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
         password=endpoint.password.encode("utf-8"),
         charset="utf8mb4",
         autocommit=True,
+        # The server's own mode could change how it reads quotes and backslashes, and how it prints accounts (ANSI_QUOTES).
+        sql_mode="NO_ENGINE_SUBSTITUTION",
         connect_timeout=endpoint.connect_timeout,
         read_timeout=read_timeout,
         write_timeout=read_timeout,
