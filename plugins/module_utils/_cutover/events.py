@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Events: still on the source before the fence, awake on the target after promotion, and only those that were awake."""
+
 from __future__ import annotations
 
+from .._errors import ServerError
 from .._server.base import Flavour
 
 ENABLED = "SELECT EVENT_SCHEMA AS s, EVENT_NAME AS n FROM information_schema.EVENTS WHERE STATUS = 'ENABLED'"
@@ -30,21 +32,37 @@ def enabled_events(server: Flavour) -> list[list[str]]:
     return [[row["s"], row["n"]] for row in server.connection.rows(ENABLED)]
 
 
-def wake_events(target: Flavour, were_enabled: list) -> int:
-    """Enable those events that replication had put to sleep and that were enabled on the source. Returns how many.
+def wake_events(target: Flavour, were_enabled: list) -> tuple[int, list[str]]:
+    """Enable those events that replication had put to sleep and that were enabled on the source.
+
+    Returns how many, and what the server refused, in words.
 
     ALTER EVENT takes over the session's definer, character set, SQL mode and time zone: each event's own are set first.
     """
     wanted = {tuple(pair) for pair in were_enabled}
-    count = 0
+    count, left = 0, []
     for row in target.connection.rows(ASLEEP):
         if (row["s"], row["n"]) not in wanted:
             continue
-        run = target.connection.run
-        run("SET SESSION sql_mode = %s, time_zone = %s", (row["m"], row["z"]))
+        try:
+            _wake(target, row)
+            count += 1
+        except ServerError as error:
+            left.append("event %s.%s: %s" % (row["s"], row["n"], error))
+    return count, left
+
+
+def _wake(target: Flavour, row: dict) -> None:
+    run = target.connection.run
+    user, _at, host = row["d"].rpartition("@")
+    run("SET SESSION sql_mode = %s, time_zone = %s", (row["m"], row["z"]))
+    try:
         run("SET SESSION character_set_client = %s, collation_connection = %s", (row["c"], row["o"]))
-        user, _at, host = row["d"].rpartition("@")
-        run("ALTER DEFINER = %%s@%%s EVENT `%s`.`%s` ENABLE" % (row["s"].replace("`", "``"), row["n"].replace("`", "``")), (user, host))
+        run("ALTER DEFINER = %%s@%%s EVENT %s.%s ENABLE" % (_identifier(row["s"]), _identifier(row["n"])), (user, host))
+    finally:
         run("SET NAMES utf8mb4")
-        count += 1
-    return count
+
+
+def _identifier(name: str) -> str:
+    """A quoted name for a statement that values are bound into: a percent sign is doubled too."""
+    return "`%s`" % name.replace("`", "``").replace("%", "%%")

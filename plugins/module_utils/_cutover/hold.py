@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The hold: a drop-in configuration file that keeps a server read-only and its events still across a restart."""
+
 from __future__ import annotations
 
 import os
@@ -13,6 +14,8 @@ from .._server.base import Flavour
 from .._state.files import read_text, remove, write_text
 
 NAME = "zz-nordbridge-hold.cnf"
+# All that the file may say: the agent writes it as root at the target's word, and an option file can load code.
+KNOWN = (("read_only", "ON"), ("super_read_only", "ON"), ("event_scheduler", "OFF"))
 
 
 def hold_text(group: str, settings: list) -> str:
@@ -27,7 +30,8 @@ def place_hold(path: str, group: str, settings: list) -> bool:
 
     :raises Refusal: for another file's name, or a folder that the server does not have
     """
-    _check(path)
+    check_place(path)
+    _check_settings(group, settings)
     text = hold_text(group, settings)
     if read_text(path) == text:
         return False
@@ -38,13 +42,13 @@ def place_hold(path: str, group: str, settings: list) -> bool:
 
 def remove_hold(path: str) -> bool:
     """Remove the file; False where there was none."""
-    _check(path)
+    check_place(path)
     return remove(path)
 
 
 def hold_server(server: Flavour, path: str, check_mode: bool) -> dict:
     """Write the file and set the same at run time."""
-    _check(path)
+    check_place(path)
     settings = server.hold_settings
     text = hold_text(server.option_group, list(settings))
     running = {name: server.connection.variable(name) or "" for name, _value in settings}
@@ -61,8 +65,17 @@ def hold_server(server: Flavour, path: str, check_mode: bool) -> dict:
     return {"changed": changed, "read_only": server.read_only(), "diff": diff}
 
 
-def _check(path: str) -> None:
+def check_place(path: str) -> None:
+    """Refuse a path where the server would not find the file, or that is another file's.
+
+    :raises Refusal: with the path
+    """
     if os.path.basename(path) != NAME or not re.match(r"^/etc(/[\w.-]+)+$", path) or ".." in path:
         raise Refusal("%s is not a place for %s" % (path, NAME))
     if not os.path.isdir(os.path.dirname(path)):
         raise Refusal("%s is no folder of this server's configuration" % os.path.dirname(path))
+
+
+def _check_settings(group: str, settings: list) -> None:
+    if group != Flavour.option_group or not all(tuple(pair) in KNOWN for pair in settings):
+        raise Refusal("the hold knows %s in [%s] and nothing else" % (", ".join("%s=%s" % pair for pair in KNOWN), Flavour.option_group))

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """From the module to the cutover's job and back: the gate, the budget's sense, and the wait for the outcome."""
+
 from __future__ import annotations
 
 from .._errors import MigrationError, Refusal

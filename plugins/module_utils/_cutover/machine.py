@@ -6,6 +6,7 @@
 
 Before the step "commit" is done every failure undoes what was begun, in reverse. After it there is only forward.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -13,19 +14,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """A step's name, and whether beginning it leaves something to undo."""
+    """A step's name, whether beginning it leaves something to undo, and whether its begin is journalled before its effect."""
 
     name: str
     undoable: bool = False
+    journalled: bool = False
 
 
 ORDER = (
     Step("preflight"),
-    Step("events_off", undoable=True),
-    Step("stage", undoable=True),
-    Step("fence", undoable=True),
+    Step("events_off", undoable=True, journalled=True),
+    Step("stage", undoable=True, journalled=True),
+    Step("fence", undoable=True, journalled=True),
     Step("position"),
     Step("wait"),
+    # Not journalled: that would be two more waits for the disk within the write stop. See may_have_begun.
     Step("check", undoable=True),
     Step("commit"),
     Step("promote"),
@@ -34,6 +37,7 @@ ORDER = (
     Step("confirm"),
 )
 NAMES = tuple(step.name for step in ORDER)
+JOURNALLED = tuple(step.name for step in ORDER if step.journalled)
 COMMIT = NAMES.index("commit")
 
 
@@ -43,6 +47,20 @@ class Action:
 
     verb: str
     step: str = ""
+
+
+def may_have_begun(begun: tuple) -> tuple:
+    """The steps that a process which died may have begun, from those that it journalled, in order.
+
+    A step whose begin is not journalled may have begun as soon as the last journalled one before it has.
+    """
+    found: list[str] = []
+    reached = False
+    for step in ORDER[:COMMIT]:
+        reached = step.name in begun or (reached and not step.journalled)
+        if reached:
+            found.append(step.name)
+    return tuple(found)
 
 
 def next_action(begun: tuple, done: tuple, failed: bool, undone: tuple) -> Action:

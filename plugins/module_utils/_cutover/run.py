@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The cutover job: observes, reconciles with the journal, acts, records."""
+
 from __future__ import annotations
 
 import time
@@ -16,12 +17,21 @@ from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import directory
-from .machine import NAMES, next_action
+from .hold import check_place
+from .machine import JOURNALLED, NAMES, may_have_begun, next_action
 from .steps import Servers, Steps
 
-# Steps before these are journalled as begun: their effect outlives this process.
-JOURNALLED = ("events_off", "stage", "fence")
-RESULT = ("write_stop_server_s", "position", "fenced_at", "writable_at", "sessions_ended", "events_woken", "locked_accounts")
+RESULT = (
+    "write_stop_server_s",
+    "position",
+    "fenced_at",
+    "writable_at",
+    "sessions_ended",
+    "events_woken",
+    "events_left",
+    "locked_accounts",
+    "source_unreachable_after_commit",
+)
 
 
 class Record:
@@ -59,8 +69,14 @@ class Record:
     def complete(self, step: str) -> None:
         """Note that a step is done. Only the commit and what follows it is written: before, an undo needs only what was begun."""
         self.done.append(step)
-        if step == "commit" or self.committed:
+        if not self.committed:
+            return
+        try:
             self.write("cutover: %s done" % step)
+        except BaseException:
+            # The next run will believe the disk, so this one does too: a commit that was not written did not happen.
+            self.done = self.journal.read().get("cutover", {}).get("done", [])
+            raise
 
 
 def run(options: dict, progress: Progress) -> dict:
@@ -74,11 +90,14 @@ def run(options: dict, progress: Progress) -> dict:
         return _result(record)
     if not record.journal.read().get("seed", {}).get("status") == "done":
         raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % options["migration_id"])
+    # Found wrong at promotion, it could not be undone any more.
+    check_place(options["target_hold"])
     with ExitStack() as stack:
         servers = Servers(*_open(options, record, stack))
         steps = Steps(servers, options, record.facts, lambda _facts: record.write("cutover: facts"))
         if record.begun and not record.committed:
             progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.begun[-1])
+            record.begun = list(may_have_begun(tuple(record.begun)))
             _undo(steps, record, progress)
         record.attempt += 1
         return _forward(steps, record, progress)
@@ -95,7 +114,8 @@ def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
             if name == "target" or not record.committed:
                 raise
             servers.append(None)
-    return servers
+    # Half of the source is of no use: without its second connection it counts as gone.
+    return servers if None not in servers else [None, None, servers[-1]]
 
 
 def _forward(steps: Steps, record: Record, progress: Progress) -> dict:
@@ -115,19 +135,25 @@ def _forward(steps: Steps, record: Record, progress: Progress) -> dict:
         except BaseException as error:
             if record.committed:
                 raise MigrationError(
-                    "the cutover is committed and stopped at %s: %s; run the same command again, it goes forward only" % (action.step, error)
+                    "the cutover is committed and stopped at %s: %s; run the same command again, it goes forward only"
+                    % (action.step, _words(error))
                 ) from error
-            if action.step in ("preflight",) and not [step for step in record.begun if step != "preflight"]:
+            if action.step == "preflight":
                 record.begun.clear()
                 raise
-            _undo(steps, record, progress)
+            _undo(steps, record, progress, "%s failed: %s" % (action.step, _words(error)))
             raise MigrationError(
                 "undone after %.1f s at %s, the source is writable again and the target replicates: %s; run the same command to try again"
-                % (time.monotonic() - started, action.step, error)
+                % (time.monotonic() - started, action.step, _words(error))
             ) from error
 
 
-def _undo(steps: Steps, record: Record, progress: Progress) -> None:
+def _words(error: BaseException) -> str:
+    """A known error's text; of an unforeseen one only the kind, for its text could quote values."""
+    return str(error) if isinstance(error, MigrationError) else "unexpected %s, its place is in the job's log" % type(error).__name__
+
+
+def _undo(steps: Steps, record: Record, progress: Progress, cause: str = "an earlier attempt died") -> None:
     """Undo everything that was begun; go on past what fails, and say at the end what is left."""
     undone: list[str] = []
     left: list[str] = []
@@ -137,14 +163,17 @@ def _undo(steps: Steps, record: Record, progress: Progress) -> None:
             break
         progress.say("undo", action.step)
         try:
-            _reconnect(steps)
+            if action.step != "check":  # which is the target's alone
+                _reconnect(steps)
             getattr(steps, "undo_" + action.step)()
-        except MigrationError as error:
-            left.append("%s: %s" % (action.step, error))
+        except Exception as error:  # pylint: disable=broad-except  # whatever it is, the rest must still be undone
+            left.append("%s: %s" % (action.step, _words(error)))
         undone.append(action.step)
     if left:
         record.write("cutover: undo incomplete")
-        raise MigrationError("the undo is incomplete, run the same command again to finish it; left are %s" % "; ".join(left))
+        raise MigrationError(
+            "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(left))
+        )
     record.begun, record.done = [], []
     # The facts go with them, in place: the steps share the dictionary.
     record.facts.clear()

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The steps' effects, each with its undo. Their order is machine.py's; connections are opened before the first."""
+
 from __future__ import annotations
 
 import threading
@@ -25,9 +26,14 @@ SESSIONS = (
     " AND USER NOT IN ('system user', 'event_scheduler', 'unauthenticated user') AND ID NOT IN %s"
 )
 
-OWN_SESSIONS = (
-    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID NOT IN %s"
-)
+STILL_THERE = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID IN %s"
+# How long sessions that were ended may take to be gone before the lock that holds them is given back.
+ENDING_SECONDS = 5.0
+
+OWN_SESSIONS = "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID NOT IN %s"
+
+NO_SUCH_ACCOUNT = 1396  # ER_CANNOT_USER
+WATCHDOG_SECONDS = 2.0
 
 
 class Servers:
@@ -51,7 +57,7 @@ class Steps:
         self.options = options
         self.facts = facts
         self.note = note
-        self.fence_at = 0.0
+        self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
 
     def remember(self, **facts: t.Any) -> None:
         """Journal facts that must outlive this process, before the effect that they describe."""
@@ -75,8 +81,9 @@ class Steps:
         set_scheduler(source, "OFF")
 
     def undo_events_off(self) -> None:
-        """Start it again if it ran."""
-        set_scheduler(self.servers.source, self.facts.get("scheduler", "OFF"))
+        """Start it again if it ran; nothing is known, and nothing was done, where the process died before it looked."""
+        if "scheduler" in self.facts:
+            set_scheduler(self.servers.source, self.facts["scheduler"])
 
     def do_stage(self) -> None:
         """Make the coming fence survive a restart of the source, and close the accounts that could write through it."""
@@ -94,7 +101,11 @@ class Steps:
         source = self.servers.source
         source.connection.run("SET SESSION sql_log_bin = 0")
         for user, host in self.facts.get("locked_accounts", []):
-            source.lock_account(user, host, False)
+            try:
+                source.lock_account(user, host, False)
+            except ServerError as error:
+                if error.errno != NO_SUCH_ACCOUNT:  # dropped meanwhile: there is nothing to open
+                    raise
         source.connection.run("SET SESSION sql_log_bin = 1")
         self._hold("unhold")
 
@@ -106,21 +117,22 @@ class Steps:
 
     def do_fence(self) -> None:
         """Stop all writes. The statement is bounded: a watchdog ends our own session's request, never a stranger's."""
-        source, watch = self.servers.source, self.servers.watch
-        source.connection.run("SET SESSION lock_wait_timeout = %d" % max(1, int(self.options["fence_seconds"])))
-        timer = threading.Timer(self.options["fence_seconds"], _kill_query, (watch, source.connection.id))
-        timer.daemon = True
-        timer.start()
-        self.fence_at = time.monotonic()
         self.facts["fenced_at"] = time.time()
-        try:
-            source.close_fence()
-        except ServerError as error:
-            raise MigrationError(
-                "writes could not be stopped within %.1f s, because sessions hold locks or commit: %s" % (self.options["fence_seconds"], error)
-            ) from None
-        finally:
-            timer.cancel()
+        self._close_fence()
+
+    def _close_fence(self) -> None:
+        source, seconds = self.servers.source, self.options["fence_seconds"]
+        source.connection.run("SET SESSION lock_wait_timeout = %d" % max(1, int(seconds)))
+        why = "writes could not be stopped within %.1f s, because sessions hold locks or commit" % seconds
+        self.fence_at = time.monotonic()
+        with Watchdog(self.servers.watch, source.connection.id, seconds) as watchdog:
+            try:
+                source.close_fence()
+            except ServerError as error:
+                raise MigrationError("%s: %s" % (why, error)) from None
+        if watchdog.fired:
+            # Its KILL may still meet this session's next statement: a fence that closed that late counts as not closed.
+            raise MigrationError(why)
         if not source.read_only():
             raise MigrationError("the source answers that it is writable although the fence was set")
 
@@ -169,7 +181,9 @@ class Steps:
             raise MigrationError("replication did not stop cleanly%s" % _words(target))
         file, place = source.binlog_position()
         if (file, place) != (position["file"], position["position"]):
-            raise MigrationError("the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position + " to %s:%d" % (file, place))
+            raise MigrationError(
+                "the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position + " to %s:%d" % (file, place)
+            )
         if position["gtid"]:
             have = target.gtid_applied()
             extra = target.gtid_extra(target.gtid_written(), position["gtid"])
@@ -191,17 +205,34 @@ class Steps:
 
     def do_promote(self) -> None:
         """Forget replication; writable last."""
-        target = self.servers.target
+        target, resumed = self.servers.target, not self.fence_at
         if target.replica_rows():
+            if resumed and self.servers.source is not None:
+                self._fetch_strays()
             target.connection.run(target.statement("stop_replica"))
             target.connection.run(target.statement("reset_replica"))
         target.set_read_only(False)
         self.facts["writable_at"] = time.time()
         # A run that carries on after the commit has only the wall clock to compare with.
-        stopped = time.monotonic() - self.fence_at if self.fence_at else self.facts["writable_at"] - self.facts["fenced_at"]
+        stopped = self.facts["writable_at"] - self.facts["fenced_at"] if resumed else time.monotonic() - self.fence_at
         self.facts["write_stop_server_s"] = round(stopped, 4)
         # After the variable: a crash between the two leaves a target that is read-only after its restart, and no harm.
         remove_hold(self.options["target_hold"])
+
+    def _fetch_strays(self) -> None:
+        """Close the fence anew and fetch what was written on the source since the process died that held its lock.
+
+        The variable alone does not stop everybody: on MariaDB an open session with the privilege writes through it, and
+        somebody may have opened the source by hand.
+        """
+        target, before = self.servers.target, self.facts["position"]
+        self._close_fence()
+        self.do_position()
+        now = self.facts["position"]
+        if now["gtid"] == before["gtid"] if now["gtid"] else now == before:
+            return
+        target.connection.run(target.statement("start_replica"))
+        self.do_wait()
 
     def do_release(self) -> None:
         """End the sessions that wait behind the fence, then give the lock back: the old server stays read-only."""
@@ -209,16 +240,20 @@ class Steps:
         if not source.read_only():
             source.set_read_only(True)
         own = (source.connection.id, watch.connection.id)
-        ended = 0
-        for row in watch.connection.rows(SESSIONS, (own,)):
-            ended += _quietly(watch.connection, "KILL %d" % int(row["id"]))
-        self.facts["sessions_ended"] = ended
+        ended = [int(row["id"]) for row in watch.connection.rows(SESSIONS, (own,))]
+        ended = [session for session in ended if _quietly(watch.connection, "KILL %d" % session)]
+        self.facts["sessions_ended"] = len(ended)
+        # KILL only asks. A privileged commit that waits for the lock would go through if it got the lock first.
+        deadline = time.monotonic() + ENDING_SECONDS
+        while ended and watch.connection.value(STILL_THERE, (ended,)) and time.monotonic() < deadline:
+            time.sleep(0.02)
         source.release_lock()
 
     def do_events_on(self) -> None:
         """Wake the events that were awake on the source."""
         target = self.servers.target
-        self.facts["events_woken"] = wake_events(target, self.facts.get("enabled_events", []))
+        # An event that cannot be woken must not keep the others, and the end of the cutover, from happening: it is reported.
+        self.facts["events_woken"], self.facts["events_left"] = wake_events(target, self.facts.get("enabled_events", []))
         set_scheduler(target, self.facts.get("scheduler", "OFF"))
 
     def do_confirm(self) -> None:
@@ -226,8 +261,28 @@ class Steps:
         self.facts["confirmed_heartbeat"] = beat(self.servers.target.connection, self.options["migration_id"])
 
 
-def _kill_query(watch: Flavour, session: int) -> None:
-    _quietly(watch.connection, "KILL QUERY %d" % session)
+class Watchdog:
+    """Ends our own session's statement when it takes too long, and nothing after it: left, it is done or has fired."""
+
+    def __init__(self, watch: Flavour, session: int, seconds: float) -> None:
+        self.watch = watch
+        self.session = session
+        self.fired = False
+        self._timer = threading.Timer(seconds, self._fire)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._timer.cancel()
+        # The connection is this thread's again only when the timer's is through with it.
+        self._timer.join(WATCHDOG_SECONDS)
+
+    def _fire(self) -> None:
+        self.fired = True
+        _quietly(self.watch.connection, "KILL QUERY %d" % self.session)
 
 
 def _quietly(connection: Connection, kill: str) -> bool:
