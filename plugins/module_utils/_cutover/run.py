@@ -23,6 +23,7 @@ from .steps import Servers, Steps
 
 RESULT = (
     "write_stop_server_s",
+    "step_s",
     "position",
     "fenced_at",
     "writable_at",
@@ -125,12 +126,14 @@ def _forward(steps: Steps, record: Record, progress: Progress) -> dict:
         if action.verb == "finished":
             return _result(record)
         progress.say("cutover", action.step)
+        begun = time.monotonic()
         try:
             record.begin(action.step)
             if action.step == "release" and steps.servers.source is None:
                 record.facts["source_unreachable_after_commit"] = True
             else:
                 getattr(steps, "do_" + action.step)()
+            record.facts.setdefault("step_s", {})[action.step] = round(time.monotonic() - begun, 4)
             record.complete(action.step)
         except BaseException as error:
             if record.committed:

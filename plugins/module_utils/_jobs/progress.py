@@ -30,7 +30,7 @@ class Progress:
             return
         self._phase, self._last = phase, now
         print("%s: %s" % (phase, text), flush=True)
-        write_json(self.path, {"phase": phase, "text": text, "at": time.time(), **numbers})
+        write_json(self.path, {"phase": phase, "text": text, "at": time.time(), **numbers}, durable=False)
 
 
 def size(number: float) -> str:

@@ -23,8 +23,11 @@ def open_lock(path: str) -> t.IO[str]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8")
 
 
-def write_text(path: str, text: str | bytes, mode: int = 0o600) -> None:
-    """Write a file so that a crash leaves the old or the new content, never a part."""
+def write_text(path: str, text: str | bytes, mode: int = 0o600, durable: bool = True) -> None:
+    """Write a file so that a crash leaves the old or the new content, never a part.
+
+    :param durable: wait until it would survive a power cut; what is only for watching needs not, and the wait costs milliseconds
+    """
     folder = os.path.dirname(path)
     make_directory(folder)
     temporary = "%s.%d.tmp" % (path, os.getpid())
@@ -33,9 +36,11 @@ def write_text(path: str, text: str | bytes, mode: int = 0o600) -> None:
         os.fchmod(stream.fileno(), mode)
         stream.write(text.encode("utf-8") if isinstance(text, str) else text)
         stream.flush()
-        os.fsync(stream.fileno())
+        if durable:
+            os.fsync(stream.fileno())
     os.rename(temporary, path)
-    sync_directory(folder)
+    if durable:
+        sync_directory(folder)
 
 
 def sync_directory(folder: str) -> None:
@@ -47,9 +52,9 @@ def sync_directory(folder: str) -> None:
         os.close(handle)
 
 
-def write_json(path: str, data: t.Any) -> None:
+def write_json(path: str, data: t.Any, durable: bool = True) -> None:
     """Write JSON, whole or not at all."""
-    write_text(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
+    write_text(path, json.dumps(data, indent=1, sort_keys=True) + "\n", durable=durable)
 
 
 def read_json(path: str) -> t.Any:
