@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Starting a job once, and attaching to it ever after."""
+
 from __future__ import annotations
 
 import fcntl
@@ -93,4 +94,6 @@ def wait(directory: str, seconds: float) -> JobStatus:
         if status.state != "running":
             return status
         time.sleep(0.1)
-    raise MigrationError("the job in %s still runs after %d s and goes on; run the same command again to attach to it" % (directory, seconds))
+    raise MigrationError(
+        "the job in %s still runs after %d s and goes on; run the same command again to attach to it" % (directory, seconds)
+    )

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """What the modules that launch jobs share: their options, and the launch."""
+
 from __future__ import annotations
 
 import os

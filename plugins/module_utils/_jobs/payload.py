@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The collection's own code, packed for a host: jobs and the agent run it after the module's temporary files are gone."""
+
 from __future__ import annotations
 
 import io

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Progress: one line that a watcher prints, and the numbers behind it."""
+
 from __future__ import annotations
 
 import time

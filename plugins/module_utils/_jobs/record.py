@@ -6,6 +6,7 @@
 
 A job holds a lock on its file while it lives: that it runs is what the kernel says, not what a file says.
 """
+
 from __future__ import annotations
 
 import fcntl

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The process of a job: takes the lock, runs one function, leaves an outcome that cannot be mistaken."""
+
 from __future__ import annotations
 
 import fcntl
@@ -19,6 +20,8 @@ from .._state.files import open_lock, read_json, remove, write_json
 from .progress import Progress
 from .record import boot_id
 
+LOCK_SECONDS = 3.0
+
 
 class Stopped(MigrationError):
     """Somebody ended the job by a signal."""
@@ -28,11 +31,22 @@ def main() -> None:
     """Run the job of the directory named on the command line: BOOT passes the pack first."""
     directory = sys.argv[2]
     with open_lock(os.path.join(directory, "lock")) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(lock):
             sys.exit("another process holds this job")
         sys.exit(run(directory))
+
+
+def _take(lock: t.IO[str]) -> bool:
+    """Take the job's lock. Who looks whether the job runs holds it for a moment too: that must not end the job."""
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
 
 
 def run(directory: str) -> int:
@@ -52,15 +66,27 @@ def run(directory: str) -> int:
         outcome["ok"], code = True, 0
     except MigrationError as error:
         outcome["error"] = str(error)
-        print(traceback.format_exc(), file=sys.stderr)
+        print(place(error), file=sys.stderr)
     except BaseException as error:  # pylint: disable=broad-except  # the outcome must say so, whatever it was
-        # Only the kind: the text of an unforeseen error could quote a statement's values.
         outcome["error"] = "unexpected %s; the log %s/log has the place" % (type(error).__name__, directory)
         code = 2
-        print("".join(traceback.format_tb(error.__traceback__)), type(error).__name__, file=sys.stderr)
+        print(place(error), file=sys.stderr)
     outcome["ended"] = time.time()
     write_json(os.path.join(directory, "outcome.json"), outcome)
     return code
+
+
+def place(error: t.Optional[BaseException]) -> str:
+    """Where an error and its causes came from.
+
+    Of an unforeseen one only the kind is told: its text could quote a statement's values.
+    """
+    told = []
+    while error is not None:
+        text = str(error) if isinstance(error, MigrationError) else ""
+        told.append("%s%s: %s" % ("".join(traceback.format_tb(error.__traceback__)), type(error).__name__, text))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(reversed(told))
 
 
 def _function(entry: str) -> t.Callable[[dict, Progress], dict]:

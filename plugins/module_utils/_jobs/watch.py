@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Watching a job: what to ask its host, how to read the answer, and when a line is worth printing."""
+
 from __future__ import annotations
 
 import base64
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 # One exec and no module: a shell that prints the job's files as one line of JSON. flock fails while the job lives.
 LOOK = (
-    "cd %s && f() { if [ -s \"$1\" ]; then base64 -w0 \"$1\"; fi; } && r=0 && { flock -n lock true || r=1; } "
+    'cd %s 2>/dev/null || { echo \'{"absent": true}\'; exit 0; }; f() { if [ -s "$1" ]; then base64 -w0 "$1"; fi; } && r=0 && { flock -n lock true || r=1; } '
     '&& printf \'{"running": %%s, "progress": "%%s", "outcome": "%%s", "spec": "%%s"}\\n\' '
     '"$r" "$(f progress.json)" "$(f outcome.json)" "$(f spec.json)"'
 )
@@ -40,13 +41,17 @@ def look_command(directory: str) -> str:
 
 def interpret(answer: dict) -> Seen:
     """A look's answer. A job that does not run and left no outcome of this attempt was killed."""
+    if answer.get("absent"):
+        return Seen(False, "", "", {}, "there is no such job on this host: it was never started")
     progress = _decoded(answer["progress"])
     phase, text = progress.get("phase", ""), progress.get("text", "")
     if answer["running"]:
         return Seen(True, phase, text, {}, "")
     outcome, spec = _decoded(answer["outcome"]), _decoded(answer["spec"])
     if outcome.get("attempt") != spec.get("attempt") or not outcome:
-        return Seen(False, phase, text, {}, "the job ended without a result: it was killed, or the host was restarted; run the same command again")
+        return Seen(
+            False, phase, text, {}, "the job ended without a result: it was killed, or the host was restarted; run the same command again"
+        )
     if outcome["ok"]:
         return Seen(False, phase, text, outcome.get("result") or {}, "")
     return Seen(False, phase, text, {}, outcome.get("error") or "the job failed without a word")
