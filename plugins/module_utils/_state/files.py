@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Files that are whole or absent: written beside and renamed, never readable by others."""
+
 from __future__ import annotations
 
 import json

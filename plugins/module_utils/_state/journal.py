@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The journal: what was intended and done. The servers are the truth; where the two disagree, the rules stop."""
+
 from __future__ import annotations
 
 import fcntl
@@ -35,12 +36,16 @@ class Journal:
         try:
             state = read_json(self.state_path)
         except ValueError as error:
-            raise Refusal("the journal %s is damaged (%s); restore it, or remove it if nothing was started yet" % (self.state_path, error)) from None
+            raise Refusal(
+                "the journal %s is damaged (%s); restore it, or remove it if nothing was started yet" % (self.state_path, error)
+            ) from None
         if state is None:
             return {}
         if not isinstance(state, dict) or state.get("format") != FORMAT:
             found = state.get("format") if isinstance(state, dict) else "no journal"
-            raise Refusal("the journal %s has format %s, this version knows %d; use the version that wrote it" % (self.state_path, found, FORMAT))
+            raise Refusal(
+                "the journal %s has format %s, this version knows %d; use the version that wrote it" % (self.state_path, found, FORMAT)
+            )
         return state
 
     def update(self, event: str, **changes: t.Any) -> dict:
@@ -55,6 +60,7 @@ class Journal:
         return state
 
     def _append(self, event: str, data: dict) -> None:
+        cut_partial_line(self.events_path)
         last = last_line(self.events_path)
         line = {
             "seq": (json.loads(last)["seq"] + 1) if last else 1,
@@ -78,6 +84,18 @@ def last_line(path: str) -> str:
     except FileNotFoundError:
         return ""
     return lines[-2] if len(lines) > 1 else ""
+
+
+def cut_partial_line(path: str) -> None:
+    """Remove what a crash left of a line: the next one would be joined to it, and neither could be read."""
+    try:
+        with open(path, "rb+") as stream:
+            text = stream.read()
+            whole = text.rfind(b"\n") + 1
+            if whole < len(text):
+                stream.truncate(whole)
+    except FileNotFoundError:
+        pass
 
 
 def broken_link(path: str) -> int:

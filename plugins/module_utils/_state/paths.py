@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Where a migration keeps its files: one directory a migration, root only, on both hosts."""
+
 from __future__ import annotations
 
 import os
@@ -18,7 +19,9 @@ SCHEMA = "nordbridge_migration"
 def check_id(migration_id: str) -> str:
     """The id itself, if it can name files, units and accounts."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", migration_id or ""):
-        raise Refusal("migration_id %r is not usable: 1 to 31 lower-case letters, digits and dashes, not starting with a dash" % (migration_id,))
+        raise Refusal(
+            "migration_id %r is not usable: 1 to 31 lower-case letters, digits and dashes, not starting with a dash" % (migration_id,)
+        )
     return migration_id
 
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """How far a migration is, from its journal and jobs."""
+
 from __future__ import annotations
 
 import os
@@ -23,7 +24,7 @@ def phase_of(state: dict) -> str:
         return "committed"
     if "catchup" in state:
         return "ready"
-    return {"done": "seeded", "running": "seeding", "failed": "seeding"}.get(state.get("seed", {}).get("status", ""), "new")
+    return {"done": "seeded", "running": "seeding"}.get(state.get("seed", {}).get("status", ""), "new")
 
 
 def migration_info(params: dict, _check_mode: bool) -> dict:
