@@ -7,6 +7,7 @@
 A request is one JSON object on standard input; secrets travel there, never in arguments. The answer is on standard
 output, a failure's text on standard error with exit code 1.
 """
+
 from __future__ import annotations
 
 import json
@@ -14,8 +15,8 @@ import os
 import sys
 import typing as t
 
-from .._errors import MigrationError
 from .._cutover.hold import place_hold, remove_hold
+from .._errors import MigrationError
 from .._seed.dump_command import stream_dump
 
 MAX_REQUEST = 1 << 22

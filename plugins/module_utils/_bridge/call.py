@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Calling the agent on the source over ssh."""
+
 from __future__ import annotations
 
 import json
@@ -29,9 +30,14 @@ def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0) -> 
         done = subprocess.run(command, input=json.dumps(request).encode(), capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         raise MigrationError("the agent on the source did not answer %s within %d s" % (verb, seconds)) from None
+    except OSError as error:
+        raise MigrationError("ssh could not be started on this host: %s" % error.strerror) from None
     if done.returncode:
         raise MigrationError("the agent on the source failed at %s: %s" % (verb, tail(done.stderr)))
-    return json.loads(done.stdout)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        raise MigrationError("the agent on the source answered %s with what is no answer: %s" % (verb, tail(done.stdout[:200]))) from None
 
 
 def tail(text: bytes, limit: int = 800) -> str:

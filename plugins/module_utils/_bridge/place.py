@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Placing the agent on the source: its code, its launcher, and the one key that may run it."""
+
 from __future__ import annotations
 
 import os

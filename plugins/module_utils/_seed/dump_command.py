@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The dump on the source: which program with which options, and its compressed stream on standard output."""
+
 from __future__ import annotations
 
 import os
@@ -32,6 +33,10 @@ PROBED = {
 # mysqldump without its own GTID statement cannot say the set; from a source without GTIDs it must not try.
 GTID_ON = {"mariadb": (), "mysql": (("--set-gtid-purged=COMMENTED", "--set-gtid-purged=OFF"),)}
 GTID_OFF = {"mariadb": (), "mysql": (("--set-gtid-purged=OFF",),)}
+
+
+# What the agent may run at the target's word.
+PROGRAMS = ("mariadb-dump", "mysqldump")
 
 
 def find_program(names: list) -> str:
@@ -68,6 +73,8 @@ def stream_dump(request: dict) -> None:
 
     :param request: flavour, programs, gtid, schemas, lock_wait, login (an endpoint's fields), level of compression, nice
     """
+    if not set(request["programs"]) <= set(PROGRAMS):
+        raise MigrationError("the agent runs %s and no other program" % ", ".join(PROGRAMS))
     program = find_program(request["programs"])
     packer = find_program(["zstd"])
     help_text = subprocess.run([program, "--no-defaults", "--help"], capture_output=True, text=True, check=False).stdout
