@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Accounts and grants, carried as statements: never the system tables, which differ between versions."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The objects of a server and a print of each: tells whether a definition changed during the copy, and whether all arrived."""
+
 from __future__ import annotations
 
 import hashlib
@@ -13,25 +14,26 @@ from .._server.connection import Connection
 # Kind -> the rows that define it. The first two columns name the object, a third named part too. Rows of one name are joined.
 QUERIES = {
     "table": "SELECT TABLE_SCHEMA a, TABLE_NAME b, TABLE_TYPE c, ENGINE d, {created} e, TABLE_COLLATION f, CREATE_OPTIONS g"
-    " FROM information_schema.TABLES WHERE TABLE_SCHEMA IN %s AND TABLE_TYPE <> 'VIEW'",
+    " FROM information_schema.TABLES WHERE TABLE_SCHEMA IN %s AND TABLE_TYPE <> 'VIEW' ORDER BY 1, 2, 3",
     "column": "SELECT TABLE_SCHEMA a, TABLE_NAME b, ORDINAL_POSITION c, COLUMN_NAME d, COLUMN_TYPE e, IS_NULLABLE f, COLUMN_DEFAULT g,"
     " EXTRA h, COLLATION_NAME i FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN %s ORDER BY 1, 2, 3",
     "index": "SELECT TABLE_SCHEMA a, TABLE_NAME b, INDEX_NAME c, SEQ_IN_INDEX d, COLUMN_NAME e, NON_UNIQUE f, SUB_PART g"
     " FROM information_schema.STATISTICS WHERE TABLE_SCHEMA IN %s ORDER BY 1, 2, 3, 4",
-    "view": "SELECT TABLE_SCHEMA a, TABLE_NAME b, VIEW_DEFINITION c, DEFINER d FROM information_schema.VIEWS WHERE TABLE_SCHEMA IN %s",
+    "view": "SELECT TABLE_SCHEMA a, TABLE_NAME b, VIEW_DEFINITION c, DEFINER d FROM information_schema.VIEWS WHERE TABLE_SCHEMA IN %s ORDER BY 1, 2, 3",
     "routine": "SELECT ROUTINE_SCHEMA a, ROUTINE_NAME b, ROUTINE_TYPE c, ROUTINE_DEFINITION d, DEFINER e, SQL_MODE f"
-    " FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA IN %s",
+    " FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA IN %s ORDER BY 1, 2, 3",
     "trigger": "SELECT TRIGGER_SCHEMA a, TRIGGER_NAME b, EVENT_MANIPULATION c, EVENT_OBJECT_TABLE d, ACTION_TIMING e,"
-    " ACTION_STATEMENT f, DEFINER g FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA IN %s",
+    " ACTION_STATEMENT f, DEFINER g FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA IN %s ORDER BY 1, 2, 3",
     "event": "SELECT EVENT_SCHEMA a, EVENT_NAME b, EVENT_DEFINITION c, DEFINER d, EVENT_TYPE e, EXECUTE_AT f, INTERVAL_VALUE g,"
-    " INTERVAL_FIELD h FROM information_schema.EVENTS WHERE EVENT_SCHEMA IN %s",
+    " INTERVAL_FIELD h FROM information_schema.EVENTS WHERE EVENT_SCHEMA IN %s ORDER BY 1, 2, 3",
 }
 
 
 def read_catalogue(connection: Connection, schemas: list[str]) -> dict[str, str]:
     """Object name ("table shop.orders") to a print of its definition.
 
-    A table's creation time is part of it: TRUNCATE and a rebuild leave the definition alone but break a running dump.
+    A table's creation time is part of it: a rebuild or a new table of the same form leaves the rest alone. TRUNCATE leaves that
+    alone too; a dump that comes to such a table afterwards fails by itself (1412, on MariaDB 10.11 and MySQL 9.7).
     """
     found: dict[str, t.Any] = {}
     if not schemas:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The seed by dump: the servers' own program, streamed through ssh and zstd into the server's own client."""
+
 from __future__ import annotations
 
 import json
@@ -10,6 +11,7 @@ import os
 import time
 import typing as t
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 
 from .._bridge.call import agent_command
 from .._errors import MigrationError
@@ -35,6 +37,11 @@ class Copy:
     reader: DumpReader = field(default_factory=DumpReader)
     crossed: int = 0
     started: float = field(default_factory=time.monotonic)
+    # Bytes of the first 0, 1, 2, … tables: asked for with each chunk, and there may be very many tables.
+    sums: list = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sums = list(accumulate((size for _schema, _table, size in self.tables), initial=0))
 
     def take_packed(self, chunk: bytes) -> None:
         """Count what crosses the bridge."""
@@ -43,20 +50,17 @@ class Copy:
     def take_text(self, chunk: bytes) -> None:
         """Look at the dump's text as it goes by."""
         self.reader.feed(chunk)
-        total = sum(size for _schema, _table, size in self.tables)
-        done = self.done()
+        total, done = self.sums[-1], self.done()
         elapsed = time.monotonic() - self.started
         line = copy_line(done, total, self.crossed, elapsed)
         self.progress.say("seed", line, done=done, total=total, crossed=self.crossed, elapsed=elapsed)
 
     def done(self) -> float:
         """Bytes of data that have passed: whole tables by their size, never more than all."""
-        finished = max(0, self.reader.tables - 1)
-        whole = sum(size for _schema, _table, size in self.tables[:finished])
-        total = sum(size for _schema, _table, size in self.tables)
+        begun = min(self.reader.tables, len(self.tables))
+        whole = self.sums[max(0, begun - 1)]
         # Within the table that is passing, the text stands for the data; it is never counted past that table's end.
-        begun = sum(size for _schema, _table, size in self.tables[: self.reader.tables])
-        return float(min(total, max(whole, min(begun, self.reader.total))))
+        return float(max(whole, min(self.sums[begun], self.reader.total)))
 
 
 def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Progress) -> dict:
@@ -92,7 +96,7 @@ def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Prog
         "catalogue": before,
         "coordinates": asdict(coordinates),
         "tables": len(copy.tables),
-        "bytes": sum(size for _schema, _table, size in copy.tables),
+        "bytes": copy.sums[-1],
         "crossed": copy.crossed,
         "seconds": round(time.monotonic() - copy.started, 3),
     }
@@ -114,7 +118,14 @@ def _stream(
     try:
         defaults = "--defaults-file=/proc/self/fd/%d" % handle
         client = find_program(list(target.client_programs))
-        load = [client, defaults, "--init-command=" + LOADER_SESSION, "--default-character-set=utf8mb4", "--max-allowed-packet=1G", "--binary-mode"]
+        load = [
+            client,
+            defaults,
+            "--init-command=" + LOADER_SESSION,
+            "--default-character-set=utf8mb4",
+            "--max-allowed-packet=1G",
+            "--binary-mode",
+        ]
         unpack = Stage("zstd on the target", ["zstd", "-q", "-d", "-c"])
         loader = Stage(client, load, (handle,))
         bridge = Stage("the dump on the source", agent_command(options["migration_id"], "dump"))

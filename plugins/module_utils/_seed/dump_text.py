@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """What a dump says of itself: the coordinates in its head, the trailer at its end."""
+
 from __future__ import annotations
 
 import re

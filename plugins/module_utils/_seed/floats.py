@@ -9,6 +9,7 @@ snapshot is needed: a row that nobody touched since the dump's coordinates gets 
 did touch is written whole by the event that replication will apply, because row images are full.
 FLOAT is shown with FLT_DIG digits: https://dev.mysql.com/doc/refman/en/problems-with-float.html
 """
+
 from __future__ import annotations
 
 import itertools
@@ -65,7 +66,9 @@ class FloatTable:
 
     def update(self) -> str:
         """Set the values of one row, and nothing else."""
-        sets = ["%s = %%s" % _parameter(name) for name in self.floats] + ["%s = %s" % (_parameter(name), _parameter(name)) for name in self.kept]
+        sets = ["%s = %%s" % _parameter(name) for name in self.floats] + [
+            "%s = %s" % (_parameter(name), _parameter(name)) for name in self.kept
+        ]
         return "UPDATE %s SET %s WHERE %s" % (
             self.name.replace("%", "%%"), ", ".join(sets), " AND ".join("%s <=> %%s" % _parameter(name) for name in self.key)
         )  # fmt: skip

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Guards on the source while it is copied: nothing of ours may make its clients wait."""
+
 from __future__ import annotations
 
 import threading

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The landing: the target before and after the copy. Nothing on it is erased without permission."""
+
 from __future__ import annotations
 
 import secrets
@@ -32,21 +33,21 @@ def check_apart(source: Flavour, target: Flavour) -> None:
     check_pair(source.identity, target.identity)
 
 
-def check_landing(target: Flavour, migration_id: str, ours: bool, wipe: str) -> list[str]:
+def check_landing(target: Flavour, migration_id: str, ours: list[str] | None, wipe: str) -> list[str]:
     """The schemas that have to be erased before the copy; empty on an empty target.
 
-    :param ours: the journal says that what is there came from this migration's own unfinished copy
+    :param ours: the schemas that the journal knows as this migration's own unfinished copy; None where there is none
     :param wipe: the permission: the migration's id
     :raises Refusal: where there is data and no permission
     """
     schemas = target.user_schemas()
-    rows = [row for row in target.replica_rows() if not ours]
-    if rows:
+    if ours is None and target.replica_rows():
         raise Refusal("%s: it already replicates from another server; stop and reset that replication first" % target.connection.name)
-    if schemas and not ours and wipe != migration_id:
+    strange = sorted(set(schemas) - set(ours or []))
+    if strange and wipe != migration_id:
         raise Refusal(
             "%s: it holds data, in the schemas %s; if they may be ERASED, run again with -e wipe_target=%s"
-            % (target.connection.name, ", ".join(schemas), migration_id)
+            % (target.connection.name, ", ".join(strange), migration_id)
         )
     return schemas
 

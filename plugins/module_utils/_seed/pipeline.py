@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The stream of a logical seed: ssh, zstd, and the server's client, with each one's end looked at."""
+
 from __future__ import annotations
 
 import subprocess
@@ -38,6 +39,7 @@ class Pipeline:
         self.request = request
         self.taps = taps
         self._failures: list[BaseException] = []
+        self._short: list[str] = []  # stages that ended before they had taken everything
 
     def run(self) -> None:
         """Run to the end.
@@ -48,23 +50,19 @@ class Pipeline:
             # Messages go to files: a full pipe that nobody reads would stop the stream.
             errors = [stack.enter_context(tempfile.TemporaryFile()) for _stage in self.stages]
             last = len(self.stages) - 1
-            processes = []
+            processes: list[subprocess.Popen] = []
+            stack.callback(_end, processes)
             for number, (stage, error) in enumerate(zip(self.stages, errors)):
                 output = subprocess.DEVNULL if number == last else subprocess.PIPE
-                process = subprocess.Popen(stage.argv, stdin=subprocess.PIPE, stdout=output, stderr=error, pass_fds=stage.pass_fds)
-                processes.append(stack.enter_context(process))
-            stack.callback(_end, processes)
-            threads = [
-                threading.Thread(target=self._carry, args=(processes[number], processes[number + 1], self.taps[number]), daemon=True)
-                for number in range(last)
-            ]
+                processes.append(_start(stage, output, error))
+            threads = [threading.Thread(target=self._carry, args=(number, processes), daemon=True) for number in range(last)]
             for thread in threads:
                 thread.start()
             self._send_request(processes[0])
             for thread in threads:
                 thread.join()
             codes = [process.wait() for process in processes]
-            if any(codes) or self._failures:
+            if any(codes) or self._failures or self._short:
                 raise MigrationError("the copy broke: %s" % self._cause(codes, errors))
 
     def _send_request(self, first: subprocess.Popen) -> None:
@@ -75,18 +73,20 @@ class Pipeline:
         except BrokenPipeError:
             pass  # its exit code and words tell why
 
-    def _carry(self, giver: subprocess.Popen, taker: subprocess.Popen, tap: t.Callable[[bytes], t.Any]) -> None:
+    def _carry(self, number: int, processes: list[subprocess.Popen]) -> None:
+        giver, taker = processes[number], processes[number + 1]
         assert giver.stdout is not None and taker.stdin is not None
         try:
             while True:
                 chunk = giver.stdout.read1(CHUNK)  # type: ignore[attr-defined]
                 if not chunk:
                     break
-                tap(chunk)
+                self.taps[number](chunk)
                 taker.stdin.write(chunk)
             taker.stdin.close()
         except BrokenPipeError:
             # The taker ended early: let the giver end too, or it would wait for ever.
+            self._short.append(self.stages[number + 1].name)
             giver.stdout.close()
         except BaseException as error:  # pylint: disable=broad-except  # told by run(), which owns the outcome
             self._failures.append(error)
@@ -102,7 +102,15 @@ class Pipeline:
                 words = tail(error.read())
                 told.append((not words, "%s ended with %d%s" % (stage.name, code, ": " + words if words else "")))
         texts = [text for _silent, text in sorted(told, key=lambda item: item[0])]
-        return "; ".join(texts + [str(error) or type(error).__name__ for error in self._failures])
+        texts += [str(error) if isinstance(error, MigrationError) else "unexpected %s" % type(error).__name__ for error in self._failures]
+        return "; ".join(texts or ["%s ended before it had taken everything" % name for name in self._short])
+
+
+def _start(stage: Stage, output: int, error: t.IO[bytes]) -> subprocess.Popen:
+    try:
+        return subprocess.Popen(stage.argv, stdin=subprocess.PIPE, stdout=output, stderr=error, pass_fds=stage.pass_fds)
+    except OSError as problem:
+        raise MigrationError("%s could not be started: %s: %s" % (stage.name, stage.argv[0], problem.strerror)) from None
 
 
 def _end(processes: list[subprocess.Popen]) -> None:

@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The seed job: checks, accounts, copy, proof, and the coordinates set on the target."""
+
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from .._errors import MigrationError
+from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress, duration, size
 from .._replication.heartbeat import Beater
 from .._server.base import Flavour
@@ -37,10 +38,16 @@ def run(options: dict, progress: Progress) -> dict:
         source, target = open_flavour(one), open_flavour(other)
         progress.say("checking", "source %s, target %s" % (source.identity.label, target.identity.label))
         check_apart(source, target)
-        before = journal.read().get("seed", {})
-        ours = before.get("target") == _mark(target) and before.get("status") in ("running", "failed")
+        state = journal.read()
+        if state.get("cutover", {}).get("begun"):
+            raise Refusal("the cutover of %s has begun: its target is not copied anew" % options["migration_id"])
+        ours = unfinished(state.get("seed", {}), _mark(target))
         erase = check_landing(target, options["migration_id"], ours, options["wipe"])
-        journal.update("seed started", seed={"status": "running", "method": options["method"], "target": _mark(target), "erased": erase})
+        # Only what this copy brings is its own: a later run may erase that without being asked, and nothing else.
+        entry = {"status": "running", "method": options["method"], "target": _mark(target), "erased": erase}
+        entry["schemas"] = sorted({*source.user_schemas(), *erase})
+        # A copy that starts anew is behind again, whatever an earlier catch-up found.
+        journal.update("seed started", seed=entry, catchup=None)
         with admitted(target), Beater(source_login, options["migration_id"]):
             result = _copy(source, target, erase, {**options, "source": asdict(source_login), "target": asdict(target_login)}, progress)
         result.update(status="done", method=options["method"], target=_mark(target))
@@ -65,6 +72,13 @@ def _copy(source: Flavour, target: Flavour, erase: list, options: dict, progress
         target.set_gtid_position(result["coordinates"]["gtid"])
     result.update(objects=len(catalogue), accounts=len(accounts.create))
     return result
+
+
+def unfinished(entry: dict, mark: str) -> list[str] | None:
+    """The schemas of an earlier copy onto this target that did not end; None where there is none, or it did."""
+    if entry.get("target") != mark or entry.get("status") != "running":
+        return None
+    return entry.get("schemas", [])
 
 
 def _mark(target: Flavour) -> str:
