@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """Login files on the target: who the migration is on each server. The passwords are made here and kept 0600."""
+
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import typing as t
 
@@ -21,8 +23,11 @@ PASSWORD_BYTES = 24
 
 
 def make_password() -> str:
-    """32 characters with 192 bits of chance."""
-    return secrets.token_urlsafe(PASSWORD_BYTES)
+    """32 characters with 192 bits of chance, of each kind that password policies ask for."""
+    while True:
+        password = secrets.token_urlsafe(PASSWORD_BYTES)
+        if all(re.search(kind, password) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[-_]")):
+            return password
 
 
 def ensure_logins(options: dict, check_mode: bool) -> dict:

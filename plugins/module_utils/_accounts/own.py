@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The migration's accounts on the source: made without a word in the binary log, with the least that they need."""
+
 from __future__ import annotations
 
 import hashlib
