@@ -88,7 +88,7 @@ _TEXT_VARIABLES = (
 _NUMBER_VARIABLES = ("lower_case_table_names", "innodb_page_size", "max_allowed_packet", "gtid_domain_id")
 _SWITCH_VARIABLES = ("log_bin", "read_only", "super_read_only", "general_log", "wsrep_on", "gtid_strict_mode")
 _OTHER_VARIABLES = (
-    "binlog_row_image", "have_ssl", "ssl_cert", "innodb_encrypt_tables", "default_table_encryption", "binlog_encryption",
+    "binlog_row_image", "have_ssl", "ssl_cert", "ssl_ca", "innodb_encrypt_tables", "default_table_encryption", "binlog_encryption",
     "encrypt_binlog", "rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled", "log_bin_basename",
 )  # fmt: skip
 
@@ -201,10 +201,16 @@ def _settings(connection: Connection, flavour: t.Any) -> dict:
         # have_ssl is gone since MySQL 8.4; a certificate that the server has loaded has an end.
         "available": values.get("have_ssl", "").upper() == "YES" or bool(expiry),
         "certificate": values.get("ssl_cert", ""),
+        # A self-signed certificate is its own authority. A relative name counts from the data directory.
+        "authority": _absolute(values.get("ssl_ca") or values.get("ssl_cert") or "", flavour.identity.datadir),
         "certificate_not_after": expiry,
     }
     facts["_variables"] = values
     return facts
+
+
+def _absolute(path: str, datadir: str) -> str:
+    return os.path.join(datadir, path) if path else ""
 
 
 def _replication(reader: Reader, flavour: t.Any) -> dict:
