@@ -1,0 +1,247 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two servers in memory for the cutover: every effect is noted, may fail, and may be the last thing before death."""
+from __future__ import annotations
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
+
+GTID = "0-1-%d"
+
+
+class Dead(BaseException):
+    """The process was killed: nothing that it does afterwards happens."""
+
+
+class World:
+    """What both hosts are, and what happens to them."""
+
+    Dead = Dead
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.failing: dict[str, BaseException] = {}  # effect -> what it ends with, before anything happened
+        self.killing = ""  # the effect after which the process dies
+        self.dead = False
+        self.source_gone = False
+        self.written = 100
+        self.applied = 100
+        self.arriving = True
+        self.source = {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set()}
+        self.target = {"read_only": True, "hold": True, "replica": True, "threads": True, "scheduler": "OFF"}
+
+    def effect(self, name: str) -> None:
+        if self.dead:
+            raise Dead
+        self.log.append(name)
+        if name in self.failing:
+            error = self.failing[name]
+            self.killing = name if isinstance(error, Dead) else self.killing
+            if isinstance(error, Dead):
+                self.dead = True
+            raise error
+
+    def after(self, name: str) -> None:
+        """Both servers open at once is what must never be."""
+        assert self.source["read_only"] or self.target["read_only"], "two writable servers after %s" % name
+        if name == self.killing:
+            self.dead = True
+            self.source["locked"] = False
+            raise Dead
+
+    def revive(self) -> None:
+        """A new process: the old one's locks are gone with it."""
+        self.dead, self.killing, self.source["locked"] = False, "", False
+        self.failing.clear()
+        del self.log[:]
+
+    def apply(self) -> None:
+        if self.arriving and self.target["threads"]:
+            self.applied = max(self.applied, self.written)
+
+
+class FakeConnection:
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name, self.id = world, name, {"source": 11, "watch": 12, "target": 13}[name]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exc) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+    def _alive(self) -> None:
+        if self.world.dead:
+            raise Dead
+        if self.world.source_gone and self.name != "target":
+            raise ServerError("source: lost", 2013)
+
+    def value(self, sql: str, _args: object = None) -> int:
+        self._alive()
+        return 0
+
+    def rows(self, sql: str, _args: object = None) -> list:
+        self._alive()
+        return []
+
+    def run(self, sql: str, _args: object = None) -> None:
+        self._alive()
+        world, words = self.world, sql.lower()
+        if "replica" in words:
+            world.effect(words)
+            world.target["threads"] = words == "start replica"
+            world.target["replica"] = world.target["replica"] and not words.startswith("reset")
+            world.after(words)
+
+
+class FakeServer:
+    hold_settings = (("read_only", "ON"),)
+    option_group = "mysqld"
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name = world, name
+        self.connection = FakeConnection(world, name)
+        self.state = world.target if name == "target" else world.source
+
+    def statement(self, name: str) -> str:
+        return {"stop_replica": "STOP REPLICA", "start_replica": "START REPLICA", "reset_replica": "RESET REPLICA ALL"}[name]
+
+    def _do(self, name: str, **changes: object) -> None:
+        self.connection._alive()
+        self.world.effect(name)
+        self.state.update(changes)
+        self.world.after(name)
+
+    def bypassing_accounts(self) -> list:
+        return [("boss", "%"), ("nordbridge_ctl", "%")]
+
+    def lock_account(self, user: str, _host: str, locked: bool) -> None:
+        self._do("%s %s" % ("lock" if locked else "unlock", user))
+        (self.state["accounts"].add if locked else self.state["accounts"].discard)(user)
+
+    def close_fence(self) -> None:
+        self._do("close fence", read_only=True, locked=True)
+
+    def open_fence(self) -> None:
+        self._do("open fence", read_only=False, locked=False)
+
+    def release_lock(self) -> None:
+        self._do("release lock", locked=False)
+
+    def read_only(self) -> bool:
+        self.connection._alive()
+        self.world.effect("ask %s" % self.name)
+        return self.state["read_only"]
+
+    def set_read_only(self, on: bool) -> None:
+        self._do("%s %s" % ("close" if on else "promote", self.name), read_only=on)
+
+    def binlog_position(self) -> tuple:
+        self.connection._alive()
+        self.world.effect("position")
+        return "binlog.000001", self.world.written
+
+    def gtid_written(self) -> str:
+        return GTID % (self.world.written if self.name != "target" else self.world.applied)
+
+    def gtid_applied(self) -> str:
+        return GTID % self.world.applied
+
+    def gtid_includes(self, have: str, want: str) -> bool:
+        return int(have.rsplit("-", 1)[1]) >= int(want.rsplit("-", 1)[1])
+
+    def gtid_extra(self, have: str, allowed: str) -> str:
+        return "" if self.gtid_includes(allowed, have) else have
+
+    def wait_for_gtid(self, gtid: str, seconds: float) -> bool:
+        assert seconds > 0
+        self.world.effect("wait")
+        self.world.apply()
+        self.world.after("wait")
+        return self.gtid_includes(self.gtid_applied(), gtid)
+
+    def replica_rows(self) -> list:
+        return [{}] if self.state["replica"] else []
+
+
+@pytest.fixture
+def world(monkeypatch, tmp_path):
+    world = World()
+
+    def scheduler(server, value=None):
+        server.connection._alive()
+        world.effect("set %s scheduler" % server.name if value else "ask scheduler")
+        if value:
+            server.state["scheduler"] = value
+        return server.state["scheduler"]
+
+    def agent(_id, verb, _request):
+        world.effect(verb)
+        world.source["hold"] = verb == "hold"
+        world.after(verb)
+
+    def remove_hold(_path):
+        world.effect("remove hold")
+        world.target["hold"] = False
+
+    def status(_target):
+        running = "Yes" if world.target["threads"] else "No"
+        return ReplicaStatus(source_host="us-db1", io_running=running, sql_running=running)
+
+    def connect(_login, name, read_timeout=None):
+        if world.source_gone and name != "target":
+            raise ServerError("source: not there", 2003)
+        return FakeConnection(world, name)
+
+    monkeypatch.setattr(steps, "scheduler", scheduler)
+    monkeypatch.setattr(steps, "set_scheduler", scheduler)
+    monkeypatch.setattr(steps, "enabled_events", lambda _server: [["shop", "nightly"]])
+    monkeypatch.setattr(steps, "wake_events", lambda _server, events: (len(events), []))
+    monkeypatch.setattr(steps, "call", agent)
+    monkeypatch.setattr(steps, "remove_hold", remove_hold)
+    monkeypatch.setattr(steps, "check_ready", lambda *_args: world.effect("preflight"))
+    monkeypatch.setattr(steps, "only_status", status)
+    monkeypatch.setattr(steps, "seen", lambda _connection, _id: 7)
+    monkeypatch.setattr(steps, "beat", lambda _connection, _id: world.effect("beat") or 8)
+    monkeypatch.setattr(cutover, "connect", connect)
+    monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.name))
+    monkeypatch.setattr(cutover, "read_login_file", lambda path: path)
+    monkeypatch.setattr(cutover, "check_place", lambda path: None)
+    monkeypatch.setattr(cutover, "directory", lambda _id: str(tmp_path))
+    world.journal = Journal(str(tmp_path))
+    world.journal.update("seed done", seed={"status": "done"})
+    return world
+
+
+class Quiet:
+    def say(self, *_args, **_numbers) -> None:
+        return None
+
+
+OPTIONS = {
+    "migration_id": "shop", "source_login": "s", "target_login": "t", "source_hold": "/etc/mysql/zz", "target_hold": "/etc/mysql/zz",
+    "budget": 5.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
+}  # fmt: skip
+
+
+@pytest.fixture
+def cut(world):
+    """Run the cutover; returns its result, its MigrationError, or the fact of death."""
+
+    def once(**options):
+        try:
+            return cutover.run({**OPTIONS, **options}, Quiet())
+        except MigrationError as error:
+            return error
+        except Dead as death:
+            return death
+
+    return once

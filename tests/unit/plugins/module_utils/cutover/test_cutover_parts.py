@@ -1,0 +1,186 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cutover's parts by themselves: the gate, the hold's file, the watchdog, events, sessions."""
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import events, hold, preflight, steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import check_budget, check_gate
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+
+
+@pytest.mark.parametrize("gate", ["", "other", "Shop", "shop "])
+def test_only_this_migrations_gate_opens(gate):
+    with pytest.raises(Refusal, match="-e cutover=shop"):
+        check_gate(gate, "shop")
+    check_gate("shop", "shop")
+
+
+@pytest.mark.parametrize(("budget", "fence"), [(0, 1), (-1, 1), (5, 0), (5, 6)])
+def test_times_that_cannot_work_are_refused(budget, fence):
+    with pytest.raises(Refusal):
+        check_budget({"budget": budget, "fence_seconds": fence})
+    check_budget({"budget": 5.0, "fence_seconds": 5.0})
+
+
+class TestHold:
+    def test_text(self):
+        text = hold.hold_text("mysqld", [("read_only", "ON"), ("event_scheduler", "OFF")])
+        assert text.splitlines()[1:] == ["[mysqld]", "read_only = ON", "event_scheduler = OFF"]
+        assert text.startswith("#") and text.endswith("\n")
+
+    @pytest.mark.parametrize(
+        "path",
+        ["/etc/passwd", "/etc/mysql/my.cnf", "/tmp/zz-nordbridge-hold.cnf", "/etc/../tmp/zz-nordbridge-hold.cnf",
+         "/etc/no-such-folder/zz-nordbridge-hold.cnf", "etc/zz-nordbridge-hold.cnf", "/etc/a b/zz-nordbridge-hold.cnf"],
+    )  # fmt: skip
+    def test_other_places_are_refused(self, path):
+        for function in (hold.check_place, hold.remove_hold, lambda path: hold.place_hold(path, "mysqld", [["read_only", "ON"]])):
+            with pytest.raises(Refusal):
+                function(path)
+
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(hold, "check_place", lambda _path: None)
+        return str(tmp_path / hold.NAME)
+
+    def test_placed_once_and_removed_once(self, path):
+        assert hold.place_hold(path, "mysqld", [["read_only", "ON"]]) is True
+        assert os.stat(path).st_mode & 0o777 == 0o644
+        assert hold.place_hold(path, "mysqld", [["read_only", "ON"]]) is False
+        assert hold.remove_hold(path) is True
+        assert hold.remove_hold(path) is False
+
+    @pytest.mark.parametrize(
+        ("group", "settings"),
+        [("client", [["read_only", "ON"]]), ("mysqld", [["plugin_load_add", "x.so"]]), ("mysqld", [["read_only", "OFF"]]),
+         ("mysqld]\ninit_file=x\n[a", [["read_only", "ON"]])],
+    )  # fmt: skip
+    def test_the_file_says_nothing_else(self, path, group, settings):
+        with pytest.raises(Refusal, match="nothing else"):
+            hold.place_hold(path, group, settings)
+        assert not os.path.exists(path)
+
+
+class Recorder:
+    """A connection that remembers what it ran."""
+
+    def __init__(self, rows=(), slow=0.0, failing=""):
+        self.ran, self.found, self.slow, self.failing = [], list(rows), slow, failing
+
+    def run(self, sql, args=None):
+        time.sleep(self.slow)
+        self.ran.append((sql, args))
+        if self.failing and self.failing in sql:
+            raise ServerError("refused", 1)
+
+    def rows(self, sql, args=None):
+        self.ran.append((sql, args))
+        return list(self.found)
+
+
+class Server:
+    def __init__(self, connection):
+        self.connection = connection
+
+
+class TestWatchdog:
+    def test_a_quick_statement_is_left_alone(self):
+        watch = Recorder()
+        with steps.Watchdog(Server(watch), 11, 0.2) as dog:
+            pass
+        time.sleep(0.3)
+        assert watch.ran == [] and dog.fired is False
+
+    def test_a_slow_one_is_ended_and_counted_as_ended_before_anything_else_runs(self):
+        watch = Recorder(slow=0.1)
+        with steps.Watchdog(Server(watch), 11, 0.05) as dog:
+            time.sleep(0.07)
+        assert dog.fired is True
+        assert watch.ran == [("KILL QUERY 11", None)], "left before its KILL was through"
+
+    def test_a_fence_that_closed_too_late_counts_as_open(self, world, cut, monkeypatch):
+        real = world.effect
+
+        def slow(name):
+            if name == "close fence":
+                time.sleep(0.1)
+            real(name)
+
+        monkeypatch.setattr(world, "effect", slow)
+        answer = cut(fence_seconds=0.03)
+        assert isinstance(answer, MigrationError) and "writes could not be stopped within" in str(answer)
+        assert not world.source["read_only"]
+
+
+class TestEvents:
+    ROW = {"s": "shop", "n": "50% `x`", "d": "o'b@rien@%", "m": "ANSI_QUOTES", "c": "latin1", "o": "latin1_swedish_ci", "z": "+02:00"}
+
+    def test_only_those_that_were_enabled_are_woken(self):
+        connection = Recorder([self.ROW, {**self.ROW, "n": "other"}])
+        assert events.wake_events(Server(connection), [["shop", "50% `x`"]]) == (1, [])
+        altered = [(sql, args) for sql, args in connection.ran if sql.startswith("ALTER")]
+        assert altered == [("ALTER DEFINER = %s@%s EVENT `shop`.`50%% ``x``` ENABLE", ("o'b@rien", "%"))]
+        assert altered[0][0] % ("'u'", "'h'") == "ALTER DEFINER = 'u'@'h' EVENT `shop`.`50% ``x``` ENABLE"
+
+    def test_each_events_own_session_is_set_first_and_left_afterwards(self):
+        connection = Recorder([self.ROW])
+        events.wake_events(Server(connection), [["shop", "50% `x`"]])
+        assert [args for _sql, args in connection.ran[1:3]] == [("ANSI_QUOTES", "+02:00"), ("latin1", "latin1_swedish_ci")]
+        assert connection.ran[-1][0] == "SET NAMES utf8mb4"
+
+    def test_one_that_is_refused_does_not_stop_the_others(self):
+        connection = Recorder([{**self.ROW, "n": "bad"}, {**self.ROW, "n": "good"}], failing="`bad`")
+        count, left = events.wake_events(Server(connection), [["shop", "bad"], ["shop", "good"]])
+        assert count == 1
+        assert left == ["event shop.bad: refused"]
+
+    def test_a_disabled_scheduler_is_not_set(self):
+        class Disabled(Recorder):
+            def variable(self, _name):
+                return "DISABLED"
+
+        connection = Disabled()
+        events.set_scheduler(Server(connection), "ON")
+        assert connection.ran == []
+
+
+class TestPreflight:
+    @pytest.fixture
+    def ready(self, monkeypatch):
+        monkeypatch.setattr(preflight, "check_apart", lambda *_servers: None)
+        for name in ("_replication", "_sessions", "_positions"):
+            monkeypatch.setattr(preflight, name, lambda *_args: [])
+        return monkeypatch
+
+    def test_nothing_in_the_way(self, ready):
+        preflight.check_ready(None, None, {})
+
+    @pytest.mark.parametrize("part", ["_replication", "_sessions", "_positions"])
+    def test_each_reason_stops_it(self, ready, part):
+        ready.setattr(preflight, part, lambda *_args: ["because"])
+        with pytest.raises(Refusal, match="nothing was frozen: because"):
+            preflight.check_ready(None, None, {})
+
+    @pytest.mark.parametrize(
+        ("source", "target", "foreign", "words"),
+        [(True, True, "", "read-only already"), (False, False, "", "writable before"), (False, True, "0-2-5", "0-2-5"), (False, True, "", "")],
+    )
+    def test_positions(self, source, target, foreign, words):
+        class One:
+            def __init__(self, closed):
+                self.closed = closed
+
+            def read_only(self):
+                return self.closed
+
+            def gtid_foreign(self, _source):
+                return foreign
+
+        reasons = preflight._positions(One(source), One(target))
+        assert len(reasons) == bool(words)
+        assert words in "".join(reasons)

@@ -1,0 +1,297 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cutover as a whole, on two servers in memory: order, undo, death, and what a second run makes of it."""
+from __future__ import annotations
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
+
+FORWARD = [
+    "preflight", "ask scheduler", "set source scheduler", "hold", "lock boss", "close fence", "ask source", "position", "wait",
+    "stop replica", "position", "ask source", "stop replica", "reset replica all", "promote target", "remove hold", "ask source",
+    "release lock", "set target scheduler", "beat",
+]  # fmt: skip
+BEFORE_COMMIT = FORWARD[: FORWARD.index("stop replica") + 2]
+
+
+def reopened(world) -> bool:
+    source, target = world.source, world.target
+    return (
+        not source["read_only"] and not source["locked"] and not source["hold"] and source["scheduler"] == "ON" and not source["accounts"]
+        and target["read_only"] and target["hold"] and target["replica"] and target["threads"]
+    )  # fmt: skip
+
+
+def moved(world) -> bool:
+    source, target = world.source, world.target
+    return source["read_only"] and source["hold"] and not target["read_only"] and not target["hold"] and not target["replica"]
+
+
+def test_the_order_of_effects(world, cut):
+    result = cut()
+    assert world.log == FORWARD
+    assert moved(world)
+    assert result["position"]["gtid"] == "0-1-100"
+    assert result["locked_accounts"] == [["boss", "%"]]
+    assert result["events_woken"] == 1
+    assert 0 <= result["write_stop_server_s"] < 5
+    assert world.target["scheduler"] == "ON"
+
+
+def test_a_finished_cutover_is_not_done_twice(world, cut):
+    first = cut()
+    del world.log[:]
+    assert cut() == first
+    assert world.log == []
+
+
+def test_without_a_finished_seed_nothing_is_touched(world, cut):
+    world.journal.update("seed started", seed={"status": "running"})
+    assert "no finished seed" in str(cut())
+    assert world.log == []
+
+
+def test_a_refused_preflight_leaves_nothing_to_undo(world, cut):
+    world.failing["preflight"] = MigrationError("lag")
+    assert str(cut()) == "lag"
+    assert world.log == ["preflight"]
+    assert not world.journal.read().get("cutover", {}).get("begun")
+
+
+@pytest.mark.parametrize("effect", sorted(set(BEFORE_COMMIT) - {"preflight"}))
+@pytest.mark.parametrize("error", [ServerError("refused", 1), OSError("disk"), KeyError("s3cret")], ids=["server", "os", "key"])
+def test_each_failure_before_the_commit_reopens_the_source(world, cut, effect, error):
+    world.failing[effect] = error
+    answer = cut()
+    world.failing.clear()
+    if effect in ("ask source", "hold", "set source scheduler") and "incomplete" in str(answer):
+        answer = cut() and answer  # the undo itself asks these too: the second run finishes it
+    assert isinstance(answer, MigrationError)
+    assert "s3cret" not in str(answer)
+    if "incomplete" not in str(answer):
+        assert reopened(world)
+        assert world.journal.read()["cutover"]["begun"] == []
+        assert "run the same command to try again" in str(answer)
+        assert moved(world) is False
+    assert cut() and moved(world)
+
+
+def test_undo_is_in_reverse(world, cut):
+    world.arriving, world.written = False, 101
+    assert "had not applied" in str(cut())
+    undo = world.log[world.log.index("wait") + 1 :]
+    assert undo == ["open fence", "ask source", "unlock boss", "unhold", "set source scheduler"]
+    assert reopened(world)
+
+
+def test_a_failure_after_replication_stopped_starts_it_again_first(world, cut, monkeypatch):
+    monkeypatch.setattr("%s.seen" % STEPS, lambda connection, _id: connection.id)
+    assert "heartbeat has not arrived" in str(cut())
+    undo = world.log[world.log.index("stop replica") + 2 :]
+    assert undo[:2] == ["start replica", "open fence"]
+    assert reopened(world)
+
+
+STEPS = "ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.steps"
+
+
+def test_a_wait_that_runs_out_never_promotes(world, cut):
+    world.arriving, world.written = False, 101
+    cut()
+    assert "promote target" not in world.log
+    assert world.target["read_only"]
+
+
+def test_the_position_is_read_behind_the_fence(world, cut):
+    cut()
+    assert world.log.index("position") > world.log.index("close fence")
+
+
+def test_a_source_that_writes_behind_the_fence_is_not_left(world, cut, monkeypatch):
+    real = world.after
+
+    def late(name):
+        if name == "wait":
+            world.written += 1
+        real(name)
+
+    monkeypatch.setattr(world, "after", late)
+    assert "wrote behind the fence" in str(cut())
+    assert reopened(world)
+
+
+def test_transactions_that_are_not_the_sources_stop_it(world, cut):
+    world.applied = 105
+    assert "not the source's" in str(cut())
+    assert reopened(world)
+
+
+def test_a_used_up_budget_stops_it(world, cut, monkeypatch):
+    monkeypatch.setattr("%s.Steps.remaining" % STEPS, lambda self: 0.0)
+    assert "had not applied" in str(cut())
+    assert "promote target" not in world.log
+
+
+def test_no_acknowledgement_no_promotion(world, cut, monkeypatch):
+    asked = []
+    real = world.effect
+
+    def effect(name):
+        if name == "ask source":
+            asked.append(name)
+            if len(asked) == 2:
+                raise ServerError("source: lost", 2013)
+        real(name)
+
+    monkeypatch.setattr(world, "effect", effect)
+    assert "undone" in str(cut())
+    assert "promote target" not in world.log
+    assert reopened(world)
+
+
+def test_a_commit_that_the_disk_did_not_take_did_not_happen(world, cut, monkeypatch):
+    real = world.journal.__class__.update
+
+    def update(self, event, **changes):
+        if event == "cutover: commit done":
+            raise OSError(28, "No space left on device")
+        return real(self, event, **changes)
+
+    monkeypatch.setattr(world.journal.__class__, "update", update)
+    assert "undone" in str(cut())
+    assert "promote target" not in world.log
+    assert reopened(world)
+
+
+def test_a_commit_that_reached_the_disk_is_one_whatever_came_after(world, cut, monkeypatch):
+    real = world.journal.__class__._append
+
+    def append(self, event, data):
+        if event == "cutover: commit done":
+            raise OSError(28, "No space left on device")
+        return real(self, event, data)
+
+    monkeypatch.setattr(world.journal.__class__, "_append", append)
+    assert "committed" in str(cut())
+    assert "open fence" not in world.log
+    world.revive()
+    cut()
+    assert moved(world)
+    assert "open fence" not in world.log
+
+
+@pytest.mark.parametrize("effect", ["hold", "lock boss", "close fence", "wait", "stop replica"])
+def test_killed_before_the_commit_the_next_run_undoes_first(world, cut, effect):
+    world.killing = effect
+    assert isinstance(cut(), world.Dead)
+    world.revive()
+    world.failing["preflight"] = MigrationError("not now")
+    assert str(cut()) == "not now"
+    assert reopened(world), (world.source, world.target)
+    world.revive()
+    cut()
+    assert moved(world)
+
+
+def test_killed_before_it_looked_at_the_scheduler_it_does_not_stop_it(world, cut):
+    world.failing["ask scheduler"] = world.Dead()
+    assert isinstance(cut(), world.Dead)
+    world.revive()
+    world.failing["preflight"] = MigrationError("not now")
+    cut()
+    assert world.source["scheduler"] == "ON"
+
+
+def test_killed_after_the_commit_the_next_run_goes_forward(world, cut):
+    world.failing["reset replica all"] = world.Dead()
+    cut()
+    assert world.journal.read()["cutover"]["done"][-1] == "commit"
+    world.revive()
+    result = cut()
+    assert moved(world)
+    assert "open fence" not in world.log and "unhold" not in world.log
+    assert result["write_stop_server_s"] >= 0
+
+
+def test_killed_after_the_commit_late_writes_are_fetched(world, cut):
+    world.failing["reset replica all"] = world.Dead()
+    cut()
+    world.revive()
+    world.written += 3  # a session that the variable does not stop, once the lock was gone
+    cut()
+    assert world.applied == world.written
+    assert world.log.index("close fence") < world.log.index("position") < world.log.index("start replica") < world.log.index("promote target")
+    assert moved(world)
+
+
+def test_late_writes_that_do_not_arrive_are_not_left_behind(world, cut):
+    world.failing["reset replica all"] = world.Dead()
+    cut()
+    world.revive()
+    world.written, world.arriving = world.written + 3, False
+    assert "committed" in str(cut())
+    assert world.target["read_only"]
+    world.arriving = True
+    cut()
+    assert moved(world) and world.applied == world.written
+
+
+def test_after_the_commit_the_source_may_be_gone(world, cut):
+    world.failing["reset replica all"] = world.Dead()
+    cut()
+    world.revive()
+    world.source_gone = True
+    result = cut()
+    assert not world.target["read_only"]
+    assert result["source_unreachable_after_commit"] is True
+
+
+def test_before_the_commit_a_source_that_is_gone_keeps_the_journal(world, cut, monkeypatch):
+    real = world.after
+
+    def vanish(name):
+        real(name)
+        if name == "wait":
+            world.source_gone = True
+
+    monkeypatch.setattr(world, "after", vanish)
+    answer = str(cut())
+    assert "the undo is incomplete" in answer and "fence: " in answer and "check failed: " in answer
+    assert world.target["threads"], "the target replicates again although the source is gone"
+    assert "fence" in world.journal.read()["cutover"]["begun"]
+    world.source_gone = False
+    monkeypatch.setattr(world, "after", real)
+    world.revive()
+    world.failing["preflight"] = MigrationError("not now")
+    assert str(cut()) == "not now"
+    assert reopened(world)
+
+
+def test_an_undo_that_fails_says_what_is_left_and_is_finished_by_the_next_run(world, cut):
+    world.arriving, world.written = False, 101
+    world.failing["unhold"] = MigrationError("the agent is gone")
+    answer = str(cut())
+    assert "stage: the agent is gone" in answer and "had not applied" in answer
+    assert not world.source["read_only"] and world.source["scheduler"] == "ON"
+    assert world.source["hold"]
+    world.revive()
+    world.failing["preflight"] = MigrationError("not now")
+    assert str(cut()) == "not now"
+    assert reopened(world)
+
+
+def test_an_account_that_is_gone_does_not_stop_the_undo(world, cut):
+    world.arriving, world.written = False, 101
+    world.failing["unlock boss"] = ServerError("no such account", 1396)
+    assert "undone" in str(cut())
+    assert not world.source["hold"]
+
+
+def test_facts_of_an_undone_attempt_do_not_reach_the_next(world, cut):
+    world.arriving, world.written = False, 101
+    cut()
+    assert world.journal.read()["cutover"]["facts"] == {}
+    world.arriving = True
+    assert cut()["position"]["gtid"] == "0-1-101"
+    assert world.journal.read()["cutover"]["attempt"] == 2
