@@ -1,0 +1,124 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import files
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal, broken_link, last_line
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import check_id, directory, job_directory
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return Journal(str(tmp_path / "shop"), clock=lambda: 12.5)
+
+
+def test_before_anything_the_state_is_empty(journal):
+    assert journal.read() == {}
+
+
+def test_updates_change_their_keys_and_none_removes_one(journal):
+    journal.update("one", seed={"status": "running"}, catchup={"lag": 0})
+    journal.update("two", seed={"status": "done"}, catchup=None)
+    assert journal.read() == {"seed": {"status": "done"}, "format": 1, "updated": 12.5}
+
+
+def test_each_event_holds_the_hash_of_the_one_before(journal):
+    for number in range(3):
+        journal.update("event %d" % number, number=number)
+    events = [json.loads(line) for line in open(journal.events_path, encoding="utf-8")]
+    assert [event["seq"] for event in events] == [1, 2, 3]
+    assert events[0]["prev_sha256"] == ""
+    assert events[2]["data"] == {"number": 2}
+    assert broken_link(journal.events_path) == 0
+
+
+@pytest.mark.parametrize("change", [lambda lines: [lines[0].replace("event 0", "event X")] + lines[1:], lambda lines: lines[:1] + lines[2:]])
+def test_a_changed_or_removed_event_breaks_the_chain(journal, change):
+    for number in range(3):
+        journal.update("event %d" % number)
+    with open(journal.events_path, encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    files.write_text(journal.events_path, "\n".join(change(lines)) + "\n")
+    assert broken_link(journal.events_path) in (2, 3)
+
+
+def test_a_line_that_a_crash_cut_off_does_not_break_the_next(journal):
+    journal.update("whole")
+    with open(journal.events_path, "a", encoding="utf-8") as stream:
+        stream.write('{"seq": 2, "eve')
+    assert json.loads(last_line(journal.events_path))["event"] == "whole"
+    journal.update("after")
+    journal.update("and again")
+    assert [json.loads(line)["seq"] for line in open(journal.events_path, encoding="utf-8")] == [1, 2, 3]
+    assert broken_link(journal.events_path) == 0
+
+
+@pytest.mark.parametrize("text", ['{"format": 1, "se', "", "[1]", "null x", '{"seed": {}}', '{"format": 2}'])
+def test_a_truncated_or_newer_journal_is_refused(journal, text):
+    files.write_text(journal.state_path, text)
+    for action in (journal.read, lambda: journal.update("more")):
+        with pytest.raises(Refusal, match="the journal"):
+            action()
+    assert files.read_text(journal.state_path) == text
+
+
+def test_a_write_that_dies_half_way_leaves_the_old_file(tmp_path, monkeypatch):
+    path = str(tmp_path / "state.json")
+    files.write_json(path, {"old": 1})
+    monkeypatch.setattr(files.os, "fsync", lambda _handle: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(OSError):
+        files.write_json(path, {"new": 2})
+    assert files.read_json(path) == {"old": 1}
+
+
+def test_state_is_its_owners_alone(journal):
+    os.umask(0o022)
+    journal.update("one")
+    for path in (journal.state_path, journal.events_path):
+        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(journal.directory).st_mode) == 0o700
+
+
+def test_a_wider_old_mode_is_narrowed(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("x")
+    path.chmod(0o644)
+    files.write_text(str(path), "y")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["", None, "../x", "a/b", "Shop", "-a", "a" * 32, "a b", "a\n", "a'b"])
+def test_ids_that_cannot_name_files_are_refused(name):
+    with pytest.raises(Refusal, match="migration_id"):
+        check_id(name)
+    with pytest.raises(Refusal):
+        job_directory(name, "seed")
+
+
+def test_places():
+    assert directory("shop-1", "/r") == "/r/shop-1"
+    assert job_directory("shop-1", "seed", "/r") == "/r/shop-1/jobs/seed"
+
+
+@pytest.mark.parametrize(
+    ("state", "phase"),
+    [
+        ({}, "new"),
+        ({"seed": {"status": "running"}}, "seeding"),
+        ({"seed": {"status": "done"}}, "seeded"),
+        ({"seed": {"status": "done"}, "catchup": {}}, "ready"),
+        ({"seed": {"status": "done"}, "catchup": {}, "cutover": {"begun": ["fence"], "done": ["fence"]}}, "ready"),
+        ({"seed": {"status": "done"}, "catchup": {}, "cutover": {"done": ["commit", "promote"]}}, "committed"),
+        ({"seed": {"status": "done"}, "catchup": {}, "cutover": {"done": ["commit", "confirm"]}}, "done"),
+    ],
+)
+def test_phases(state, phase):
+    assert phase_of(state) == phase
