@@ -57,7 +57,7 @@ class Copy:
 
     def done(self) -> float:
         """Bytes of data that have passed: whole tables by their size, never more than all."""
-        begun = min(self.reader.tables, len(self.tables))
+        begun = min(self.reader.tables, len(self.sums) - 1)
         whole = self.sums[max(0, begun - 1)]
         # Within the table that is passing, the text stands for the data; it is never counted past that table's end.
         return float(max(whole, min(self.sums[begun], self.reader.total)))

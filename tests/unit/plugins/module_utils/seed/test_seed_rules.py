@@ -1,0 +1,185 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import dump_command
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.accounts import Accounts, create_accounts, grant_rights
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.catalogue import changed_objects, read_catalogue
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump import Copy
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.landing import (
+    admitted,
+    check_arrived,
+    check_landing,
+    clear_landing,
+)
+
+
+class Connection:
+    name = "target"
+
+    def __init__(self, failing=None):
+        self.ran, self.failing = [], failing or {}
+
+    def run(self, sql, args=None):
+        assert args is None or isinstance(args, tuple)
+        for part, errno in self.failing.items():
+            if part in sql:
+                raise ServerError("boom in %s" % sql, errno)
+        self.ran.append(sql)
+
+
+class Target:
+    def __init__(self, schemas=(), replicates=False, failing=None):
+        self.connection, self.schemas, self.replicates = Connection(failing), list(schemas), replicates
+        self.closed = None
+
+    def user_schemas(self):
+        return list(self.schemas)
+
+    def replica_rows(self):
+        return [{}] if self.replicates else []
+
+    def statement(self, name):
+        return name.upper()
+
+    def admit_loader(self):
+        self.closed = False
+
+    def set_read_only(self, on):
+        self.closed = on
+
+
+class TestLanding:
+    def test_an_empty_target_needs_no_permission(self):
+        assert check_landing(Target(), "shop", None, "") == []
+
+    @pytest.mark.parametrize("wipe", ["", "other", "Shop"])
+    @pytest.mark.parametrize("ours", [None, [], ["a"]])
+    def test_data_that_is_not_ours_is_never_erased_without_permission(self, wipe, ours):
+        with pytest.raises(Refusal, match="wipe_target=shop") as told:
+            check_landing(Target(["a", "b"]), "shop", ours, wipe)
+        assert ("a, b" in str(told.value)) is (ours != ["a"])
+
+    def test_with_permission_all_is_erased(self):
+        assert check_landing(Target(["a", "b"]), "shop", None, "shop") == ["a", "b"]
+
+    def test_our_own_half_is_erased_without_asking(self):
+        assert check_landing(Target(["a"]), "shop", ["a", "b"], "") == ["a"]
+
+    def test_anothers_replica_is_refused_with_permission_too(self):
+        with pytest.raises(Refusal, match="already replicates"):
+            check_landing(Target(replicates=True), "shop", None, "shop")
+        assert check_landing(Target(replicates=True), "shop", [], "") == []
+
+    def test_erasing_leaves_no_word_in_the_binary_log(self):
+        target = Target(replicates=True)
+        clear_landing(target, ["a`b"])
+        ran = target.connection.ran
+        assert ran[:2] == ["STOP_REPLICA", "RESET_REPLICA"]
+        assert ran.index("SET SESSION sql_log_bin = 0") < ran.index("DROP DATABASE `a``b`")
+
+    def test_the_target_is_closed_however_the_copy_ends(self):
+        target = Target()
+        with pytest.raises(KeyError), admitted(target):
+            assert target.closed is False
+            raise KeyError
+        assert target.closed is True
+
+    def test_arrival(self):
+        check_arrived({"table a.b": "1"}, {"table a.b": "2", "table a.c": "1"})
+        with pytest.raises(MigrationError, match="1 of 2 objects did not arrive: view a.v"):
+            check_arrived({"table a.b": "1", "view a.v": "1"}, {"table a.b": "1"})
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ({}, None),
+        ({"status": "running", "target": "me", "schemas": ["a"]}, ["a"]),
+        ({"status": "running", "target": "another", "schemas": ["a"]}, None),
+        ({"status": "done", "target": "me", "schemas": ["a"]}, None),
+        ({"status": "running", "target": "me"}, []),
+    ],
+)
+def test_only_an_unfinished_copy_onto_this_very_target_is_ours(entry, found):
+    assert seed.unfinished(entry, "me") == found
+
+
+class TestCatalogue:
+    def rows(self, **changes):
+        row = {"a": "shop", "b": "orders", "c": "BASE TABLE", "d": "InnoDB", "e": "2026-01-01", "f": "utf8mb4_bin", "g": ""}
+        return {**row, **changes}
+
+    def read(self, **changes):
+        rows = self.rows(**changes)
+
+        class One:
+            def rows(self, sql, args):
+                assert args == (("shop",),) and "ORDER BY 1, 2, 3" in sql
+                return [rows] if "information_schema.TABLES" in sql else []
+
+        return read_catalogue(One(), ["shop"])
+
+    def test_the_same_twice(self):
+        assert changed_objects(self.read(), self.read()) == []
+
+    @pytest.mark.parametrize("change", [{"d": "MyISAM"}, {"e": "2026-01-02"}, {"f": "utf8mb4_general_ci"}, {"g": "partitioned"}])
+    def test_a_changed_definition(self, change):
+        assert changed_objects(self.read(), self.read(**change)) == ["table shop.orders"]
+
+    def test_came_and_went(self):
+        assert changed_objects(self.read(), self.read(b="new")) == ["table shop.new", "table shop.orders"]
+
+    def test_no_schemas_no_question(self):
+        assert read_catalogue(None, []) == {}
+
+
+class TestProgress:
+    def copy(self, sizes):
+        return Copy([("s", "t%d" % number, size) for number, size in enumerate(sizes)], None)
+
+    @pytest.mark.parametrize(
+        ("begun", "text", "done"), [(0, 0, 0), (0, 50, 0), (1, 50, 50), (1, 500, 100), (2, 20, 100), (2, 150, 150), (3, 999, 310), (9, 999, 310)]
+    )
+    def test_whole_tables_by_their_size_and_the_passing_one_by_its_text(self, begun, text, done):
+        copy = self.copy([100, 200, 10])
+        copy.reader.tables, copy.reader.total = begun, text
+        assert copy.done() == done
+
+    def test_it_costs_the_same_with_very_many_tables(self):
+        copy = self.copy([1] * 200000)
+        copy.tables = None  # nothing may go through them any more
+        copy.reader.tables = 150000
+        assert copy.done() == 149999
+        assert self.copy([]).done() == 0
+
+
+class TestAccounts:
+    SECRET = "CREATE USER `a`@`%` IDENTIFIED BY PASSWORD '*HASH'"
+
+    def test_statements_with_a_percent_sign_are_run_as_they_are(self):
+        target = Target()
+        create_accounts(target, Accounts(roles=["r`1"], create=[("a@%", [self.SECRET])]))
+        assert target.connection.ran == ["SET SESSION sql_log_bin = 0", "CREATE ROLE IF NOT EXISTS `r``1`", self.SECRET]
+
+    def test_a_refused_account_is_named_and_its_statement_is_not(self):
+        with pytest.raises(ServerError) as told:
+            create_accounts(Target(failing={"CREATE USER": 1827}), Accounts(create=[("a@%", [self.SECRET])]))
+        assert str(told.value) == "account a@%: CREATE USER is refused by the target: error 1827"
+        assert told.value.__suppress_context__
+
+    def test_a_refused_right_is_reported_and_the_others_are_given(self):
+        target = Target(failing={"GRANT OLD": 1064})
+        refused = grant_rights(target, Accounts(grants=[("a@%", ["GRANT OLD ON *.* TO a", "GRANT SELECT ON *.* TO a"])]))
+        assert refused == ["account a@%: GRANT OLD is refused by the target: error 1064"]
+        assert target.connection.ran[-1] == "GRANT SELECT ON *.* TO a"
+
+
+def test_the_agent_runs_dump_programs_only(monkeypatch):
+    monkeypatch.setattr(dump_command, "find_program", lambda names: pytest.fail("looked for %s" % names))
+    with pytest.raises(MigrationError, match="no other program"):
+        dump_command.stream_dump({"programs": ["mysqldump", "/bin/sh"]})
