@@ -1,0 +1,154 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import re
+import stat
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts import logins, own
+
+
+@pytest.mark.parametrize("_time", range(200))
+def test_passwords_are_of_each_kind_that_policies_ask_for(_time):
+    password = logins.make_password()
+    assert len(password) == 32
+    assert all(re.search(kind, password) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^a-zA-Z0-9]"))
+
+
+class TestLogins:
+    @pytest.fixture
+    def ensure(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(logins, "directory", lambda _id: str(tmp_path / "shop"))
+        base = {"migration_id": "shop", "source": {"host": "127.0.0.1", "port": 3307}, "target": {"unix_socket": "/run/x.sock"}}
+        return lambda check=False, **more: logins.ensure_logins({**base, **more}, check)
+
+    def test_made_once_and_kept(self, ensure):
+        first = ensure()
+        again = ensure()
+        assert (first["changed"], again["changed"]) == (True, False)
+        assert first["passwords"] == again["passwords"]
+        assert first["passwords"]["source"] != first["passwords"]["replication"]
+        for path in first["files"].values():
+            with open(path, encoding="utf-8") as stream:
+                assert stat.S_IMODE(__import__("os").fstat(stream.fileno()).st_mode) == 0o600
+                assert json.load(stream)["user"] in ("nordbridge_ctl", "nordbridge_repl", "root")
+
+    def test_a_given_password_wins(self, ensure):
+        ensure()
+        assert ensure(control_password="given")["passwords"]["source"] == "given"
+
+    def test_check_mode_writes_nothing(self, ensure, tmp_path):
+        assert ensure(check=True)["changed"] is True
+        assert not (tmp_path / "shop").exists()
+
+
+class Connection:
+    """Accounts in memory, as far as own.py asks for them."""
+
+    def __init__(self, marked=False):
+        self.accounts, self.ran, self.marked = {}, [], marked
+
+    def value(self, sql, args):
+        return int(args in self.accounts) if "mysql.user" in sql else int(self.marked)
+
+    def rows(self, _sql, args):
+        return [{"g": "GRANT %s ON *.* TO x" % (", ".join(self.accounts[args]) or "USAGE")}, {"g": "GRANT SELECT ON `a`.* TO x"}]
+
+    def run(self, sql, args=None):
+        self.ran.append((sql % args if args else sql, args))
+        if sql.startswith("CREATE USER"):
+            self.accounts.setdefault(args[:2], [])
+        elif sql.startswith("GRANT"):
+            self.accounts[args].append(sql[len("GRANT ") : sql.index(" ON")])
+        elif sql.startswith("INSERT"):
+            self.marked = True
+
+
+class Server:
+    def __init__(self):
+        self.connection = Connection()
+
+    def known_privileges(self):
+        return ("SELECT", "BINLOG MONITOR")
+
+    def user_schemas(self):
+        return ["nordbridge_migration"] if self.connection.marked else []
+
+
+OPTIONS = {"migration_id": "shop", "hosts": ["10.0.%"], "tls": True, "replication_password": "r", "control_password": "c"}
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    monkeypatch.setattr(own, "directory", lambda _id: str(tmp_path))
+    monkeypatch.setattr(own, "ROUNDS", 2)
+    return Server()
+
+
+def prepare(server, check=False, **more):
+    del server.connection.ran[:]
+    return own.prepare_source(server, {**OPTIONS, **more}, check)
+
+
+def test_made_once(server):
+    assert prepare(server)["changed"] is True
+    accounts = server.connection.accounts
+    assert accounts[("nordbridge_repl", "10.0.%")] == ["REPLICATION SLAVE"]
+    assert accounts[("nordbridge_ctl", "10.0.%")] == accounts[("nordbridge_ctl", "localhost")] == ["SELECT", "BINLOG MONITOR"]
+    assert prepare(server) == {"changed": False, "plan": [], "diff": {"before": "", "after": "", "before_header": "source", "after_header": "source"}}
+
+
+def test_check_mode_plans_the_same_and_runs_nothing(server):
+    planned = prepare(server, check=True)["plan"]
+    assert server.connection.ran == []
+    assert prepare(server)["plan"] == planned
+
+
+def test_accounts_make_no_word_in_the_binary_log_and_the_marker_does(server):
+    prepare(server)
+    ran = [sql for sql, _args in server.connection.ran]
+    assert ran[0] == "SET SESSION sql_log_bin = 0"
+    on = ran.index("SET SESSION sql_log_bin = 1")
+    assert all(sql.startswith(("CREATE USER", "ALTER USER", "GRANT")) for sql in ran[1:on])
+    assert ran[on + 1].startswith("CREATE DATABASE")
+
+
+def test_tls_is_required_across_the_bridge_and_not_on_the_socket(server):
+    prepare(server)
+    made = {args[:2]: sql for sql, args in server.connection.ran if args and sql.startswith("ALTER USER")}
+    assert made[("nordbridge_repl", "10.0.%")].endswith("REQUIRE SSL")
+    assert made[("nordbridge_ctl", "localhost")].endswith("REQUIRE NONE")
+
+
+def test_a_new_password_changes_that_account_alone(server):
+    prepare(server)
+    plan = prepare(server, replication_password="new")["plan"]
+    assert plan == ["account nordbridge_repl@10.0.% REQUIRE SSL: password"]
+
+
+def test_a_privilege_that_is_lacking_is_granted_alone(server):
+    prepare(server)
+    server.connection.accounts[("nordbridge_ctl", "10.0.%")] = ["SELECT"]
+    assert prepare(server)["plan"] == ["account nordbridge_ctl@10.0.% REQUIRE SSL: BINLOG MONITOR"]
+    assert [sql for sql, _args in server.connection.ran if "USER" in sql] == []
+
+
+@pytest.mark.parametrize("held", ["ALL PRIVILEGES", "SELECT, REPLICATION CLIENT"])
+def test_other_names_for_the_same_privileges(server, held):
+    prepare(server)
+    server.connection.accounts[("nordbridge_ctl", "10.0.%")] = held.split(", ")
+    assert prepare(server)["plan"] == []
+
+
+def test_passwords_are_in_neither_plan_nor_file(server, tmp_path):
+    result = prepare(server, replication_password="hunter2", control_password="hunter3")
+    assert "hunter" not in json.dumps(result)
+    assert "hunter" not in (tmp_path / "accounts.json").read_text()
+
+
+def test_prints_differ_by_salt_and_password():
+    prints = {own.password_print(password, salt) for password in ("a", "b") for salt in ("00", "01")}
+    assert len(prints) == 4
