@@ -9,7 +9,6 @@ import time
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.watch import (
     Pace,
@@ -51,7 +50,8 @@ class ActionModule(ActionBase):
             if not seen.running:
                 break
             if timeout and time.monotonic() - started > timeout:
-                return {"failed": True, "msg": "the job in %s still runs after %d s and goes on; run again to attach" % (directory, timeout)}
+                text = "the job in %s still runs after %d s and goes on; run again to attach" % (directory, timeout)
+                return {"failed": True, "msg": text}
             time.sleep(interval)
         if seen.error:
             return {"failed": True, "msg": "%s (its log: %s/log)" % (seen.error, directory), "state": "failed"}

@@ -23,3 +23,4 @@ def run_module(function: t.Callable[[dict, bool], dict], options: dict, **spec: 
     except MigrationError as error:
         module.fail_json(msg=str(error), **getattr(error, "facts", {}))
     module.exit_json(**result)
+    raise AssertionError("exit_json ends the process")

@@ -264,7 +264,6 @@ fio_version:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import disk_io
 
 ARGUMENT_SPEC = {

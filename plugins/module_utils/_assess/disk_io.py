@@ -192,7 +192,7 @@ def require_directory(path: str) -> str:
     try:
         mode = os.stat(path).st_mode
     except OSError as error:
-        raise DiskIoError("path: %s cannot be read (%s). Create it first, or correct path." % (path, error.strerror))
+        raise DiskIoError("path: %s cannot be read (%s). Create it first, or correct path." % (path, error.strerror)) from error
     if not stat.S_ISDIR(mode):
         raise DiskIoError("path: %s is not a directory. Name the data directory itself." % path)
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
@@ -313,7 +313,7 @@ def reserved_file(directory: str, size_bytes: int) -> Iterator[int]:
         except OSError as error:
             raise DiskIoError(
                 "The test file in %s cannot be made (%s); nothing is left of it." % (directory, error.strerror)
-            )
+            ) from error
         yield descriptor
     finally:
         _remove(path)
@@ -367,7 +367,7 @@ def run_command(argv: List[str], timeout_s: float) -> Tuple[int, str, str]:
         raise DiskIoError(
             "%s did not finish within %d seconds and was ended. The storage hangs or is very slow: look at the kernel"
             " log, or choose a smaller size." % (os.path.basename(argv[0]), timeout_s)
-        )
+        ) from None
     finally:
         if process.poll() is None:
             process.kill()
@@ -632,7 +632,7 @@ def check_disk(params: Mapping[str, Any], check_mode: bool, host: Optional[Host]
     except OSError as error:
         raise DiskIoError(
             "Measuring %s failed (%s). Look at the kernel log for errors of its storage." % (params["path"], error)
-        )
+        ) from error
 
 
 def _check_disk(params: Mapping[str, Any], check_mode: bool, host: Host) -> Dict[str, Any]:

@@ -74,7 +74,7 @@ def _positions(source: Flavour, target: Flavour) -> list[str]:
         reasons.append("the source is read-only already")
     if not target.read_only():
         reasons.append("the target is writable before it is promoted: set read_only on it and find out who wrote")
-    extra = target.gtid_foreign(source)  # type: ignore[attr-defined]
+    extra = target.gtid_foreign(source)
     if extra:
         reasons.append("the target holds transactions that did not come from the source: %s" % extra)
     return reasons

@@ -107,7 +107,7 @@ def run(options: dict, progress: Progress) -> dict:
 def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
     """The three connections. After the commit the source may be gone: forward is the only way then."""
     logins = {"source": options["source_login"], "watch": options["source_login"], "target": options["target_login"]}
-    servers = []
+    servers: list[t.Any] = []
     for name, path in logins.items():
         try:
             servers.append(open_flavour(stack.enter_context(connect(read_login_file(path), name, read_timeout=60))))

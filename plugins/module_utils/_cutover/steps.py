@@ -111,7 +111,7 @@ class Steps:
 
     def _hold(self, verb: str) -> None:
         source = self.servers.source
-        settings = [list(pair) for pair in source.hold_settings]  # type: ignore[attr-defined]
+        settings = [list(pair) for pair in source.hold_settings]
         request = {"path": self.options["source_hold"], "group": source.option_group, "settings": settings}
         call(self.options["migration_id"], verb, request)
 

@@ -13,7 +13,7 @@ import zipfile
 
 PREFIX = "ansible_collections/nordbridge/mysql_migration/plugins/module_utils/"
 # What `python3 -I -c` runs: the pack goes onto the path, then one function of it is called.
-BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from ansible_collections.nordbridge.mysql_migration.plugins.module_utils.%s import main; main()"
+BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from %s.%%s import main; main()" % PREFIX.strip("/").replace("/", ".")
 FIXED_DATE = (2020, 1, 1, 0, 0, 0)
 
 

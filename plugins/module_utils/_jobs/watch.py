@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 # One exec and no module: a shell that prints the job's files as one line of JSON. flock fails while the job lives.
 LOOK = (
-    'cd %s 2>/dev/null || { echo \'{"absent": true}\'; exit 0; }; f() { if [ -s "$1" ]; then base64 -w0 "$1"; fi; } && r=0 && { flock -n lock true || r=1; } '
+    'cd %s 2>/dev/null || { echo \'{"absent": true}\'; exit 0; }; f() { if [ -s "$1" ]; then base64 -w0 "$1"; fi; } '
+    "&& r=0 && { flock -n lock true || r=1; } "
     '&& printf \'{"running": %%s, "progress": "%%s", "outcome": "%%s", "spec": "%%s"}\\n\' '
     '"$r" "$(f progress.json)" "$(f outcome.json)" "$(f spec.json)"'
 )

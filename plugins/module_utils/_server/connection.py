@@ -15,7 +15,7 @@ try:
     import pymysql
     import pymysql.cursors
 except ImportError:  # said clearly by connect(): the program lacks on the managed host, not here
-    pymysql = None  # type: ignore[assignment]
+    pymysql = None
 
 # What an operator can do about a login that fails: client and server error numbers.
 HINTS = {
@@ -143,8 +143,8 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None)
         raw = _open(endpoint, address, tls, read_timeout)
     except (pymysql.MySQLError, OSError, RuntimeError) as error:
         number, text = _parts(error)
-        hint = HINTS.get(number)
-        raise ServerError("%s: login as %s failed: [%d] %s%s" % (label, endpoint.user, number, text, "; %s" % hint if hint else ""), number) from None
+        hint = "; " + HINTS[number] if number in HINTS else ""
+        raise ServerError("%s: login as %s failed: [%d] %s%s" % (label, endpoint.user, number, text, hint), number) from None
     connection = Connection(raw, label)
     # PyMySQL goes on in clear text where the server offers no TLS.
     if tls is not None and endpoint.tls != "preferred" and not connection.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0]["Value"]:
@@ -192,7 +192,7 @@ def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
 
 def _parts(error: BaseException) -> tuple[int, str]:
     """An error's number and text; both clients and servers put them in args."""
-    args = getattr(error, "args", ())
+    args: tuple = getattr(error, "args", ())
     if len(args) >= 2 and isinstance(args[0], int):
         return args[0], str(args[1])
     return 0, str(error)

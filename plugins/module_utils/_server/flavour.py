@@ -5,17 +5,16 @@
 """The two flavours behind one interface. No other file asks which of the two a server is."""
 from __future__ import annotations
 
-import typing as t
-
 from .._errors import Refusal
 from . import mariadb, mysql
+from .base import Flavour
 from .connection import Connection
 from .identity import Identity, read_identity
 
-FLAVOURS: dict[str, t.Any] = {"mysql": mysql.MySQL, "mariadb": mariadb.MariaDB}
+FLAVOURS: dict[str, type[Flavour]] = {"mysql": mysql.MySQL, "mariadb": mariadb.MariaDB}
 
 
-def open_flavour(connection: Connection) -> mysql.MySQL | mariadb.MariaDB:
+def open_flavour(connection: Connection) -> Flavour:
     """The flavour object for a connection.
 
     :raises Refusal: for a server that is unknown or not supported

@@ -63,7 +63,8 @@ def parse_version(text: str, comment: str) -> tuple[str, tuple]:
 def read_identity(connection: Connection) -> Identity:
     """Ask a server who it is."""
     row = connection.row(
-        "SELECT VERSION() AS v, @@version_comment AS c, @@hostname AS h, @@port AS p, @@server_id AS s, @@datadir AS d, UNIX_TIMESTAMP() AS n"
+        "SELECT VERSION() AS v, @@version_comment AS c, @@hostname AS h, @@port AS p, @@server_id AS s, @@datadir AS d,"
+        " UNIX_TIMESTAMP() AS n"
     )
     flavour, version = parse_version(row["v"], row["c"])
     uuid = connection.variable("server_uuid") if flavour == "mysql" else ""

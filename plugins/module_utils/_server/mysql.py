@@ -99,7 +99,8 @@ class MySQL(Flavour):
     def replica_settings(self) -> dict:
         """The default channel's heartbeat period, which SHOW REPLICA STATUS lacks; nothing without performance_schema."""
         return self.connection.row(
-            "SELECT HEARTBEAT_INTERVAL AS heartbeat_period FROM performance_schema.replication_connection_configuration WHERE CHANNEL_NAME = ''"
+            "SELECT HEARTBEAT_INTERVAL AS heartbeat_period FROM performance_schema.replication_connection_configuration"
+            " WHERE CHANNEL_NAME = ''"
         )
 
     def read_only(self) -> bool:

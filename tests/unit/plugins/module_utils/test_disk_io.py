@@ -15,7 +15,6 @@ import sys
 import time
 
 import pytest
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import cpu, disk_io
 
 GIB = 1024**3

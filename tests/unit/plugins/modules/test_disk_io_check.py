@@ -10,9 +10,7 @@ import json
 
 import pytest
 import yaml
-
 from ansible.module_utils.testing import patch_module_args
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import disk_io
 from ansible_collections.nordbridge.mysql_migration.plugins.modules import disk_io_check
 
@@ -84,9 +82,12 @@ def test_findings_can_be_only_reported(monkeypatch, capfd):
 
 
 def test_a_warning_warns_and_does_not_fail(monkeypatch, capfd):
+    warned = []
+    # Where a warning goes depends on what else of Ansible this process has loaded.
+    monkeypatch.setattr(disk_io_check.AnsibleModule, "warn", lambda _self, text, **_options: warned.append(text))
     code, result, _calls = run(monkeypatch, capfd, {"path": "/data"}, [NOTE])
     assert (code, result["ok"]) == (0, True)
-    assert "buffered" in json.dumps(result["warnings"])
+    assert "buffered" in warned[0]
 
 
 def test_an_error_is_one_clear_message(monkeypatch, capfd):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import apply
 
 from .fakes import Host

@@ -9,7 +9,6 @@ import stat
 
 import pytest
 import yaml
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import apply, dropin
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.plan import Wishes
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal

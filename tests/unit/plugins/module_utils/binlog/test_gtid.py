@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import gtid
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import pytest
-
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.optionfiles import (
     OptionFiles,
     meaning,
     resolve,
     unquoted,
 )
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.program import Program, parse_options
 
 MARIA, MARIA105, MY80, MY97 = ("mariadb", (10, 11, 18)), ("mariadb", (10, 5, 23)), ("mysql", (8, 0, 36)), ("mysql", (9, 7, 4))
