@@ -172,6 +172,9 @@ class FakeServer:
         return [{}] if self.state["replica"] else []
 
 
+World.connection = FakeConnection
+
+
 @pytest.fixture
 def world(monkeypatch, tmp_path):
     world = World()

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The cutover's parts by themselves: the gate, the hold's file, the watchdog, events, sessions."""
+
 from __future__ import annotations
 
 import os
@@ -168,7 +169,12 @@ class TestPreflight:
 
     @pytest.mark.parametrize(
         ("source", "target", "foreign", "words"),
-        [(True, True, "", "read-only already"), (False, False, "", "writable before"), (False, True, "0-2-5", "0-2-5"), (False, True, "", "")],
+        [
+            (True, True, "", "read-only already"),
+            (False, False, "", "writable before"),
+            (False, True, "0-2-5", "0-2-5"),
+            (False, True, "", ""),
+        ],
     )
     def test_positions(self, source, target, foreign, words):
         class One:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The cutover as a whole, on two servers in memory: order, undo, death, and what a second run makes of it."""
+
 from __future__ import annotations
 
 import pytest
@@ -221,7 +222,9 @@ def test_killed_after_the_commit_late_writes_are_fetched(world, cut):
     world.written += 3  # a session that the variable does not stop, once the lock was gone
     cut()
     assert world.applied == world.written
-    assert world.log.index("close fence") < world.log.index("position") < world.log.index("start replica") < world.log.index("promote target")
+    assert (
+        world.log.index("close fence") < world.log.index("position") < world.log.index("start replica") < world.log.index("promote target")
+    )
     assert moved(world)
 
 
@@ -295,3 +298,44 @@ def test_facts_of_an_undone_attempt_do_not_reach_the_next(world, cut):
     world.arriving = True
     assert cut()["position"]["gtid"] == "0-1-101"
     assert world.journal.read()["cutover"]["attempt"] == 2
+
+
+def test_half_of_the_source_counts_as_gone_after_the_commit(world, cut, monkeypatch):
+    world.failing["reset replica all"] = world.Dead()
+    cut()
+    world.revive()
+    module = "%s.run" % STEPS.rpartition(".")[0]
+    real = __import__(module, fromlist=["connect"]).connect
+
+    def connect(login, name, read_timeout=None):
+        if name == "watch":
+            raise ServerError("source: too many connections", 1040)
+        return real(login, name)
+
+    monkeypatch.setattr("%s.connect" % module, connect)
+    assert cut()["source_unreachable_after_commit"] is True
+    assert not world.target["read_only"]
+
+
+def test_the_lock_is_given_back_only_when_the_ended_sessions_are_gone(world, cut, monkeypatch):
+    still, ended = [2, 1, 0], []
+    connection = type(world).connection
+
+    def value(self, sql, args=None):
+        if "COUNT(*)" in sql:
+            assert args == ([31, 32],) and world.source["locked"]
+            return still.pop(0)
+        return 0
+
+    def run(self, sql, args=None):
+        if sql.startswith("KILL"):
+            ended.append(sql)
+        else:
+            real(self, sql, args)
+
+    real = connection.run
+    monkeypatch.setattr(connection, "rows", lambda self, sql, args=None: [{"id": 31}, {"id": 32}] if "COMMAND NOT IN" in sql else [])
+    monkeypatch.setattr(connection, "value", value)
+    monkeypatch.setattr(connection, "run", run)
+    assert cut()["sessions_ended"] == 2
+    assert ended == ["KILL 31", "KILL 32"] and still == []

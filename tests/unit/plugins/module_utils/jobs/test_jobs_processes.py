@@ -2,8 +2,10 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Jobs as real processes in a temporary folder, without systemd."""
+
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -12,6 +14,7 @@ import stat
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
@@ -138,6 +141,19 @@ def test_an_outcome_of_an_earlier_attempt_is_not_taken_for_this_one(job):
     assert ended(job).state == "lost"
 
 
+@pytest.mark.parametrize(("attempt", "state"), [(1, "lost"), (2, "succeeded")])
+def test_whose_outcome_it_is(tmp_path, attempt, state):
+    (tmp_path / "spec.json").write_text('{"attempt": 2}')
+    (tmp_path / "outcome.json").write_text(json.dumps({"attempt": attempt, "ok": True}))
+    assert observe(str(tmp_path)).state == state
+
+
+def test_a_restarted_host_is_told_from_a_kill(tmp_path):
+    (tmp_path / "spec.json").write_text('{"attempt": 2}')
+    (tmp_path / "started.json").write_text('{"boot_id": "another"}')
+    assert "the host was restarted" in observe(str(tmp_path)).error
+
+
 def test_a_signal_is_a_failure_with_words(job):
     job(seconds=60)
     while not job.mark.exists():
@@ -193,7 +209,12 @@ def test_being_looked_at_does_not_end_a_start(job, monkeypatch):
     def start(unit, directory):
         path = os.path.join(directory, "lock")
         holder = subprocess.Popen(
-            [sys.executable, "-c", "import fcntl,sys,time; f=open(sys.argv[1],'w'); fcntl.flock(f,fcntl.LOCK_EX); print(1,flush=True); time.sleep(1)", path],
+            [
+                sys.executable,
+                "-c",
+                "import fcntl,sys,time; f=open(sys.argv[1],'w'); fcntl.flock(f,fcntl.LOCK_EX); print(1,flush=True); time.sleep(1)",
+                path,
+            ],
             stdout=subprocess.PIPE,
         )
         holder.stdout.readline()
@@ -245,8 +266,11 @@ def test_the_print_of_a_launch():
 class TestPayload:
     def test_the_same_code_gives_the_same_bytes(self):
         first = payload.pack()
-        time.sleep(0.01)
         assert payload.pack() == first
+        with zipfile.ZipFile(io.BytesIO(first)) as archive:
+            # A zip keeps times by two seconds: two packs made at once would be alike anyway.
+            assert {entry.date_time for entry in archive.infolist()} == {payload.FIXED_DATE}
+            assert archive.namelist() == sorted(archive.namelist())
 
     def test_another_code_gives_others(self, monkeypatch):
         first = payload.pack()
