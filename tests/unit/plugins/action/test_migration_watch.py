@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The watcher, with the answers of a host in place of a connection."""
+
 from __future__ import annotations
 
 import base64
@@ -19,7 +20,12 @@ def coded(data):
 
 def answer(running=0, outcome=None, phase="seed", text="1%"):
     spec = coded({"attempt": 1})
-    found = {"running": running, "progress": coded({"phase": phase, "text": text}), "outcome": coded(outcome) if outcome else "", "spec": spec}
+    found = {
+        "running": running,
+        "progress": coded({"phase": phase, "text": text}),
+        "outcome": coded(outcome) if outcome else "",
+        "spec": spec,
+    }
     return {"rc": 0, "stdout": "a banner\n%s\n" % json.dumps(found), "stderr": ""}
 
 
@@ -80,7 +86,9 @@ def test_a_job_that_was_never_started_fails_at_once(watch):
     assert len(seen.looked) == 1
 
 
-@pytest.mark.parametrize("lost", [AnsibleConnectionFailure("gone"), {"rc": 255, "stdout": "", "stderr": "gone"}, {"rc": 0, "stdout": "", "stderr": ""}])
+@pytest.mark.parametrize(
+    "lost", [AnsibleConnectionFailure("gone"), {"rc": 255, "stdout": "", "stderr": "gone"}, {"rc": 0, "stdout": "", "stderr": ""}]
+)
 def test_a_lost_connection_is_tried_again(watch, lost):
     seen = watch([answer(1), lost, lost, answer(0, DONE)])
     assert seen.result["state"] == "succeeded"

@@ -98,7 +98,11 @@ def test_made_once(server):
     accounts = server.connection.accounts
     assert accounts[("nordbridge_repl", "10.0.%")] == ["REPLICATION SLAVE"]
     assert accounts[("nordbridge_ctl", "10.0.%")] == accounts[("nordbridge_ctl", "localhost")] == ["SELECT", "BINLOG MONITOR"]
-    assert prepare(server) == {"changed": False, "plan": [], "diff": {"before": "", "after": "", "before_header": "source", "after_header": "source"}}
+    assert prepare(server) == {
+        "changed": False,
+        "plan": [],
+        "diff": {"before": "", "after": "", "before_header": "source", "after_header": "source"},
+    }
 
 
 def test_check_mode_plans_the_same_and_runs_nothing(server):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether a replica catches up, and what the heartbeat tells."""
+
 from __future__ import annotations
 
 import datetime
@@ -90,8 +91,14 @@ def test_patience():
     ("fields", "words"),
     [
         ({}, "replicates from nobody"),
-        ({"source_host": "a", "io_running": "Yes", "sql_running": "No", "last_sql_errno": 1062, "last_sql_error": "dup"}, r"applier: \[1062\] dup"),
-        ({"source_host": "a", "io_running": "No", "sql_running": "Yes", "last_io_errno": 1236, "last_io_error": "purged"}, r"\[1236\] purged"),
+        (
+            {"source_host": "a", "io_running": "Yes", "sql_running": "No", "last_sql_errno": 1062, "last_sql_error": "dup"},
+            r"applier: \[1062\] dup",
+        ),
+        (
+            {"source_host": "a", "io_running": "No", "sql_running": "Yes", "last_io_errno": 1236, "last_io_error": "purged"},
+            r"\[1236\] purged",
+        ),
         ({"source_host": "a", "io_running": "No", "sql_running": "Yes"}, "somebody stopped it"),
     ],
 )

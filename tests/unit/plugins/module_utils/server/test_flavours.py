@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who writes through the fence, and what a target holds that its source does not."""
+
 from __future__ import annotations
 
 import pytest
@@ -33,7 +34,9 @@ def test_mariadb_accounts_that_write_through_read_only(access, able, host):
     assert server.bypassing_accounts() == ([("app", host)] if able else [])
 
 
-@pytest.mark.parametrize("row", [("root", "localhost", ALL, 0), ("mysql", "localhost", ALL, 0), ("app", "%", ALL, 1), ("app", "%", ALL, "true")])
+@pytest.mark.parametrize(
+    "row", [("root", "localhost", ALL, 0), ("mysql", "localhost", ALL, 0), ("app", "%", ALL, 1), ("app", "%", ALL, "true")]
+)
 def test_the_installations_own_and_locked_ones_are_left_alone(row):
     assert MariaDB(Connection([row]), None).bypassing_accounts() == []
 

@@ -40,7 +40,9 @@ def test_each_event_holds_the_hash_of_the_one_before(journal):
     assert broken_link(journal.events_path) == 0
 
 
-@pytest.mark.parametrize("change", [lambda lines: [lines[0].replace("event 0", "event X")] + lines[1:], lambda lines: lines[:1] + lines[2:]])
+@pytest.mark.parametrize(
+    "change", [lambda lines: [lines[0].replace("event 0", "event X")] + lines[1:], lambda lines: lines[:1] + lines[2:]]
+)
 def test_a_changed_or_removed_event_breaks_the_chain(journal, change):
     for number in range(3):
         journal.update("event %d" % number)
