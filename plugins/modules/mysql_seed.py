@@ -17,10 +17,21 @@ extends_documentation_fragment:
   - nordbridge.mysql_migration.job
 options:
   method:
-    description: How the data is copied.
+    description:
+      - How the data is copied. V(auto) takes the fastest that is safe for the pair, and says why the others were not taken.
+      - V(mariadb-backup) and V(clone) copy the server's files, and restart the target's server with them. V(dump) copies rows.
+      - A method that cannot serve the pair is refused before anything is touched.
     type: str
-    choices: [dump]
-    default: dump
+    choices: [auto, mariadb-backup, clone, dump]
+    default: auto
+  service:
+    description: The unit of the target's server; found from its flavour where it is empty.
+    type: str
+    default: ''
+  threads:
+    description: Threads that read the source's files.
+    type: int
+    default: 2
   source_socket:
     description: The socket of the source's server, where the agent's dump logs in.
     type: path
@@ -78,13 +89,16 @@ result:
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # goes into the pack
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed  # noqa: F401  # goes into the pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
 
 
 def main():
     """Parse, launch, report."""
     options = {
-        "method": {"type": "str", "choices": sorted(seed.METHODS), "default": "dump"},
+        "method": {"type": "str", "choices": NAMES, "default": "auto"},
+        "service": {"type": "str", "default": ""},
+        "threads": {"type": "int", "default": 2},
         "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "wipe": {"type": "str", "default": ""},
         "dump_file": {"type": "path"},

@@ -17,6 +17,7 @@ import typing as t
 
 from .._cutover.hold import place_hold, remove_hold
 from .._errors import MigrationError
+from .._seed.backup_command import stream_backup
 from .._seed.dump_command import stream_dump
 
 MAX_REQUEST = 1 << 22
@@ -37,7 +38,13 @@ def unhold(request: dict) -> None:
     print(json.dumps({"changed": remove_hold(request["path"])}))
 
 
-VERBS: dict[str, t.Callable[[dict], None]] = {"probe": probe, "dump": stream_dump, "hold": hold, "unhold": unhold}
+VERBS: dict[str, t.Callable[[dict], None]] = {
+    "probe": probe,
+    "dump": stream_dump,
+    "backup": stream_backup,
+    "hold": hold,
+    "unhold": unhold,
+}
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from .catalogue import changed_objects, read_catalogue, schema_sizes
 from .dump_command import find_program, private_file
 from .dump_text import Coordinates, DumpReader, parse_coordinates
 from .guard import LockWatch, check_transactions
-from .pipeline import Pipeline, Stage
+from .pipeline import Pipeline, Stage, client_words
 
 # What each connection of the loader sets first: the load is no history of the target's own.
 LOADER_SESSION = "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0"
@@ -127,7 +127,7 @@ def _stream(
             "--binary-mode",
         ]
         unpack = Stage("zstd on the target", ["zstd", "-q", "-d", "-c"])
-        loader = Stage(client, load, (handle,))
+        loader = Stage(client, load, (handle,), client_words)
         bridge = Stage("the dump on the source", agent_command(options["migration_id"], "dump"))
         words = json.dumps(request).encode()
         if options.get("dump_file"):

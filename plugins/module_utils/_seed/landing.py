@@ -15,6 +15,9 @@ from .._server.base import Flavour
 from .._server.flavour import check_pair
 from .._server.identity import same_server
 
+if t.TYPE_CHECKING:
+    from .context import Seed
+
 
 def check_apart(source: Flavour, target: Flavour) -> None:
     """Refuse where both connections end at one server, or at two that cannot replicate.
@@ -53,13 +56,16 @@ def check_landing(target: Flavour, migration_id: str, ours: list[str] | None, wi
 
 
 @contextmanager
-def admitted(target: Flavour) -> t.Iterator[None]:
-    """The target takes the loader's writes and nobody else's, and none at all afterwards, however the copy ends."""
-    target.admit_loader()
+def admitted(seed: Seed) -> t.Iterator[None]:
+    """The target takes the loader's writes and nobody else's, and none at all afterwards, however the copy ends.
+
+    A physical copy restarts the server: the target that is closed again is the one of then.
+    """
+    seed.target.admit_loader()
     try:
         yield
     finally:
-        target.set_read_only(True)
+        seed.target.set_read_only(True)
 
 
 def clear_landing(target: Flavour, schemas: list[str]) -> None:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -18,14 +20,30 @@ from .._errors import MigrationError
 
 CHUNK = 1 << 18
 
+# The servers' clients print the statement that failed, and the server quotes the value or place in it: rows, all of them.
+CLIENT_ERROR = re.compile(r"^ERROR \d+ .*", re.M | re.S)
+VALUE = re.compile(r"(near|entry|value:?) '.*?'(?= at line| at row| for |$)", re.S)
+
+
+def client_words(text: bytes) -> str:
+    """What a server's client said, without any part of the data."""
+    found = CLIENT_ERROR.search(text.decode("utf-8", "replace"))
+    return tail(VALUE.sub(r"\1 '...'", found.group(0).strip()).encode()) if found else ""
+
 
 @dataclass
 class Stage:
-    """A program of the stream: its name for messages, its arguments, and the files it may read by number."""
+    """A program of the stream.
+
+    :param name: for messages
+    :param pass_fds: the files that it may read by number
+    :param words: what of its messages may be told, on one line
+    """
 
     name: str
     argv: list
     pass_fds: tuple = ()
+    words: t.Callable[[bytes], str] = tail
 
 
 class Pipeline:
@@ -94,14 +112,15 @@ class Pipeline:
             taker.kill()
 
     def _cause(self, codes: list[int], errors: list) -> str:
-        """The words of the stages that failed; those that only lost their neighbour come last."""
+        """The words of the stages that failed: a killed one first, and last those that only lost their neighbour."""
         told = []
         for stage, code, error in zip(self.stages, codes, errors):
             if code:
                 error.seek(0)
-                words = tail(error.read())
-                told.append((not words, "%s ended with %d%s" % (stage.name, code, ": " + words if words else "")))
-        texts = [text for _silent, text in sorted(told, key=lambda item: item[0])]
+                words, killed = stage.words(error.read()), code < 0 and -code != signal.SIGPIPE
+                end = "was killed by signal %d" % -code if killed else "ended with %d" % code
+                told.append((not killed, not words, "%s %s%s" % (stage.name, end, ": " + words if words else "")))
+        texts = [text for _alive, _silent, text in sorted(told, key=lambda item: item[:2])]
         texts += [str(error) if isinstance(error, MigrationError) else "unexpected %s" % type(error).__name__ for error in self._failures]
         return "; ".join(texts or ["%s ended before it had taken everything" % name for name in self._short])
 

@@ -109,10 +109,14 @@ class Flavour:
         """Settings of the default channel that its status does not tell; nothing on MariaDB."""
         return {}
 
+    def scheduler_runs(self) -> bool:
+        """Whether events would fire."""
+        return (self.connection.variable("event_scheduler") or "OFF").upper() == "ON"
+
     def user_schemas(self) -> list[str]:
         """The schemas that hold users' data, sorted."""
         rows = self.connection.rows("SELECT SCHEMA_NAME AS s FROM information_schema.SCHEMATA")
-        return sorted(row["s"] for row in rows if row["s"].lower() not in self.system_schemas)
+        return sorted(row["s"] for row in rows if row["s"].lower() not in self.system_schemas and not row["s"].startswith("#mysql50#."))
 
     def wait_for_position(self, file: str, position: int, seconds: float) -> bool:
         """Wait until the applier has executed up to a position of the source's binary log.

@@ -1,0 +1,136 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The seed by CLONE: MySQL copies its InnoDB files from server to server, and the recipient restarts with them.
+
+https://dev.mysql.com/doc/refman/en/clone-plugin-remote.html
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from .._errors import MigrationError, ServerError
+from .._jobs.progress import copy_line
+from .._server.base import Flavour
+from .._server.connection import connect
+from .context import Seed
+from .physical import drop_own_accounts, files_obstacle, room_obstacle, settle, tables_not_innodb
+from .service import manager_obstacle, restarts_by_itself
+
+OLDEST = (8, 0, 17)
+# From here on servers of one series clone from each other; before, only equal versions did.
+SERIES = (8, 0, 37)
+PLUGIN = "SELECT PLUGIN_STATUS FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone'"
+PROGRESS = "SELECT COALESCE(SUM(ESTIMATE), 0) AS total, COALESCE(SUM(DATA), 0) AS done FROM performance_schema.clone_progress"
+STATUS = (
+    "SELECT STATE AS state, ERROR_NO AS errno, ERROR_MESSAGE AS words, BINLOG_FILE AS file, BINLOG_POSITION AS position,"
+    " GTID_EXECUTED AS gtid FROM performance_schema.clone_status"
+)
+# The answers of a clone that worked: the connection goes with the restarting server, or it says that somebody must start it.
+RESTARTING = (0, 2006, 2013, 3707)
+
+
+def obstacle(seed: Seed) -> str:
+    """Why CLONE cannot serve this pair; empty where it can."""
+    source, target = seed.source, seed.target
+    if source.name != "mysql":
+        return "CLONE is MySQL's"
+    if min(source.version, target.version) < OLDEST:
+        return "CLONE needs MySQL 8.0.17 on both servers"
+    if source.version != target.version and min(source.version, target.version) < SERIES:
+        return "before 8.0.37 CLONE needs equal versions"
+    odd = tables_not_innodb(source)
+    if odd:
+        return "CLONE copies tables empty that are not InnoDB: %s" % ", ".join(odd[:5])
+    unit = seed.options["service"]
+    if not manager_obstacle(target.name, unit) and not restarts_by_itself(target.name, unit):
+        return "the target's service manager does not start the server again by itself (Restart=no)"
+    return manager_obstacle(target.name, unit) or files_obstacle(source, target) or room_obstacle(source, target.identity.datadir)
+
+
+def copy(seed: Seed) -> dict:
+    """Clone, wait for the restarted server, and read where its data stands.
+
+    :raises MigrationError: with the server's own words
+    """
+    started = time.monotonic()
+    for server in (seed.source, seed.target):
+        _need_plugin(server)
+    with _Watcher(seed, started) as watcher:
+        _clone(seed)
+    seed.progress.say("restart", "the target's server restarts with the copied files")
+    _await_restart(seed)
+    status = seed.target.connection.row(STATUS)
+    if str(status.get("state", "")).lower() != "completed" or int(status.get("errno") or 0):
+        raise MigrationError("CLONE ended as %s: [%s] %s" % (status.get("state"), status.get("errno"), status.get("words")))
+    result = settle(seed)
+    drop_own_accounts(seed)
+    gtid = "".join(str(status["gtid"] or "").split())
+    coordinates = {"file": str(status["file"]), "position": int(status["position"]), "gtid": gtid}
+    return {**result, "coordinates": coordinates, "crossed": watcher.done, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _need_plugin(server: Flavour) -> None:
+    """Load the plugin where it is not; it stays loaded, for a clone that is tried again."""
+    if server.connection.value(PLUGIN) == "ACTIVE":
+        return
+    server.connection.run("SET SESSION sql_log_bin = 0")
+    server.connection.run("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+
+
+def _clone(seed: Seed) -> None:
+    login, connection = seed.source_login, seed.target.connection
+    connection.run("SET GLOBAL clone_valid_donor_list = %s", ("%s:%d" % (login.host, login.port),))
+    secure = login.tls in ("required", "verify_ca", "verify_identity")
+    if login.tls_ca:
+        connection.run("SET GLOBAL clone_ssl_ca = %s", (login.tls_ca,))
+    statement = "CLONE INSTANCE FROM %%s@%%s:%d IDENTIFIED BY %%s REQUIRE %s" % (login.port, "SSL" if secure else "NO SSL")
+    try:
+        connection.run(statement, (login.user, login.host, login.password))
+    except ServerError as error:
+        if error.errno not in RESTARTING:
+            raise MigrationError("CLONE failed: %s" % error) from None
+
+
+def _await_restart(seed: Seed) -> None:
+    """Wait for the server that came up after the clone, not for the one that is about to go."""
+    before, deadline = seed.target.identity.started_at, time.monotonic() + 300
+    while time.monotonic() < deadline:
+        seed.reopen_target()
+        if seed.target.identity.started_at > before + 1 or seed.target.connection.row(STATUS).get("state") == "Completed":
+            return
+        time.sleep(0.5)
+    raise MigrationError("the target's server did not restart after CLONE; start it by its service manager and run the same command again")
+
+
+class _Watcher:
+    """Tells the clone's progress from a connection of its own."""
+
+    def __init__(self, seed: Seed, started: float) -> None:
+        self.seed = seed
+        self.started = started
+        self.done = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stop.set()
+        self._thread.join(5)
+
+    def _watch(self) -> None:
+        try:
+            with connect(self.seed.target_login, "target", read_timeout=30) as connection:
+                while not self._stop.wait(0.5):
+                    row = connection.row(PROGRESS)
+                    self.done, total = int(row["done"]), int(row["total"])
+                    line = copy_line(self.done, total, self.done, time.monotonic() - self.started)
+                    self.seed.progress.say("seed", line, done=self.done, total=total)
+        except ServerError:
+            return  # the server restarts, or the clone's own connection tells what is wrong

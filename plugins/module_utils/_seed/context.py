@@ -1,0 +1,55 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""What every method of copying works with: both servers, how to reach them again, and whom to tell."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from .._errors import MigrationError, ServerError
+from .._jobs.progress import Progress
+from .._server.base import Flavour
+from .._server.connection import connect
+from .._server.endpoint import Endpoint
+from .._server.flavour import open_flavour
+
+START_SECONDS = 300.0
+
+
+@dataclass
+class Seed:
+    """A copy: from where to where, and how.
+
+    :param options: of the seed job (see run.py)
+    :param erase: schemas on the target that the copy replaces, with permission
+    """
+
+    source: Flavour
+    target: Flavour
+    source_login: Endpoint
+    target_login: Endpoint
+    options: dict
+    progress: Progress
+    erase: list
+
+    def reopen_target(self, seconds: float = START_SECONDS) -> None:
+        """Connect to the target again after its server was started.
+
+        The accounts are the source's now: where the administrator's login is another one there, the migration's own
+        account, which came with the data, still opens the door from the same socket.
+        """
+        self.target.connection.close()
+        own = Endpoint(unix_socket=self.target_login.unix_socket, user=self.source_login.user, password=self.source_login.password)
+        deadline, error = time.monotonic() + seconds, MigrationError("the target's server did not start")
+        while time.monotonic() < deadline:
+            for login in (self.target_login, own) if own.unix_socket else (self.target_login,):
+                try:
+                    self.target = open_flavour(connect(login, "target"))
+                    return
+                except ServerError as failure:
+                    error = failure
+            time.sleep(0.3)
+        raise MigrationError("the target's server does not answer %d s after its start: %s" % (seconds, error))

@@ -1,0 +1,41 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""What the logical methods share: accounts as statements before the data, grants after it, exact floats, the proof."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from .._jobs.progress import Progress, duration, size
+from .._server.base import Flavour
+from .accounts import create_accounts, grant_rights, read_accounts
+from .catalogue import read_catalogue
+from .context import Seed
+from .floats import repair_floats
+from .landing import check_arrived, clear_landing
+
+# Copies the rows and definitions: schemas, catalogue, coordinates, tables, bytes, crossed, seconds.
+Loader = t.Callable[[Flavour, Flavour, dict, Progress], dict]
+
+
+def copy_logically(seed: Seed, load: Loader) -> dict:
+    """Erase, carry the accounts, copy, prove, and set the coordinates."""
+    target, progress = seed.target, seed.progress
+    clear_landing(target, seed.erase)
+    progress.say("accounts", "accounts and grants as statements")
+    accounts = read_accounts(seed.source)
+    create_accounts(target, accounts)
+    options = {**seed.options, "source": asdict(seed.source_login), "target": asdict(seed.target_login)}
+    result = load(seed.source, target, options, progress)
+    progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
+    catalogue = result.pop("catalogue")
+    check_arrived(catalogue, read_catalogue(target.connection, result["schemas"]))
+    result["exact_floats"] = repair_floats(seed.source, target, result["schemas"], lambda text: progress.say("floats", text))
+    result["refused_grants"] = grant_rights(target, accounts)
+    if result["coordinates"]["gtid"]:
+        target.set_gtid_position(result["coordinates"]["gtid"])
+    result.update(objects=len(catalogue), accounts=len(accounts.create))
+    return result

@@ -1,0 +1,127 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The seed by mariadb-backup: the source's files, streamed, prepared beside the target's, and swapped in.
+
+https://mariadb.com/kb/en/mariabackup-overview/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+from .._bridge.call import agent_command
+from .._errors import MigrationError
+from .._jobs.progress import copy_line
+from .backup_command import COMPLETED, PROGRAMS
+from .context import Seed
+from .dump_command import find_program
+from .physical import data_bytes, drop_own_accounts, files_obstacle, room_obstacle, settle
+from .pipeline import Pipeline, Stage
+from .service import manager_obstacle, start_server, stop_server
+from .swap import bring_in, forget_old, make_room, restore
+
+INFO_FILES = ("mariadb_backup_binlog_info", "xtrabackup_binlog_info")
+
+
+def obstacle(seed: Seed) -> str:
+    """Why mariadb-backup cannot serve this pair; empty where it can."""
+    source, target = seed.source, seed.target
+    if source.name != "mariadb":
+        return "mariadb-backup is MariaDB's"
+    missing = [names[0] for names in (PROGRAMS, ("mbstream",), ("zstd",)) if not any(map(shutil.which, names))]
+    if missing:
+        return "the target lacks %s (package mariadb-backup, zstd)" % ", ".join(missing)
+    files = files_obstacle(source, target) or room_obstacle(source, target.identity.datadir)
+    return manager_obstacle(target.name, seed.options["service"]) or files
+
+
+def copy(seed: Seed) -> dict:
+    """Stream, prepare, swap, start. The target's server is down meanwhile, and its old files go back if anything breaks.
+
+    :raises MigrationError: naming the part that broke and its own words
+    """
+    started, datadir, unit, flavour = time.monotonic(), seed.target.identity.datadir, seed.options["service"], seed.target.name
+    stop_server(flavour, unit)
+    try:
+        new = make_room(datadir)
+        crossed = _stream(seed, new, started)
+        seed.progress.say("prepare", "applying the redo log to %s" % new)
+        _prepare(new)
+        coordinates = read_info(new)
+        bring_in(datadir)
+        start_server(flavour, unit)
+        seed.reopen_target()
+    except BaseException:
+        stop_server(flavour, unit)
+        restore(datadir)
+        shutil.rmtree(os.path.join(datadir, ".nordbridge-new"), ignore_errors=True)
+        start_server(flavour, unit)
+        seed.reopen_target()
+        raise
+    result = settle(seed)
+    forget_old(datadir)
+    if coordinates["gtid"]:
+        seed.target.set_gtid_position(coordinates["gtid"])
+    drop_own_accounts(seed)
+    return {**result, "coordinates": coordinates, "crossed": crossed, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _stream(seed: Seed, folder: str, started: float) -> int:
+    total, passed = data_bytes(seed.source), {"packed": 0, "plain": 0}
+
+    def take_packed(chunk: bytes) -> None:
+        passed["packed"] += len(chunk)
+
+    def take_plain(chunk: bytes) -> None:
+        passed["plain"] += len(chunk)
+        line = copy_line(passed["plain"], max(total, 1), passed["packed"], time.monotonic() - started)
+        seed.progress.say("seed", line, done=passed["plain"], total=total, crossed=passed["packed"])
+
+    login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
+    request = {"login": login, "threads": seed.options["threads"], "level": seed.options["zstd_level"]}
+    stages = [
+        Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
+        Stage("zstd on the target", ["zstd", "-q", "-d", "-c"]),
+        Stage("mbstream", [find_program(["mbstream"]), "-x", "-C", folder]),
+    ]
+    Pipeline(stages, json.dumps(request).encode(), [take_packed, take_plain]).run()
+    return passed["packed"]
+
+
+def _prepare(folder: str) -> None:
+    """Bring the copied files to one point in time; whole only where the program says so."""
+    with tempfile.TemporaryFile() as words:
+        command = [find_program(list(PROGRAMS)), "--prepare", "--target-dir=%s" % folder, "--use-memory=%d" % memory()]
+        code = subprocess.run(command, stdout=words, stderr=words, stdin=subprocess.DEVNULL, check=False).returncode
+        words.seek(0)
+        told = words.read()
+    if code or COMPLETED not in told[-200:]:
+        raise MigrationError("the prepare failed (%d): %s" % (code, " ".join(told.decode("utf-8", "replace").split())[-600:]))
+
+
+def memory() -> int:
+    """Bytes for the prepare: a quarter of what is free, within reason."""
+    with open("/proc/meminfo", encoding="ascii") as stream:
+        found = re.search(r"MemAvailable:\s+(\d+) kB", stream.read())
+    available = int(found.group(1)) * 1024 if found else 1 << 30
+    return max(128 << 20, min(8 << 30, available // 4))
+
+
+def read_info(folder: str) -> dict:
+    """The coordinates: file, position, and MariaDB's GTID position, as the backup took them under its own lock."""
+    for name in INFO_FILES:
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as stream:
+                words = stream.read().split()
+            if len(words) >= 2:
+                return {"file": words[0], "position": int(words[1]), "gtid": words[2] if len(words) > 2 else ""}
+    raise MigrationError("the backup holds no coordinates (%s); is the binary log on at the source?" % ", ".join(INFO_FILES))
