@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import typing as t
 
 from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
@@ -85,9 +86,8 @@ def stream_dump(request: dict) -> None:
         ["nice", "-n", str(int(request.get("nice", 10))), program, defaults] + options, stdout=subprocess.PIPE, pass_fds=[handle]
     ) as dump:
         with subprocess.Popen([packer, "-q", "-%d" % int(request.get("level", 1))], stdin=dump.stdout, stdout=sys.stdout.fileno()) as pack:
-            assert dump.stdout is not None
             # Only the packer may hold the pipe, or the dump would never learn that its reader is gone.
-            dump.stdout.close()
+            t.cast("t.IO[bytes]", dump.stdout).close()
             codes = {"zstd": pack.wait(), os.path.basename(program): dump.wait()}
     os.close(handle)
     failed = ["%s ended with %d" % item for item in codes.items() if item[1]]

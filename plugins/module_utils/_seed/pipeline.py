@@ -84,28 +84,28 @@ class Pipeline:
                 raise MigrationError("the copy broke: %s" % self._cause(codes, errors))
 
     def _send_request(self, first: subprocess.Popen) -> None:
-        assert first.stdin is not None
+        stdin = t.cast("t.IO[bytes]", first.stdin)
         try:
-            first.stdin.write(self.request)
-            first.stdin.close()
+            stdin.write(self.request)
+            stdin.close()
         except BrokenPipeError:
             pass  # its exit code and words tell why
 
     def _carry(self, number: int, processes: list[subprocess.Popen]) -> None:
         giver, taker = processes[number], processes[number + 1]
-        assert giver.stdout is not None and taker.stdin is not None
+        stdout, stdin = t.cast("t.Any", giver.stdout), t.cast("t.Any", taker.stdin)
         try:
             while True:
-                chunk = giver.stdout.read1(CHUNK)  # type: ignore[attr-defined]
+                chunk = stdout.read1(CHUNK)
                 if not chunk:
                     break
                 self.taps[number](chunk)
-                taker.stdin.write(chunk)
-            taker.stdin.close()
+                stdin.write(chunk)
+            stdin.close()
         except BrokenPipeError:
             # The taker ended early: let the giver end too, or it would wait for ever.
             self._short.append(self.stages[number + 1].name)
-            giver.stdout.close()
+            stdout.close()
         except BaseException as error:  # pylint: disable=broad-except  # told by run(), which owns the outcome
             self._failures.append(error)
             giver.kill()

@@ -119,7 +119,11 @@ class TestCall:
 
     @pytest.mark.parametrize(
         ("script", "words"),
-        [("echo no route >&2; exit 255", "failed at hold: no route"), ("echo Welcome!", "what is no answer: Welcome!"), ("exec sleep 5", "within 0 s")],
+        [
+            ("echo no route >&2; exit 255", "failed at hold: no route"),
+            ("echo Welcome!", "what is no answer: Welcome!"),
+            ("exec sleep 5", "within 0 s"),
+        ],
     )
     def test_each_failure_has_words(self, ssh, script, words):
         ssh(script)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What dumps say of themselves: texts as mariadb-dump 10.11.18 and mysqldump 9.7.4 wrote them, shortened."""
+
 from __future__ import annotations
 
 import pytest
@@ -113,7 +114,12 @@ def test_dump_options_are_those_that_the_program_knows():
     assert "--master-data=2" in mariadb and "--gtid" in mariadb
     assert not [option for option in mariadb if option.startswith(("--init-command", "--set-gtid", "--column"))]
     mysql = dump_options("mysql", True, MYSQL_HELP, ["shop"], 10)
-    for option in ("--source-data=2", "--set-gtid-purged=COMMENTED", "--column-statistics=0", "--init-command=SET SESSION lock_wait_timeout=10"):
+    for option in (
+        "--source-data=2",
+        "--set-gtid-purged=COMMENTED",
+        "--column-statistics=0",
+        "--init-command=SET SESSION lock_wait_timeout=10",
+    ):
         assert option in mysql
     assert "--master-data=2" not in mysql
     old = dump_options("mysql", False, MYSQL57_HELP, ["shop"], 10)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The stream, with small real programs."""
+
 from __future__ import annotations
 
 import hashlib
@@ -9,7 +10,7 @@ import time
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.pipeline import Pipeline, Stage
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.pipeline import Pipeline, Stage, client_words
 
 
 def sh(text, name=None):
@@ -18,6 +19,38 @@ def sh(text, name=None):
 
 def run(*stages, request=b"", taps=None):
     Pipeline(list(stages), request, taps or [lambda chunk: None] * (len(stages) - 1)).run()
+
+
+@pytest.mark.parametrize(
+    "said, told",
+    [
+        (
+            b"--------------\nINSERT INTO `t` VALUES (1,'secret\n--------------\n\nERROR 1064 (42000) at line 9: You have an error; use near 'secret\n' at line 449\n",
+            "ERROR 1064 (42000) at line 9: You have an error; use near '...' at line 449",
+        ),
+        (
+            b"ERROR 1062 (23000) at line 9: Duplicate entry 'secret' for key 'PRIMARY'",
+            "ERROR 1062 (23000) at line 9: Duplicate entry '...' for key 'PRIMARY'",
+        ),
+        (
+            b"ERROR 1366 (22007) at line 9: Incorrect string value: 'secret' for column `a`",
+            "ERROR 1366 (22007) at line 9: Incorrect string value: '...' for column `a`",
+        ),
+        (
+            b"ERROR 1054 (42S22) at line 9: Unknown column 'late' in 'SELECT'",
+            "ERROR 1054 (42S22) at line 9: Unknown column 'late' in 'SELECT'",
+        ),
+        (b"ERROR at line 9: secret", ""),
+    ],
+)
+def test_a_clients_words_hold_no_part_of_the_data(said, told):
+    assert client_words(said) == told
+
+
+def test_who_was_killed_is_named_first():
+    with pytest.raises(MigrationError) as caught:
+        run(sh("echo x; kill -9 $$", "the dump"), sh("cat", "middle"), sh("cat >/dev/null; echo cut short >&2; exit 1", "the loader"))
+    assert str(caught.value).startswith("the copy broke: the dump was killed by signal 9; the loader ended with 1: cut short")
 
 
 def test_what_goes_in_comes_out_and_passes_each_tap(tmp_path):

@@ -148,7 +148,8 @@ class TestProgress:
         return Copy([("s", "t%d" % number, size) for number, size in enumerate(sizes)], None)
 
     @pytest.mark.parametrize(
-        ("begun", "text", "done"), [(0, 0, 0), (0, 50, 0), (1, 50, 50), (1, 500, 100), (2, 20, 100), (2, 150, 150), (3, 999, 310), (9, 999, 310)]
+        ("begun", "text", "done"),
+        [(0, 0, 0), (0, 50, 0), (1, 50, 50), (1, 500, 100), (2, 20, 100), (2, 150, 150), (3, 999, 310), (9, 999, 310)],
     )
     def test_whole_tables_by_their_size_and_the_passing_one_by_its_text(self, begun, text, done):
         copy = self.copy([100, 200, 10])
