@@ -24,6 +24,6 @@ def _importable() -> None:
 
 # ansible-test lays the collection out itself.
 try:
-    import ansible_collections.nordbridge.mysql_migration  # noqa: F401
+    import ansible_collections.nordbridge.mysql_migration  # noqa: F401  # pylint: disable=unused-import
 except ImportError:
     _importable()

@@ -50,7 +50,7 @@ launcher:
   sample: /var/lib/mysql_migration/shop/agent
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent  # noqa: F401  # goes into the pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.place import place_agent
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 

@@ -131,7 +131,7 @@ wanted:
   sample: {"server_id": "2839450211", "log_bin": "binlog", "binlog_format": "ROW"}
 effective:
   description:
-    - The values that run now, in the units of the options. RV(effective.retention_hours=0) is for ever.
+    - The values that run now, in the units of the options. A C(retention_hours) of 0 is for ever.
   returned: success
   type: dict
   sample: {"server_id": 2839450211, "log_bin": false, "log_basename": "", "binlog_format": "ROW", "binlog_row_image": "FULL",

@@ -59,10 +59,10 @@ result:
   type: dict
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # goes into the pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import catchup  # noqa: F401  # goes into the pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import catchup  # noqa: F401  # pylint: disable=unused-import  # packed
 
 
 def launch_catchup(params, check_mode):

@@ -70,8 +70,8 @@ state:
   sample: succeeded
 result:
   description: >-
-    The cutover's facts: RV(result.write_stop_server_s) is the time in seconds between the fence's first statement and the
-    target's being writable, RV(result.position) the source's last position.
+    The cutover's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the
+    target's being writable, C(position) the source's last position.
   returned: success
   type: dict
   sample:
@@ -80,7 +80,7 @@ result:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import launch_cutover
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # goes into the pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 

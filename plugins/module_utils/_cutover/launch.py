@@ -10,7 +10,7 @@ from .._errors import MigrationError, Refusal
 from .._jobs.launch import wait
 from .._jobs.module import launch_job
 from .._state.paths import job_directory
-from . import run  # noqa: F401  # goes into the pack
+from . import run  # noqa: F401  # pylint: disable=unused-import  # packed
 
 # Beyond the budget: opening connections, the agent's two calls, and an undo.
 OVERHEAD_SECONDS = 180.0

@@ -4,6 +4,8 @@
 # For use inside this collection only: no stability is promised to others.
 """The process of a job: takes the lock, runs one function, leaves an outcome that cannot be mistaken."""
 
+# A program of its own, not a module: it has a log and an exit code.
+# pylint: disable=ansible-bad-function
 from __future__ import annotations
 
 import fcntl

@@ -47,7 +47,7 @@ def test_a_roles_defaults_are_its_options(role):
         else:
             assert option["default"] == value, name
             kind = {"str": str, "int": int, "float": float, "bool": bool, "list": list, "dict": dict}[option["type"]]
-            assert type(value) is kind, name
+            assert isinstance(value, kind) and isinstance(value, bool) == (kind is bool), name
 
 
 @pytest.mark.parametrize("role", ROLES)

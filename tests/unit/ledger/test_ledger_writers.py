@@ -126,7 +126,7 @@ def test_lost_before_commit_is_not_unknown(client):
 
 def test_many_refusals_lead_to_a_new_connection(client):
     writer, server, write = client
-    for _ in range(20):
+    for _attempt in range(20):
         if writer.connection is None:
             break
         server.errors["INSERT"] = pymysql.err.OperationalError(1290, "read only")

@@ -75,7 +75,11 @@ def test_a_truncated_or_newer_journal_is_refused(journal, text):
 def test_a_write_that_dies_half_way_leaves_the_old_file(tmp_path, monkeypatch):
     path = str(tmp_path / "state.json")
     files.write_json(path, {"old": 1})
-    monkeypatch.setattr(files.os, "fsync", lambda _handle: (_ for _ in ()).throw(OSError(28, "full")))
+
+    def refuse(_handle):
+        raise OSError(28, "full")
+
+    monkeypatch.setattr(files.os, "fsync", refuse)
     with pytest.raises(OSError):
         files.write_json(path, {"new": 2})
     assert files.read_json(path) == {"old": 1}
