@@ -44,9 +44,8 @@ def stream_backup(request: dict) -> None:
             ) as backup:
                 zip_command = [packer, "-q", "-T0", "-%d" % int(request.get("level", 1))]
                 with subprocess.Popen(zip_command, stdin=backup.stdout, stdout=sys.stdout.fileno()) as pack:
-                    assert backup.stdout is not None
                     # Only the packer may hold the pipe, or the backup would never learn that its reader is gone.
-                    backup.stdout.close()
+                    t.cast("t.IO[bytes]", backup.stdout).close()
                     codes = {"zstd": pack.wait(), os.path.basename(program): backup.wait()}
             check_words(codes, words)
     finally:

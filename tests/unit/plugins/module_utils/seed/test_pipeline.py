@@ -25,7 +25,8 @@ def run(*stages, request=b"", taps=None):
     "said, told",
     [
         (
-            b"--------------\nINSERT INTO `t` VALUES (1,'secret\n--------------\n\nERROR 1064 (42000) at line 9: You have an error; use near 'secret\n' at line 449\n",
+            b"--------------\nINSERT INTO `t` VALUES (1,'secret\n--------------\n\n"
+            b"ERROR 1064 (42000) at line 9: You have an error; use near 'secret\n' at line 449\n",
             "ERROR 1064 (42000) at line 9: You have an error; use near '...' at line 449",
         ),
         (
