@@ -42,6 +42,8 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     if check_mode or result["state"] == "succeeded":
         return result
     status = wait(job_directory(params["migration_id"], "cutover"), params["budget"] + OVERHEAD_SECONDS)
+    if status.state == "lost":
+        raise MigrationError("%s; until then the source may be fenced, and takes no writes" % status.error)
     if status.state != "succeeded":
         raise MigrationError(status.error)
     return {**result, "state": status.state, "result": status.result}

@@ -73,4 +73,5 @@ def observe(directory: str) -> JobStatus:
         return JobStatus("absent", 0, {}, "", "")
     restarted = started.get("boot_id") not in (None, boot_id())
     cause = "the host was restarted" if restarted else "it was killed"
-    return JobStatus("lost", attempt, {}, "the job ended without a result: %s; its log is %s/log" % (cause, directory), fingerprint)
+    words = "the job ended without a result: %s; run the same command again (its log: %s/log)" % (cause, directory)
+    return JobStatus("lost", attempt, {}, words, fingerprint)
