@@ -19,7 +19,8 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) images hosts clean distclean
+ALL := help demo test lint unit sanity scenarios integration images hosts clean distclean
+.PHONY: $(ALL) $(SCENARIOS:%=scenario-%)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,7 +28,7 @@ help: ## this list
 demo: $(READY) hosts ## two hosts as containers, live writes, the whole migration, a report (FLAVOUR=mariadb-10.11, mysql-9.7, ...)
 	$(BIN)/python molecule/shared/demo.py run --flavour $(FLAVOUR)
 
-test: lint unit sanity scenarios images ## everything that must pass
+test: lint unit sanity scenarios integration images ## everything that must pass
 
 lint: $(READY) ## fast checks only
 	$(BIN)/ruff check .
@@ -44,6 +45,9 @@ scenarios: $(SCENARIOS:%=scenario-%) ## a whole migration under writes for each 
 
 $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
 	$(BIN)/molecule test --no-command-borders --scenario-name $*
+
+integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, resumed runs
+	$(BIN)/python -m pytest -q tests/integration
 
 images: $(READY) hosts ## each image of the test hosts boots and runs its server
 	$(BIN)/python -m pytest -q tests/images
