@@ -19,8 +19,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-ALL := help demo test lint unit sanity scenarios integration images hosts clean distclean
-.PHONY: $(ALL) $(SCENARIOS:%=scenario-%)
+.PHONY: help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
