@@ -25,6 +25,16 @@ options:
     description: Seconds of write stop after which the cutover undoes itself.
     type: float
     default: 5.0
+  lease:
+    description:
+      - Seconds after which the source's own host opens the source again, whatever died, unless the cutover was committed before.
+      - It must be longer than O(budget).
+    type: float
+    default: 10.0
+  source_socket:
+    description: The socket of the source's server, for its own host.
+    type: path
+    default: /run/mysqld/mysqld.sock
   fence_seconds:
     description: Seconds that the fence may take to close before it is given up.
     type: float
@@ -90,6 +100,8 @@ def main():
     options = {
         "gate": {"type": "str", "required": True},
         "budget": {"type": "float", "default": 5.0},
+        "lease": {"type": "float", "default": 10.0},
+        "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "fence_seconds": {"type": "float", "default": 2.0},
         "max_lag": {"type": "float", "default": 1.0},
         "max_transaction_seconds": {"type": "int", "default": 5},

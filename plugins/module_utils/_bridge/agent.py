@@ -4,7 +4,7 @@
 # For use inside this collection only: no stability is promised to others.
 """The agent on the source: the forced command of the migration's ssh key. It knows a few verbs and nothing else.
 
-A request is one JSON object on standard input; secrets travel there, never in arguments. The answer is on standard
+A request is one JSON object on standard input, in one line; secrets travel there, never in arguments. The answer is on standard
 output, a failure's text on standard error with exit code 1.
 """
 
@@ -17,6 +17,7 @@ import os
 import sys
 import typing as t
 
+from .._cutover import lease
 from .._cutover.hold import place_hold, remove_hold
 from .._errors import MigrationError
 from .._seed.backup_command import stream_backup
@@ -40,12 +41,19 @@ def unhold(request: dict) -> None:
     print(json.dumps({"changed": remove_hold(request["path"])}))
 
 
+def unlease(request: dict) -> None:
+    """Take a lease whose connection is gone."""
+    print(json.dumps({"taken": lease.take(request), "settled": lease.settle(request)}))
+
+
 VERBS: dict[str, t.Callable[[dict], None]] = {
     "probe": probe,
     "dump": stream_dump,
     "backup": stream_backup,
     "hold": hold,
     "unhold": unhold,
+    "lease": lease.serve,
+    "unlease": unlease,
 }
 
 
@@ -55,7 +63,7 @@ def main() -> None:
     if verb not in VERBS:
         sys.exit("nordbridge agent: %r is not one of %s" % (verb[:40], ", ".join(sorted(VERBS))))
     try:
-        VERBS[verb](json.loads(sys.stdin.buffer.read(MAX_REQUEST) or b"{}"))
+        VERBS[verb](json.loads(sys.stdin.readline(MAX_REQUEST) or "{}"))
     except MigrationError as error:
         sys.exit("nordbridge agent: %s" % error)
     except (KeyError, ValueError) as error:

@@ -31,6 +31,11 @@ def check_budget(params: dict) -> None:
         raise Refusal("a write stop budget of %s s leaves no time to cut over; the default is 5" % params["budget"])
     if params["fence_seconds"] <= 0 or params["fence_seconds"] > params["budget"]:
         raise Refusal("fence_seconds (%s) must be more than 0 and at most the budget (%s)" % (params["fence_seconds"], params["budget"]))
+    if params["lease"] <= params["budget"]:
+        raise Refusal(
+            "the lease (%s s) must be longer than the budget (%s s): it would open the source in the middle of the cutover"
+            % (params["lease"], params["budget"])
+        )
 
 
 def launch_cutover(params: dict, check_mode: bool) -> dict:
@@ -43,7 +48,7 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
         return result
     status = wait(job_directory(params["migration_id"], "cutover"), params["budget"] + OVERHEAD_SECONDS)
     if status.state == "lost":
-        raise MigrationError("%s; until then the source may be fenced, and takes no writes" % status.error)
+        raise MigrationError("%s; the source opens again when its lease of %s s ends" % (status.error, params["lease"]))
     if status.state != "succeeded":
         raise MigrationError(status.error)
     return {**result, "state": status.state, "result": status.result}

@@ -25,6 +25,7 @@ ORDER = (
     Step("preflight"),
     Step("events_off", undoable=True, journalled=True),
     Step("stage", undoable=True, journalled=True),
+    Step("lease", undoable=True, journalled=True),
     Step("fence", undoable=True, journalled=True),
     Step("position"),
     Step("wait"),

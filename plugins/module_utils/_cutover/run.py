@@ -83,8 +83,8 @@ class Record:
 def run(options: dict, progress: Progress) -> dict:
     """Cut over, or carry on where an earlier run stopped.
 
-    :param options: migration_id, source_login, target_login (files), source_hold, target_hold (paths), budget, fence_seconds,
-        max_lag, max_transaction_seconds (seconds)
+    :param options: migration_id, source_login, target_login (files), source_hold, target_hold, source_socket (paths),
+        budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds)
     """
     record = Record(Journal(directory(options["migration_id"])))
     if record.finished:
@@ -95,13 +95,20 @@ def run(options: dict, progress: Progress) -> dict:
     check_place(options["target_hold"])
     with ExitStack() as stack:
         servers = Servers(*_open(options, record, stack))
-        steps = Steps(servers, options, record.facts, lambda _facts: record.write("cutover: facts"))
+        details = {**options, "source_local": source_local(options)}
+        steps = Steps(servers, details, record.facts, lambda _facts: record.write("cutover: facts"))
         if record.begun and not record.committed:
             progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.begun[-1])
             record.begun = list(may_have_begun(tuple(record.begun)))
             _undo(steps, record, progress)
         record.attempt += 1
         return _forward(steps, record, progress)
+
+
+def source_local(options: dict) -> dict:
+    """How the source's own host logs in for the lease; it crosses the bridge and is nowhere else."""
+    login = read_login_file(options["source_login"])
+    return {"user": login.user, "password": login.password, "unix_socket": options["source_socket"]}
 
 
 def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 import typing as t
@@ -19,6 +20,8 @@ from .._server.base import Flavour
 from .._server.connection import Connection
 from .events import enabled_events, scheduler, set_scheduler, wake_events
 from .hold import remove_hold
+from .lease_client import Lease
+from .lease_client import Lease as open_lease
 from .preflight import check_ready
 
 SESSIONS = (
@@ -57,6 +60,7 @@ class Steps:
         self.options = options
         self.facts = facts
         self.note = note
+        self.lease: Lease | None = None
         self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
 
     def remember(self, **facts: t.Any) -> None:
@@ -114,6 +118,32 @@ class Steps:
         settings = [list(pair) for pair in source.hold_settings]
         request = {"path": self.options["source_hold"], "group": source.option_group, "settings": settings}
         call(self.options["migration_id"], verb, request)
+
+    def do_lease(self) -> None:
+        """Arm the fence's time limit on the source's host. From here on the source reopens by itself, unless the commit takes it."""
+        token = secrets.token_hex(8)
+        self.remember(lease=token)
+        request = {
+            "migration_id": self.options["migration_id"],
+            "token": token,
+            "seconds": self.options["lease"],
+            "login": self.options["source_local"],
+            "hold": self.options["source_hold"],
+            "accounts": self.facts.get("locked_accounts", []),
+            "scheduler": self.facts.get("scheduler", "OFF"),
+        }
+        self.lease = open_lease(self.options["migration_id"], request)
+
+    def undo_lease(self) -> None:
+        """End the time limit: this undo does its work. One that has fired has done it already, and nothing is left to do twice."""
+        if self.lease is not None:
+            self.lease.close()
+        if "lease" not in self.facts:
+            return
+        request = {"migration_id": self.options["migration_id"], "token": self.facts["lease"]}
+        if not call(self.options["migration_id"], "unlease", request)["settled"]:
+            # Let go, it could open the source in the middle of the next attempt.
+            raise MigrationError("the lease has ended and is still opening the source: wait until its server answers")
 
     def do_fence(self) -> None:
         """Stop all writes. The statement is bounded: a watchdog ends our own session's request, never a stranger's."""
@@ -202,6 +232,9 @@ class Steps:
         """The point of no return: the session that holds the fence answers, and the fence holds. No answer, no promotion."""
         if not self.servers.source.read_only():
             raise MigrationError("the source does not acknowledge the fence")
+        assert self.lease is not None
+        if not self.lease.take(self.remaining()):
+            raise MigrationError("the lease of %.1f s has ended, and the source has opened itself again" % self.options["lease"])
 
     def do_promote(self) -> None:
         """Forget replication; writable last."""

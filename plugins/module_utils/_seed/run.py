@@ -47,6 +47,8 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     method, not_taken = choose(seed, options["method"])
     # Only what this copy brings is its own: a later run may erase that without being asked, and nothing else.
     entry = {"status": "running", "method": method.name, "target": mark, "erased": seed.erase}
+    # For whoever finds the target down after this process was killed.
+    entry.update(datadir=target.identity.datadir, flavour=target.name, service=options["service"])
     entry["schemas"] = sorted({*source.user_schemas(), *seed.erase})
     # A copy that starts anew is behind again, whatever an earlier catch-up found.
     journal.update("seed started", seed=entry, catchup=None)

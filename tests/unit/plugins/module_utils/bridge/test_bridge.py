@@ -66,7 +66,7 @@ def test_the_agent_is_placed_once_and_answers(placed):
     assert json.loads(done.stdout)["agent"] == 1
     environment["SSH_ORIGINAL_COMMAND"] = "sh -c id"
     done = subprocess.run([str(folder / "shop" / "agent")], input=b"{}", capture_output=True, env=environment, check=False)
-    assert done.returncode == 1 and b"is not one of backup, dump, hold, probe, unhold" in done.stderr
+    assert done.returncode == 1 and b"is not one of backup, dump, hold, lease, probe, unhold, unlease" in done.stderr
 
 
 def test_a_changed_pack_is_a_change(placed):

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two servers in memory for the cutover: every effect is noted, may fail, and may be the last thing before death."""
+
 from __future__ import annotations
 
 import pytest
@@ -32,6 +33,8 @@ class World:
         self.written = 100
         self.applied = 100
         self.arriving = True
+        self.lease = "none"
+        self.settled = True
         self.source = {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set()}
         self.target = {"read_only": True, "hold": True, "replica": True, "threads": True, "scheduler": "OFF"}
 
@@ -175,6 +178,27 @@ class FakeServer:
 World.connection = FakeConnection
 
 
+class FakeLease:
+    """The target's end of a lease that the world keeps."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        world.effect("arm")
+        world.lease = "armed"
+        world.after("arm")
+
+    def take(self, seconds: float) -> bool:
+        world = self.world
+        world.effect("take")
+        taken = world.lease == "armed"
+        world.lease = "taken" if taken else world.lease
+        world.after("take")
+        return taken
+
+    def close(self) -> None:
+        return None
+
+
 @pytest.fixture
 def world(monkeypatch, tmp_path):
     world = World()
@@ -188,6 +212,9 @@ def world(monkeypatch, tmp_path):
 
     def agent(_id, verb, _request):
         world.effect(verb)
+        if verb == "unlease":
+            world.lease = "taken" if world.lease == "armed" else world.lease
+            return {"taken": world.lease == "taken", "settled": world.settled}
         world.source["hold"] = verb == "hold"
         world.after(verb)
 
@@ -209,6 +236,8 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(steps, "enabled_events", lambda _server: [["shop", "nightly"]])
     monkeypatch.setattr(steps, "wake_events", lambda _server, events: (len(events), []))
     monkeypatch.setattr(steps, "call", agent)
+    monkeypatch.setattr(steps, "open_lease", lambda _id, _request: FakeLease(world))
+    monkeypatch.setattr(cutover, "source_local", lambda _options: {})
     monkeypatch.setattr(steps, "remove_hold", remove_hold)
     monkeypatch.setattr(steps, "check_ready", lambda *_args: world.effect("preflight"))
     monkeypatch.setattr(steps, "only_status", status)
@@ -231,7 +260,7 @@ class Quiet:
 
 OPTIONS = {
     "migration_id": "shop", "source_login": "s", "target_login": "t", "source_hold": "/etc/mysql/zz", "target_hold": "/etc/mysql/zz",
-    "budget": 5.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
+    "source_socket": "/run/s", "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
 }  # fmt: skip
 
 

@@ -23,9 +23,14 @@ def test_only_this_migrations_gate_opens(gate):
 
 @pytest.mark.parametrize(("budget", "fence"), [(0, 1), (-1, 1), (5, 0), (5, 6)])
 def test_times_that_cannot_work_are_refused(budget, fence):
-    with pytest.raises(Refusal):
-        check_budget({"budget": budget, "fence_seconds": fence})
-    check_budget({"budget": 5.0, "fence_seconds": 5.0})
+    with pytest.raises(Refusal, match="budget"):
+        check_budget({"budget": budget, "fence_seconds": fence, "lease": 100.0})
+    check_budget({"budget": 5.0, "fence_seconds": 5.0, "lease": 5.1})
+
+
+def test_a_lease_that_ends_within_the_budget_is_refused():
+    with pytest.raises(Refusal, match="longer than the budget"):
+        check_budget({"budget": 5.0, "fence_seconds": 2.0, "lease": 5.0})
 
 
 class TestHold:

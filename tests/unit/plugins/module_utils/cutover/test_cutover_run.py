@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 FORWARD = [
-    "preflight", "ask scheduler", "set source scheduler", "hold", "lock boss", "close fence", "ask source", "position", "wait",
-    "stop replica", "position", "ask source", "stop replica", "reset replica all", "promote target", "remove hold", "ask source",
+    "preflight", "ask scheduler", "set source scheduler", "hold", "lock boss", "arm", "close fence", "ask source", "position", "wait",
+    "stop replica", "position", "ask source", "take", "stop replica", "reset replica all", "promote target", "remove hold", "ask source",
     "release lock", "set target scheduler", "beat",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("stop replica") + 2]
@@ -38,6 +38,30 @@ def test_the_order_of_effects(world, cut):
     assert result["events_woken"] == 1
     assert 0 <= result["write_stop_server_s"] < 5
     assert world.target["scheduler"] == "ON"
+
+
+def test_a_lease_that_has_fired_is_never_promoted_over(world, cut):
+    def fired(_id):
+        world.lease = "fired"
+        return 7
+
+    world.failing.clear()
+    steps_seen = "%s.seen" % STEPS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps_seen, lambda _connection, _id: fired(_id))
+        answer = cut()
+    assert "the source has opened itself again" in str(answer)
+    assert "promote target" not in world.log
+    assert reopened(world)
+
+
+def test_a_lease_that_is_still_opening_the_source_holds_up_the_undo(world, cut):
+    world.arriving, world.written, world.settled = False, 101, False
+    assert "undo is incomplete" in str(cut())
+    world.settled = True
+    world.arriving = True
+    assert "write_stop_server_s" in cut()
+    assert moved(world)
 
 
 def test_a_finished_cutover_is_not_done_twice(world, cut):
@@ -82,7 +106,7 @@ def test_undo_is_in_reverse(world, cut):
     world.arriving, world.written = False, 101
     assert "had not applied" in str(cut())
     undo = world.log[world.log.index("wait") + 1 :]
-    assert undo == ["open fence", "ask source", "unlock boss", "unhold", "set source scheduler"]
+    assert undo == ["open fence", "ask source", "unlease", "unlock boss", "unhold", "set source scheduler"]
     assert reopened(world)
 
 
@@ -182,7 +206,7 @@ def test_a_commit_that_reached_the_disk_is_one_whatever_came_after(world, cut, m
     assert "open fence" not in world.log
 
 
-@pytest.mark.parametrize("effect", ["hold", "lock boss", "close fence", "wait", "stop replica"])
+@pytest.mark.parametrize("effect", ["hold", "lock boss", "arm", "close fence", "wait", "stop replica"])
 def test_killed_before_the_commit_the_next_run_undoes_first(world, cut, effect):
     world.killing = effect
     assert isinstance(cut(), world.Dead)

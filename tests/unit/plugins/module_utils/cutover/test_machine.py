@@ -16,12 +16,12 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
     next_action,
 )
 
-UNDOABLE = ("events_off", "stage", "fence", "check")
+UNDOABLE = ("events_off", "stage", "lease", "fence", "check")
 
 
 def test_the_order_is_the_promise():
     assert NAMES == (
-        "preflight", "events_off", "stage", "fence", "position", "wait", "check", "commit", "promote", "release", "events_on", "confirm",
+        "preflight", "events_off", "stage", "lease", "fence", "position", "wait", "check", "commit", "promote", "release", "events_on", "confirm",
     )  # fmt: skip
     assert tuple(step.name for step in ORDER if step.undoable) == UNDOABLE
 

@@ -1,0 +1,42 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""After a physical copy that died without a word: the target's old files go back, and its server runs again.
+
+The copy itself does this where it fails; a killed job or a restarted host could not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from .._jobs.record import observe
+from .._state.journal import Journal
+from .._state.paths import directory, job_directory
+from .service import start_server, stop_server
+from .swap import NEW, OLD, restore
+
+# The methods that take the server down or let it restart.
+PHYSICAL = ("mariadb-backup", "clone")
+
+
+def recover(params: dict, check_mode: bool) -> dict:
+    """Put back what a dead copy left, if there is one.
+
+    :param params: migration_id
+    """
+    entry = Journal(directory(params["migration_id"])).read().get("seed", {})
+    running = observe(job_directory(params["migration_id"], "seed")).state == "running"
+    if running or entry.get("status") != "running" or entry.get("method") not in PHYSICAL:
+        return {"changed": False, "restored": False}
+    datadir, flavour, unit = entry["datadir"], entry["flavour"], entry["service"]
+    left = [name for name in (NEW, OLD) if os.path.isdir(os.path.join(datadir, name))]
+    if left and not check_mode:
+        stop_server(flavour, unit)
+        restore(datadir)
+        shutil.rmtree(os.path.join(datadir, NEW), ignore_errors=True)
+    if not check_mode:
+        start_server(flavour, unit)
+    return {"changed": bool(left), "restored": OLD in left}

@@ -1,0 +1,48 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migration_recover
+short_description: Bring a target back that a dead physical copy left down
+version_added: 0.1.0
+description:
+  - A physical copy takes the target's server down and puts new files in the place of the old ones. Where it fails, it puts the old
+    ones back by itself. Where its job was killed, or the host restarted, this does.
+  - It does nothing while the copy runs, after it is done, and for copies by dump.
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes.no_diff
+options:
+  migration_id:
+    description: The migration's id.
+    type: str
+    required: true
+author: The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Bring back what a dead copy left
+  nordbridge.mysql_migration.migration_recover:
+    migration_id: shop
+"""
+
+RETURN = r"""
+restored:
+  description: Whether old files were put back.
+  returned: success
+  type: bool
+  sample: false
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.recover import recover
+
+
+def main():
+    """Parse, recover, report."""
+    run_module(recover, {"migration_id": {"type": "str", "required": True}})
+
+
+if __name__ == "__main__":
+    main()
