@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE, TARGET = "us-db1", "oslo-db1"
 MIGRATE = "nordbridge.mysql_migration.migrate"
-CUTOVER = str(Path(__file__).with_name("cutover.yml"))
+CUTOVER = "nordbridge.mysql_migration.cutover"
 #: What only costs time in a test: the measurement of the disk, and seconds of standing still at READY.
 QUICK = ("-e", json.dumps({"assess_disk_io": False, "target_ready_seconds": 1}))
 
@@ -121,7 +121,7 @@ class Pair:
 
     def __init__(self, flavour: str) -> None:
         self.flavour = flavour
-        self.name = "itest-" + flavour.split("-")[0]
+        self.name = os.environ.get("ITEST_PREFIX", "itest") + "-" + flavour.split("-")[0]
         self.folder = f"/var/lib/mysql_migration/{self.name}"
         self.client = flavour.split("-")[0]
         self.out = ROOT / "build/integration" / self.name
@@ -150,7 +150,7 @@ class Pair:
             if run.process.poll() is None:
                 run.kill()
         script = PRISTINE.replace("SERVICE", self.client).replace("CLIENT", self.client)
-        both = [self._popen(host, script) for host in (SOURCE, TARGET)]
+        both = [self.background(host, script) for host in (SOURCE, TARGET)]
         for process in both:
             output, _none = process.communicate(timeout=120)
             assert process.returncode == 0, output
@@ -159,12 +159,14 @@ class Pair:
         """A host's address in the pair's network."""
         return json.loads((ROOT / "build/hosts" / self.name / "hosts.json").read_text())["hosts"][host]["ip"]
 
-    def _ssh(self, host: str) -> list[str]:
+    def ssh(self, host: str) -> list[str]:
+        """The start of an ssh command to a host."""
         return ["ssh", "-F", str(ROOT / "build/hosts" / self.name / "ssh_config"), host]
 
-    def _popen(self, host: str, script: str) -> subprocess.Popen:
+    def background(self, host: str, script: str) -> subprocess.Popen:
+        """A shell script that runs on a host meanwhile."""
         process = subprocess.Popen(
-            [*self._ssh(host), "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*self.ssh(host), "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert process.stdin is not None
         process.stdin.write(script)
@@ -174,7 +176,8 @@ class Pair:
 
     def sh(self, host: str, script: str, check: bool = True) -> str:
         """The output of a shell script on a host."""
-        done = subprocess.run([*self._ssh(host), "sh"], input=script, capture_output=True, text=True, errors="replace", timeout=180, check=False)
+        command = [*self.ssh(host), "sh"]
+        done = subprocess.run(command, input=script, capture_output=True, text=True, errors="replace", timeout=180, check=False)
         assert done.returncode == 0 or not check, f"{host}: {script}\n{done.stdout}{done.stderr}"
         return done.stdout if check else done.stdout + done.stderr
 
@@ -192,7 +195,7 @@ class Pair:
         """A client of the server that has said something and stays; its connection's number."""
         command = f"{self.client} -NB --unbuffered"
         process = subprocess.Popen(
-            [*self._ssh(host), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*self.ssh(host), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(f"SELECT CONNECTION_ID();\n{text};\nSELECT 'said{marker}';\n")
@@ -238,7 +241,7 @@ class Pair:
         return self.start(*QUICK, *arguments)
 
     def cutover(self, *arguments: str) -> Run:
-        """The role cutover alone: what the playbook does once it is READY."""
+        """The last chapter alone: what the playbook migrate does, too, once it is READY."""
         return self.start("-e", f"cutover={self.name}", *arguments, playbook=CUTOVER)
 
     def state(self) -> dict[str, Any]:

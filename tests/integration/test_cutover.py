@@ -1,0 +1,203 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cutover that cannot be done is refused or undone at once, and one that died is finished by the same command.
+
+The tests of a flavour share one migration under writes, in this order; the last ones cut over.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+from pairs import ROOT, SOURCE, TARGET, Pair, until
+
+sys.path.insert(0, str(ROOT / "molecule/shared"))
+
+import application  # noqa: E402
+
+#: How long an undo may take on a machine that does much else: it is under one second where the machine is idle.
+UNDO_SECONDS = 8.0
+HOLD = "ls /etc/mysql/*/zz-nordbridge-hold.cnf 2>/dev/null || true"
+EVENTS = (
+    "CREATE TABLE shop.ticks (id INT AUTO_INCREMENT PRIMARY KEY, server VARCHAR(64), at DATETIME DEFAULT CURRENT_TIMESTAMP);"
+    "SET GLOBAL event_scheduler = ON;"
+    "CREATE EVENT shop.tick ON SCHEDULE EVERY 1 SECOND DO INSERT INTO shop.ticks (server) VALUES (@@hostname);"
+)
+
+
+@pytest.fixture(scope="module", params=["mariadb", "mysql"])
+def ready(request):
+    """A migration that is READY, with an application that never pauses and an event that fires each second."""
+    pair = request.getfixturevalue(request.param)
+    # The source is restarted for its binary log, where that is off.
+    pair.sh(SOURCE, "printf '[mysqld]\nevent_scheduler = ON\n' > /etc/mysql/conf.d/application.cnf")
+    # What an earlier run's writers were told is nothing to this one.
+    shutil.rmtree(pair.out / "application", ignore_errors=True)
+    # More of them only wear the two cores down, and the target out.
+    application.WRITERS = 2
+    application.start(pair.name, pair.out / "application", 2)
+    try:
+        pair.load(1000)
+        pair.sql(SOURCE, EVENTS)
+        pair.migrate().ok()
+        yield pair
+    finally:
+        application.stop(pair.out / "application")
+
+
+def journal(pair: Pair) -> list[dict]:
+    """The migration's events."""
+    return [json.loads(line) for line in pair.sh(TARGET, f"cat {pair.folder}/events.jsonl").splitlines()]
+
+
+def replicates(pair: Pair) -> bool:
+    """Whether a row that is written on the source now arrives on the target soon; the write itself may not wait."""
+    began = time.monotonic()
+    pair.sql(SOURCE, "SET lock_wait_timeout = 2; INSERT INTO shop.orders (note) VALUES ('again');")
+    assert time.monotonic() - began < 2, "the source took its time for a write"
+    wanted = pair.value(SOURCE, "SELECT MAX(id) FROM shop.orders;")
+    return until("replication", lambda: pair.value(TARGET, "SELECT MAX(id) FROM shop.orders;") == wanted, seconds=15)
+
+
+def as_before(pair: Pair) -> None:
+    """As if nobody had tried to cut over."""
+    assert pair.sql(SOURCE, "SELECT @@global.read_only, @@global.event_scheduler;") == [["0", "ON"]]
+    assert pair.value(TARGET, "SELECT @@global.read_only;") == "1"
+    assert pair.sh(SOURCE, HOLD) == "", "the fence is still in the source's configuration"
+    assert not pair.state().get("cutover", {}).get("begun")
+    assert replicates(pair)
+
+
+@contextmanager
+def blocked_applier(pair: Pair):
+    """The target cannot apply a row that the source commits after the preflight and before the fence."""
+    wait = f"for i in $(seq 6000); do [ -n \"$({HOLD})\" ] && break; sleep 0.01; done"
+    row = "INSERT INTO shop.orders (note) VALUES ('just before the fence');"
+    with pair.session(TARGET, "LOCK TABLES shop.orders READ"):
+        # The client is connected already when the sign comes.
+        writer = pair.background(SOURCE, f'({wait}; echo "{row}") | {pair.client}')
+        try:
+            yield writer
+        finally:
+            writer.kill()
+            writer.wait()
+
+
+# --- refused ----------------------------------------------------------------
+
+
+def test_an_old_transaction_is_named_and_nothing_is_frozen(ready):
+    count = len(journal(ready))
+    with ready.session(SOURCE, "BEGIN; INSERT INTO shop.orders (note) VALUES ('not yet')") as number:
+        time.sleep(2.5)
+        run = ready.cutover("-e", "cutover_max_transaction_seconds=1")
+        run.failed(f"session {number} of root has a transaction open", "nothing was frozen")
+        assert ready.sql(SOURCE, f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {number};") == [["1"]]
+    assert not [event for event in journal(ready)[count:] if "begins" in event["event"]]
+    as_before(ready)
+
+
+def test_a_prepared_xa_transaction_is_refused(ready):
+    with ready.session(SOURCE, "XA START 'x'; INSERT INTO shop.bulk1 (pad) VALUES ('xa'); XA END 'x'; XA PREPARE 'x'"):
+        pass
+    try:
+        ready.cutover().failed("1 XA transactions are prepared", "nothing was frozen")
+    finally:
+        until("the session has left it", lambda: not ready.sql(SOURCE, "XA ROLLBACK 'x';", check=False), seconds=10)
+    as_before(ready)
+
+
+# --- undone -----------------------------------------------------------------
+
+
+def test_a_fence_that_a_lock_keeps_open_is_undone_in_time(ready):
+    count = len(journal(ready))
+    with ready.session(SOURCE, "LOCK TABLES shop.bulk2 WRITE") as number:
+        run = ready.cutover("-e", "cutover_fence_seconds=1.5")
+        run.failed("undone", "writes could not be stopped within 1.5 s", "run the same command")
+        # Writable at once, not only when the lock is given back; and its owner was not ended.
+        as_before(ready)
+        assert ready.sql(SOURCE, f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {number};") == [["1"]]
+    at = {event["event"]: event["ts"] for event in journal(ready)[count:]}
+    assert at["cutover: undone"] - at["cutover: fence begins"] < 1.5 + UNDO_SECONDS
+
+
+def test_a_target_that_cannot_follow_is_not_promoted(ready):
+    count = len(journal(ready))
+    with blocked_applier(ready) as writer:
+        run = ready.cutover("-e", "cutover_budget=2")
+        run.failed("undone", "had not applied the source's last write", "budget of 2.0 s", "run the same command")
+        assert writer.wait(10) == 0, "the write came after the fence: nothing was shown"
+        assert ready.sql(SOURCE, "SELECT @@global.read_only;") == [["0"]]
+        assert ready.value(TARGET, "SELECT @@global.read_only;") == "1"
+    as_before(ready)
+    at = {event["event"]: event["ts"] for event in journal(ready)[count:]}
+    assert at["cutover: undone"] - at["cutover: fence begins"] < 2 + UNDO_SECONDS
+    assert not [event for event in at if "promote" in event or "commit" in event]
+
+
+# --- died, and done ---------------------------------------------------------
+
+
+def test_a_cutover_that_was_killed_behind_the_fence_is_finished_by_the_same_command(ready):
+    switch = {"demo_endpoint": str(ready.out / "application/endpoint.json"), "cutover_after": [str(ROOT / "molecule/shared/hooks/switch.yml")]}
+    command = ("-e", json.dumps(switch), "-e", "cutover_budget=60")
+    with blocked_applier(ready):
+        run = ready.cutover(*command)
+        fenced = "SELECT @@global.read_only;"
+        until("the fence is closed", lambda: ready.value(SOURCE, fenced) == "1" or run.process.poll() is not None, seconds=60)
+        time.sleep(1)
+        ready.sh(TARGET, f"kill -9 {ready.job('cutover', 'started')['pid']}")
+        run.failed("was killed", "run the same command again", "the source may be fenced")
+        assert ready.value(TARGET, fenced) == "1"
+    assert "commit" not in ready.state()["cutover"]["done"]
+    attempt = ready.job("cutover", "spec")["attempt"]
+
+    # Twice at once: one does it, the other attaches.
+    both = [ready.cutover(*command) for _number in range(2)]
+    for run in both:
+        run.ok()
+    assert ready.job("cutover", "spec")["attempt"] == attempt + 1
+    events = [event["event"] for event in journal(ready)]
+    assert events.count("cutover: promote done") == 1
+    assert ready.sql(TARGET, "SELECT @@global.read_only, @@global.event_scheduler;") == [["0", "ON"]]
+    assert ready.sql(SOURCE, "SELECT @@global.read_only, @@global.event_scheduler;") == [["1", "OFF"]]
+
+    ready.cutover(*command).ok()
+    assert ready.job("cutover", "spec")["attempt"] == attempt + 1
+    time.sleep(2)
+    application.stop(ready.out / "application")
+    verdict = application.judge(ready.out / "application")
+    assert verdict["ledger"]["wrong"] == []
+    assert {name: verdict["ledger"][name] for name in ("lost", "duplicated", "only_on_source")} == {
+        "lost": 0, "duplicated": 0, "only_on_source": 0,
+    }  # fmt: skip
+    assert verdict["ledger"]["two_writable"] is False
+    # The event writes on the target meanwhile.
+    assert [entry for entry in verdict["integrity"].get("differences") or [] if "ticks" not in str(entry)] == []
+
+
+def test_the_event_fired_on_one_server_at_a_time(ready):
+    rows = ready.sql(TARGET, "SELECT server, COUNT(*), COUNT(DISTINCT at), MIN(id), MAX(id) FROM shop.ticks GROUP BY server;")
+    seen = {row[0]: [int(value) for value in row[1:]] for row in rows}
+    assert set(seen) == {SOURCE, TARGET}, seen
+    assert seen[SOURCE][3] < seen[TARGET][2], "both fired at the same time"
+    assert seen[TARGET][0] >= 2
+    for name, (count, seconds, _first, _last) in seen.items():
+        # A firing may slip over a second's edge; two servers that fire would double all of them.
+        assert count - seconds <= count * 0.1 + 1, (name, seen)
+    assert ready.value(SOURCE, f"SELECT COUNT(*) FROM shop.ticks WHERE server = '{TARGET}';") == "0"
+    assert int(ready.value(SOURCE, "SELECT COUNT(*) FROM shop.ticks;")) == seen[SOURCE][0], "the source went on firing"
+
+
+def test_the_source_stays_read_only_through_a_restart(ready):
+    ready.sh(SOURCE, f"systemctl restart {ready.client}")
+    until("the server is up", lambda: ready.sql(SOURCE, "SELECT 1;", check=False) == [["1"]])
+    assert ready.sql(SOURCE, "SELECT @@global.read_only, @@global.event_scheduler;") == [["1", "OFF"]]
+    assert ready.value(TARGET, "SELECT @@global.read_only;") == "0"
