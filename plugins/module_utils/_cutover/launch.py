@@ -9,8 +9,9 @@ from __future__ import annotations
 from .._errors import MigrationError, Refusal
 from .._jobs.launch import wait
 from .._jobs.module import launch_job
-from .._state.paths import job_directory
-from . import run  # noqa: F401  # pylint: disable=unused-import  # packed
+from .._state.journal import Journal
+from .._state.paths import directory, job_directory
+from . import run
 
 # Beyond the budget: opening connections, the agent's two calls, and an undo.
 OVERHEAD_SECONDS = 180.0
@@ -42,6 +43,9 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     """Start the cutover's job, or attach to it, and wait for its end."""
     check_gate(params["gate"], params["migration_id"])
     check_budget(params)
+    if not check_mode:
+        # Here too: a refusal leaves no job behind, on a host that nobody has touched yet.
+        run.check_seeded(Journal(directory(params["migration_id"])), params["migration_id"])
     options = {name: value for name, value in params.items() if name != "gate"}
     result = launch_job("cutover", "_cutover.run:run", options, check_mode)
     if check_mode or result["state"] == "succeeded":

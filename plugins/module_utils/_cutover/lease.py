@@ -8,6 +8,9 @@ It ends in exactly one of two ways, and one rename decides which: the commit tak
 dead target, a dead controller and a cut network without anybody's help; and a commit that comes too late learns it.
 """
 
+# Run by the agent and by its own timer, not in a module: it answers on standard output.
+# pylint: disable=ansible-bad-function
+
 from __future__ import annotations
 
 import json

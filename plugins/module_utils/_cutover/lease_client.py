@@ -10,6 +10,7 @@ import json
 import select
 import subprocess
 import tempfile
+import typing as t
 
 from .._bridge.call import agent_command, tail
 from .._errors import MigrationError
@@ -25,6 +26,8 @@ class Lease:
         self._process = subprocess.Popen(  # pylint: disable=consider-using-with  # see close()
             agent_command(migration_id, "lease"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
         )
+        self._input = t.cast(t.BinaryIO, self._process.stdin)
+        self._output = t.cast(t.BinaryIO, self._process.stdout)
         self._say(json.dumps(request))
         if self._answer(ARM_SECONDS).get("armed") is not True:
             raise MigrationError("the source's host did not arm the lease")
@@ -45,17 +48,15 @@ class Lease:
         self._words.close()
 
     def _say(self, line: str) -> None:
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(line.encode() + b"\n")
-            self._process.stdin.flush()
+            self._input.write(line.encode() + b"\n")
+            self._input.flush()
         except OSError as error:
             raise MigrationError("the connection that holds the lease is lost: %s" % error.strerror) from None
 
     def _answer(self, seconds: float) -> dict:
-        assert self._process.stdout is not None
-        ready, _write, _error = select.select([self._process.stdout], [], [], seconds)
-        line = self._process.stdout.readline() if ready else b""
+        ready, _write, _error = select.select([self._output], [], [], seconds)
+        line = self._output.readline() if ready else b""
         try:
             return json.loads(line)
         except ValueError:

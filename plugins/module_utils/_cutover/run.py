@@ -80,6 +80,12 @@ class Record:
             raise
 
 
+def check_seeded(journal: Journal, migration_id: str) -> None:
+    """Refuse a target without a finished copy."""
+    if journal.read().get("seed", {}).get("status") != "done":
+        raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % migration_id)
+
+
 def run(options: dict, progress: Progress) -> dict:
     """Cut over, or carry on where an earlier run stopped.
 
@@ -89,8 +95,7 @@ def run(options: dict, progress: Progress) -> dict:
     record = Record(Journal(directory(options["migration_id"])))
     if record.finished:
         return _result(record)
-    if not record.journal.read().get("seed", {}).get("status") == "done":
-        raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % options["migration_id"])
+    check_seeded(record.journal, options["migration_id"])
     # Found wrong at promotion, it could not be undone any more.
     check_place(options["target_hold"])
     with ExitStack() as stack:

@@ -232,8 +232,7 @@ class Steps:
         """The point of no return: the session that holds the fence answers, and the fence holds. No answer, no promotion."""
         if not self.servers.source.read_only():
             raise MigrationError("the source does not acknowledge the fence")
-        assert self.lease is not None
-        if not self.lease.take(self.remaining()):
+        if self.lease is None or not self.lease.take(self.remaining()):
             raise MigrationError("the lease of %.1f s has ended, and the source has opened itself again" % self.options["lease"])
 
     def do_promote(self) -> None:
