@@ -27,7 +27,7 @@ help: ## this list
 demo: $(READY) hosts ## two hosts as containers, live writes, the whole migration, a report (FLAVOUR=mariadb-10.11, mysql-9.7, ...)
 	$(BIN)/python molecule/shared/demo.py run --flavour $(FLAVOUR)
 
-test: lint unit sanity scenarios integration images ## everything that must pass
+test: lint unit sanity scenarios images ## what must pass before anything lands
 
 lint: $(READY) ## fast checks only
 	$(BIN)/ruff check .
@@ -45,7 +45,7 @@ scenarios: $(SCENARIOS:%=scenario-%) ## a whole migration under writes for each 
 $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
 	$(BIN)/molecule test --no-command-borders --scenario-name $*
 
-integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, resumed runs
+integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, bad input, wire captures (about 20 minutes)
 	$(BIN)/python -m pytest -q tests/integration
 
 images: $(READY) hosts ## each image of the test hosts boots and runs its server
