@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Writes C(source.json), C(replication.json) and C(target.json) into the migration's directory, each with mode 0600.
   - Passwords are generated once and kept. Given ones win.
-  - The result holds the passwords, for the task that makes the accounts on the source. Use C(no_log) on both tasks.
+  - The result holds no password. The task that makes the accounts on the source reads the files.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.no_diff
 options:
@@ -66,10 +66,7 @@ files:
   description: The login files' paths.
   returned: success
   type: dict
-passwords:
-  description: The passwords of the control account (C(source)) and of the replication account (C(replication)).
-  returned: success
-  type: dict
+  sample: {source: /var/lib/mysql_migration/shop/source.json, replication: /var/lib/mysql_migration/shop/replication.json}
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts.logins import ensure_logins

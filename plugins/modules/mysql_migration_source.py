@@ -45,8 +45,8 @@ EXAMPLES = r"""
   nordbridge.mysql_migration.mysql_migration_source:
     migration_id: shop
     hosts: [127.0.0.1]
-    replication_password: "{{ logins.passwords.replication }}"
-    control_password: "{{ logins.passwords.source }}"
+    replication_password: "{{ (replication_login.content | b64decode | from_json).password }}"
+    control_password: "{{ (control_login.content | b64decode | from_json).password }}"
   delegate_to: us-db1
   no_log: true
 """

@@ -35,10 +35,11 @@ def ensure_logins(options: dict, check_mode: bool) -> dict:
 
     :param options: migration_id; source (host, port, tls, tls_ca); target (fields of an endpoint);
         replication_password and control_password (given ones win over generated ones)
-    :returns: changed, the files' paths, and the two passwords, which the caller must not log
+    :returns: changed, and the files' paths. Not the passwords: Ansible takes whatever was given as a secret out of a
+        module's result, and who read them there would set an account's password to the words that it puts instead
     """
     folder = directory(options["migration_id"])
-    result: dict[str, t.Any] = {"changed": False, "files": {}, "passwords": {}}
+    result: dict[str, t.Any] = {"changed": False, "files": {}}
     wanted = {
         "source": (CONTROL, "control_password"),
         "replication": (REPLICATION, "replication_password"),
@@ -46,7 +47,6 @@ def ensure_logins(options: dict, check_mode: bool) -> dict:
     texts = {"target": login_text(Endpoint(**options["target"]))}
     for name, (user, option) in wanted.items():
         password = options.get(option) or _kept_password(os.path.join(folder, name + ".json")) or make_password()
-        result["passwords"][name] = password
         texts[name] = login_text(Endpoint(user=user, password=password, **options["source"]))
     for name, text in texts.items():
         path = os.path.join(folder, name + ".json")

@@ -66,7 +66,8 @@ HINTS: dict[int, str] = {
     2013: "the connection broke while logging in: look for a firewall, a tunnel without its far end, or too short a net_timeout",
     2026: (
         "TLS failed: does the source offer TLS (ssl_cert, ssl_key), can the server's own account read tls_ca, tls_cert and tls_key on "
-        "the target, does tls_ca match the source's certificate, and for verify_identity does the certificate hold source_host?"
+        "the target, does tls_ca match the source's certificate, and for verify_identity (on MariaDB for verify_ca too) does the "
+        "certificate hold source_host?"
     ),
     2059: "the target's server cannot load the account's authentication plugin: use an account with a plugin that it knows",
     2061: "the account (caching_sha2_password) needs TLS or the source's public key: set tls to required, or get_source_public_key to true",
