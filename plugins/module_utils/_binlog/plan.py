@@ -55,7 +55,10 @@ class Wishes:
         if self.server_id is not None and not 1 <= self.server_id <= MAX_SERVER_ID:
             raise Refusal("server_id %d is not possible: use 1 to %d" % (self.server_id, MAX_SERVER_ID))
         if self.server_id is not None and self.server_id in self.avoid_server_ids:
-            raise Refusal("server_id %d is taken: another server of this migration has it; give one of the two another number, or leave it out" % self.server_id)
+            raise Refusal(
+                "server_id %d is taken: another server of this migration has it; give one of the two another number, or leave it out"
+                % self.server_id
+            )
         if self.retention_hours < 0:
             raise Refusal("retention_hours %d is not possible: use 1 and more, or 0 for ever" % self.retention_hours)
         if self.max_binlog_size is not None and not BINLOG_SIZES[0] <= self.max_binlog_size <= BINLOG_SIZES[1]:
