@@ -19,10 +19,10 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench bench-table help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 demo: $(READY) hosts ## two hosts as containers, live writes, the whole migration, a report (FLAVOUR=mariadb-10.11, mysql-9.7, ...)
 	$(BIN)/python molecule/shared/demo.py run --flavour $(FLAVOUR)
@@ -47,6 +47,12 @@ $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
 
 integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, bad input, wire captures (about 20 minutes)
 	$(BIN)/python -m pytest -q tests/integration
+
+bench: $(READY) hosts ## what a user would pick instead, measured beside ours; needs a quiet machine (BENCH_ARGS="--megabytes 2000")
+	$(BIN)/python bench/seed/run.py $(BENCH_ARGS)
+
+bench-table: $(VENV) ## the benchmarks' figures into README.md
+	$(BIN)/python bench/table.py
 
 images: $(READY) hosts ## each image of the test hosts boots and runs its server
 	$(BIN)/python -m pytest -q tests/images
