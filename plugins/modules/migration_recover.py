@@ -5,12 +5,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_recover
-short_description: Bring a target back that a dead physical copy left down
+short_description: Bring a target back that a dead copy or a dead host left unusable
 version_added: 0.1.0
 description:
   - A physical copy takes the target's server down and puts new files in the place of the old ones. Where it fails, it puts the old
     ones back by itself. Where its job was killed, or the host restarted, this does.
-  - It does nothing while the copy runs, after it is done, and for copies by dump.
+  - A target whose host was restarted while its commits did not wait for the disk is not trusted any more. The journal then says that
+    the copy is unfinished, and the same command makes it anew.
+  - It does nothing else while the copy runs, after it is done, and for copies by dump.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.no_diff
 options:
@@ -22,7 +24,7 @@ author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
 EXAMPLES = r"""
-- name: Bring back what a dead copy left
+- name: Bring back what a dead copy or a dead host left
   nordbridge.mysql_migration.migration_recover:
     migration_id: shop
 """

@@ -32,6 +32,12 @@ options:
     description: How many seconds the whole catch-up may take.
     type: float
     default: 604800.0
+  fast_load:
+    description:
+      - Let the target's commits not wait for its disk until the cutover sets that back, before it fences the source.
+      - A target whose B(host) is restarted meanwhile is not trusted any more, and is copied anew.
+    type: bool
+    default: true
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -77,6 +83,7 @@ def main():
         "ready_seconds": {"type": "float", "default": 5.0},
         "patience": {"type": "float", "default": 900.0},
         "timeout": {"type": "float", "default": 604800.0},
+        "fast_load": {"type": "bool", "default": True},
     }
     run_module(launch_catchup, {**job_argument_spec(), **options})
 

@@ -114,6 +114,7 @@ options:
   applier_threads:
     description:
       - Threads that apply transactions. More than V(1) also keeps the order of commits (MySQL) or sets the optimistic mode (MariaDB).
+      - V(0) means twice as many as the managed host has processors, at least 4 and at most 16.
       - Like O(net_timeout) it is set at run time. Write it into the server's configuration too, to keep it over a restart.
     type: int
   start_timeout:

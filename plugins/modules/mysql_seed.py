@@ -55,6 +55,12 @@ options:
     description: Level of compression on the bridge.
     type: int
     default: 1
+  fast_load:
+    description:
+      - Let the target's commits not wait for its disk until the cutover sets that back, before it fences the source.
+      - A target whose B(host) is restarted meanwhile is not trusted any more, and is copied anew.
+    type: bool
+    default: true
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -91,6 +97,14 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.m
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import directory
+
+
+def launch_seed(params, check_mode):
+    """A copy that the journal does not count as done is made anew, whatever its job's last outcome says."""
+    done = Journal(directory(params["migration_id"])).read().get("seed", {}).get("status") == "done"
+    return launch_job("seed", "_seed.run:run", params, check_mode, again=not done)
 
 
 def main():
@@ -105,8 +119,9 @@ def main():
         "max_transaction_seconds": {"type": "int", "default": 60},
         "lock_wait": {"type": "int", "default": 10},
         "zstd_level": {"type": "int", "default": 1},
+        "fast_load": {"type": "bool", "default": True},
     }
-    run_module(lambda params, check: launch_job("seed", "_seed.run:run", params, check), {**job_argument_spec(), **options})
+    run_module(launch_seed, {**job_argument_spec(), **options})
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ RESULT = (
     "events_left",
     "locked_accounts",
     "source_unreachable_after_commit",
+    "durability",
+    "settings_left",
 )
 
 
@@ -101,7 +103,7 @@ def run(options: dict, progress: Progress) -> dict:
     with ExitStack() as stack:
         servers = Servers(*_open(options, record, stack))
         details = {**options, "source_local": source_local(options)}
-        steps = Steps(servers, details, record.facts, lambda _facts: record.write("cutover: facts"))
+        steps = Steps(servers, details, record.facts, lambda _facts: record.write("cutover: facts"), record.journal)
         if record.begun and not record.committed:
             progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.begun[-1])
             record.begun = list(may_have_begun(tuple(record.begun)))
@@ -193,6 +195,7 @@ def _undo(steps: Steps, record: Record, progress: Progress, cause: str = "an ear
     # The facts go with them, in place: the steps share the dictionary.
     record.facts.clear()
     record.write("cutover: undone")
+    steps.relax_again()
 
 
 def _reconnect(steps: Steps) -> None:

@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 import typing as t
+from contextlib import suppress
 
 from .._bridge.call import call
 from .._errors import MigrationError, ServerError
@@ -18,6 +19,8 @@ from .._replication.heartbeat import beat, seen
 from .._replication.status import only_status
 from .._server.base import Flavour
 from .._server.connection import Connection
+from .._state.journal import Journal
+from .._tuning.relax import make_durable, relax, restore_rest
 from .events import enabled_events, scheduler, set_scheduler, wake_events
 from .hold import remove_hold
 from .lease_client import Lease
@@ -55,11 +58,13 @@ class Servers:
 class Steps:
     """Effects. What an undo or a later run needs to know goes through C(note), which journals it before the effect."""
 
-    def __init__(self, servers: Servers, options: dict, facts: dict, note: t.Callable[[dict], None]) -> None:
+    def __init__(self, servers: Servers, options: dict, facts: dict, note: t.Callable[[dict], None], journal: Journal) -> None:
         self.servers = servers
         self.options = options
         self.facts = facts
         self.note = note
+        self.journal = journal
+        self.durable: dict = {}  # what this process set back before the fence
         self.lease: Lease | None = None
         self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
 
@@ -75,8 +80,16 @@ class Steps:
     # --- the steps, in order -------------------------------------------------
 
     def do_preflight(self) -> None:
-        """Refuse early."""
+        """Refuse early. What the target applies from here on waits for its disk: after the fence it has no second chance."""
         check_ready(self.servers.source, self.servers.target, self.options)
+        self.durable = make_durable(self.servers.target, self.journal)
+        self.facts["durability"] = dict(self.durable)
+
+    def relax_again(self) -> None:
+        """After an undo the target goes on following as quickly as before; where that fails, the next catch-up does it."""
+        if self.durable:
+            with suppress(MigrationError):
+                relax(self.servers.target, self.journal)
 
     def do_events_off(self) -> None:
         """Stop the source's event scheduler."""
@@ -287,6 +300,7 @@ class Steps:
         # An event that cannot be woken must not keep the others, and the end of the cutover, from happening: it is reported.
         self.facts["events_woken"], self.facts["events_left"] = wake_events(target, self.facts.get("enabled_events", []))
         set_scheduler(target, self.facts.get("scheduler", "OFF"))
+        self.facts["settings_left"] = restore_rest(target, self.journal)
 
     def do_confirm(self) -> None:
         """A real write on the new primary."""

@@ -16,6 +16,7 @@ from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import directory
+from .._tuning.relax import follow
 from .convergence import Convergence, Verdict
 from .health import error_text
 from .heartbeat import arrives, beat, lag
@@ -27,7 +28,7 @@ INTERVAL = 0.25
 def run(options: dict, progress: Progress) -> dict:
     """Wait until the target is not behind.
 
-    :param options: migration_id, source_login, target_login (files), threshold, ready_seconds, timeout, patience (seconds)
+    :param options: migration_id, source_login, target_login (files), threshold, ready_seconds, timeout, patience (seconds), fast_load
     :raises MigrationError: where replication stops, or the lag does not shrink for longer than the patience
     """
     journal = Journal(directory(options["migration_id"]))
@@ -37,6 +38,7 @@ def run(options: dict, progress: Progress) -> dict:
     diverging_since, highest = None, 0.0
     with connect(source_login, "source", 30) as source, connect(target_login, "target", 30) as other:
         target = open_flavour(other)
+        follow(target, journal, options["fast_load"])
         # Where nobody has beaten for a while, the newest heartbeat is old without any lag.
         arrives(source, other, options["migration_id"], 1.0)
         while True:

@@ -80,11 +80,16 @@ def from_options(params: dict, flavour: Flavour) -> Desired:
         gtid=None if params["gtid"] is None else "".join(params["gtid"].split()),
         log_file=params["source_log_file"],
         log_position=params["source_log_pos"],
-        applier_threads=params["applier_threads"],
+        applier_threads=threads(params["applier_threads"], os.cpu_count() or 1),
         net_timeout=params["net_timeout"],
         replace_source=params["replace_source"],
         start_timeout=params["start_timeout"],
     )
+
+
+def threads(asked: int | None, processors: int) -> int | None:
+    """The threads that apply. By the processors there are two for each, for a thread waits for locks and its turn to commit."""
+    return asked if asked != 0 else max(4, min(16, 2 * processors))
 
 
 def _login(params: dict) -> dict:
@@ -164,8 +169,8 @@ def _check(params: dict, flavour: Flavour, password: str | None) -> None:
         raise Refusal("the source's password holds a line break or a NUL: servers keep it in a file of lines and would cut it")
     if params["net_timeout"] is not None and params["heartbeat_period"] >= params["net_timeout"]:
         raise Refusal("heartbeat_period must be shorter than net_timeout, or an idle connection is taken for a broken one")
-    if params["applier_threads"] is not None and params["applier_threads"] < 1:
-        raise Refusal("applier_threads must be 1 or more; 1 applies one transaction at a time")
+    if params["applier_threads"] is not None and params["applier_threads"] < 0:
+        raise Refusal("applier_threads must be 0 (by the processors) or more; 1 applies one transaction at a time")
 
 
 def argument_spec() -> dict:

@@ -15,6 +15,7 @@ import shutil
 from .._jobs.record import observe
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
+from .._tuning.relax import distrust
 from .service import start_server, stop_server
 from .swap import NEW, OLD, restore
 
@@ -27,7 +28,11 @@ def recover(params: dict, check_mode: bool) -> dict:
 
     :param params: migration_id
     """
-    entry = Journal(directory(params["migration_id"])).read().get("seed", {})
+    journal = Journal(directory(params["migration_id"]))
+    words = distrust(journal, check_mode)
+    if words:
+        return {"changed": True, "restored": False, "warnings": [words]}
+    entry = journal.read().get("seed", {})
     running = observe(job_directory(params["migration_id"], "seed")).state == "running"
     if running or entry.get("status") != "running" or entry.get("method") not in PHYSICAL:
         return {"changed": False, "restored": False}

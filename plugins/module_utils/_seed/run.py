@@ -15,6 +15,7 @@ from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import SCHEMA, directory
+from .._tuning.relax import relaxed_copy
 from .context import Seed
 from .landing import admitted, check_apart, check_landing
 from .methods import choose
@@ -52,10 +53,10 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     entry["schemas"] = sorted({*source.user_schemas(), *seed.erase})
     # A copy that starts anew is behind again, whatever an earlier catch-up found.
     journal.update("seed started", seed=entry, catchup=None)
-    with admitted(seed), Beater(seed.source_login, options["migration_id"]):
+    with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, options["migration_id"]):
         result = method.copy(seed)
         check_marker(seed.target, options["migration_id"])
-    result.update(status="done", method=method.name, not_taken=not_taken, target=_mark(seed.target))
+    result = {**entry, **result, "status": "done", "not_taken": not_taken, "target": _mark(seed.target)}
     journal.update("seed done", seed=result)
     return result
 

@@ -9,7 +9,11 @@ import os
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.desired import from_options, read_password_file
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.desired import (
+    from_options,
+    read_password_file,
+    threads,
+)
 
 TLS = ("ssl_allowed", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_cipher", "ssl_key", "ssl_crl", "ssl_crlpath", "ssl_verify")
 
@@ -53,7 +57,7 @@ def test_client_certificate_is_dropped_without_tls(kit, mysql):
         ({"tls": "required", "tls_cert": "/c.pem"}, "tls_key is missing"),
         ({"tls": "required", "tls_key": "/k.pem"}, "tls_cert is missing"),
         ({"heartbeat_period": 30.0, "net_timeout": 30}, "heartbeat_period must be shorter"),
-        ({"applier_threads": 0}, "applier_threads"),
+        ({"applier_threads": -1}, "applier_threads"),
         ({"source_password": "one\ntwo"}, "line break"),
     ],
 )
@@ -143,3 +147,8 @@ def test_login_file_and_options_win(kit, mysql, tmp_path):
 def test_absent_reads_no_files(kit, mysql):
     given = kit.options(state="absent", source_password_file="/nothing", source_login_file="/nothing")
     assert from_options(given, mysql.flavour).settings == {}
+
+
+@pytest.mark.parametrize(("asked", "processors", "got"), [(None, 8, None), (3, 8, 3), (0, 1, 4), (0, 6, 12), (0, 64, 16)])
+def test_applier_threads_by_the_processors(asked, processors, got):
+    assert threads(asked, processors) == got

@@ -1,0 +1,55 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The target's commits wait for the disk before the source is fenced, or the source is not fenced."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
+
+WAS = {"sync_binlog": "1"}
+
+
+@pytest.fixture
+def relaxed(world, monkeypatch):
+    """A target whose commits do not wait for its disk."""
+
+    def make_durable(_target, _journal):
+        world.effect("make durable")
+        return WAS
+
+    monkeypatch.setattr(steps, "make_durable", make_durable)
+    monkeypatch.setattr(steps, "relax", lambda _target, _journal: world.effect("relax"))
+    monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: world.effect("restore rest") or ["a: refused"])
+    return world
+
+
+def test_durable_before_the_fence_and_the_rest_after_promotion(relaxed, cut):
+    result = cut()
+    log = relaxed.log
+    assert log.index("preflight") < log.index("make durable") < log.index("hold") < log.index("close fence")
+    assert log.index("promote target") < log.index("release lock") < log.index("restore rest")
+    assert "relax" not in log
+    assert (result["durability"], result["settings_left"]) == (WAS, ["a: refused"])
+
+
+def test_where_it_cannot_be_made_durable_nothing_is_frozen(relaxed, cut):
+    relaxed.failing["make durable"] = Refusal("settings do not hold")
+    assert "settings do not hold" in str(cut())
+    assert not {"hold", "close fence", "set source scheduler"} & set(relaxed.log)
+    assert relaxed.source == {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set()}
+
+
+def test_an_undo_opens_the_source_first_and_then_relaxes_again(relaxed, cut):
+    relaxed.arriving, relaxed.written = False, 200
+    assert "undone" in str(cut())
+    assert relaxed.log.index("open fence") < relaxed.log.index("relax")
+
+
+def test_a_target_that_cannot_be_relaxed_again_keeps_no_undo_from_its_end(relaxed, cut):
+    relaxed.arriving, relaxed.written = False, 200
+    relaxed.failing["relax"] = MigrationError("gone")
+    words = str(cut())
+    assert "the source is writable again" in words and "incomplete" not in words
