@@ -10,6 +10,7 @@ import platform
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,18 @@ def own_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
+@dataclass(frozen=True)
+class Used:
+    """Processor time of a while.
+
+    :param others: the share of all cores that others used, 0 to 1
+    :param pair_seconds: what our containers used, over all cores: the figure that others disturb least
+    """
+
+    others: float
+    pair_seconds: float
+
+
 class Meter:
     """Tells how much of the machine others used: all that was busy, less our containers, less ourselves.
 
@@ -70,25 +83,27 @@ class Meter:
         self.files = [cgroup_file(Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")) for pid in pids]
         self.cores = cores
 
-    def _now(self) -> tuple[float, float]:
-        ours = sum(cgroup_seconds(file.read_text(encoding="utf-8")) for file in self.files) + own_seconds()
-        return busy_seconds(Path("/proc/stat").read_text(encoding="utf-8")) - ours, time.monotonic()
+    def _now(self) -> tuple[float, float, float]:
+        pair = sum(cgroup_seconds(file.read_text(encoding="utf-8")) for file in self.files)
+        busy = busy_seconds(Path("/proc/stat").read_text(encoding="utf-8"))
+        return busy - pair - own_seconds(), pair, time.monotonic()
 
-    def start(self) -> Callable[[], float]:
-        """Begin to look; the answer is called at the end and gives the share of all cores, 0 to 1."""
-        before, began = self._now()
+    def start(self) -> Callable[[], Used]:
+        """Begin to look; what is returned is called at the end."""
+        others, pair, began = self._now()
 
-        def share() -> float:
-            after, ended = self._now()
-            return round(max(0.0, after - before) / max(ended - began, 0.001) / self.cores, 3)
+        def used() -> Used:
+            others_after, pair_after, ended = self._now()
+            share = max(0.0, others_after - others) / max(ended - began, 0.001) / self.cores
+            return Used(round(share, 3), round(pair_after - pair, 2))
 
-        return share
+        return used
 
     def look(self, seconds: float = LOOK_SECONDS) -> float:
         """The share that others use now."""
-        share = self.start()
+        used = self.start()
         time.sleep(seconds)
-        return share()
+        return used().others
 
     def await_quiet(self, patience: float) -> float:
         """Wait until others rest, at most so many seconds; returns the share of the last look."""

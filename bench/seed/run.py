@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
@@ -64,11 +65,11 @@ class Bench:
             raise Busy(f"others use {before:.0%} of this machine's cores; wait for quiet, or measure with --allow-busy")
         load = os.getloadavg()[0]
         pair.limit(limit)
-        others = meter.start()
+        used = meter.start()
         try:
             done = way.copy(pair, number)
         finally:
-            share = others()
+            processor = used()
             pair.limit(0)
         wrong = pair.check()
         return {
@@ -82,7 +83,8 @@ class Bench:
             **done.facts,
             "load_before": round(load, 2),
             "others_before": before,
-            "others": share,
+            "others": processor.others,
+            "cpu_seconds": processor.pair_seconds,
             "equal": not wrong,
             "difference": wrong,
         }
@@ -117,10 +119,16 @@ class Bench:
                 run = self.measure(pair, way, limit, number)
                 self.runs.append(run)
                 self.save()
-                state = "" if run["equal"] else f"  NOT EQUAL: {run['difference']}"
-                others = f"  others used {run['others']:.0%}" if run["others"] > machine.BUSY_SHARE else ""
-                network = f" at {limit} Mbit/s" if limit else ""
-                say(f"{pair.flavour} {number}: {way.name:<15} {run['seconds']:8.2f} s{network}{others}{state}")
+                say(line(run))
+
+
+def line(run: Mapping[str, Any]) -> str:
+    """A run, for whoever waits."""
+    words = [f"{run['server']} {run['round']}: {run['method']:<15} {run['seconds']:8.2f} s", f"processors {run['cpu_seconds']:6.1f} s"]
+    words += [f"at {run['mbit']} Mbit/s"] if run["mbit"] else []
+    words += [f"others used {run['others']:.0%}"] if run["others"] > machine.BUSY_SHARE else []
+    words += [] if run["equal"] else [f"NOT EQUAL: {run['difference']}"]
+    return "  ".join(words)
 
 
 def say(text: str) -> None:

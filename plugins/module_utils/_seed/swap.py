@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 
-from .._state.files import sync_directory
+from .._state.files import sync_directory, sync_filesystem
 
 NEW, OLD = ".nordbridge-new", ".nordbridge-old"
 # Stands in OLD once all of the old content is there: whatever lies beside it from then on is new.
@@ -70,7 +70,11 @@ def restore(datadir: str) -> bool:
 
 
 def forget_old(datadir: str) -> None:
-    """Remove the old content: the new server has answered."""
+    """Remove the old content: the new server has answered.
+
+    Only once the new one is on the disk: mbstream leaves that to the kernel, and the server believes that its pages are there.
+    """
+    sync_filesystem(datadir)
     shutil.rmtree(os.path.join(datadir, OLD), ignore_errors=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import typing as t
 
 
@@ -51,6 +52,17 @@ def sync_directory(folder: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def sync_filesystem(folder: str) -> None:
+    """Put all that was written to a folder's file system onto its disk: programs that unpack files do not."""
+    try:
+        done = subprocess.run(["sync", "-f", folder], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
+    except OSError:
+        done = 1
+    if done:
+        # A sync without that option; then all file systems.
+        os.sync()
 
 
 def write_json(path: str, data: t.Any, durable: bool = True) -> None:

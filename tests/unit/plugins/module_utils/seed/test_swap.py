@@ -76,3 +76,11 @@ def test_a_crash_between_any_two_renames_loses_nothing(datadir, monkeypatch, sur
     swap.make_room(str(datadir))
     assert content(datadir) == OLD_FILES
     assert os.listdir(datadir / swap.NEW) == []
+
+
+def test_the_old_content_stays_until_the_new_is_on_the_disk(datadir, monkeypatch):
+    swap.bring_in(str(datadir))
+    seen = []
+    monkeypatch.setattr(swap, "sync_filesystem", lambda folder: seen.append((folder, (datadir / swap.OLD / "ibdata1").exists())))
+    swap.forget_old(str(datadir))
+    assert seen == [(str(datadir), True)] and not (datadir / swap.OLD).exists()
