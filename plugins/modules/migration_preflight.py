@@ -91,6 +91,10 @@ options:
     type: str
     choices: [ssh_tunnel, tls]
     default: ssh_tunnel
+  reverse_replication:
+    description: Whether the old server is to follow the new one after the cutover.
+    type: bool
+    default: false
   waive:
     description:
       - Ids of checks whose risk is taken. Their errors become warnings and their warnings notices.
@@ -174,7 +178,7 @@ summary:
   description: The totals in words.
   returned: always, unless the facts are not of a server
   type: str
-  sample: "45 checks: 0 errors, 1 warnings, 2 notices"
+  sample: "44 checks: 0 errors, 1 warnings, 2 notices"
 plan_text:
   description: The plan for people, a line an entry.
   returned: always, unless the facts are not of a server
@@ -205,6 +209,7 @@ OPTIONS = {
     "retention_seconds": {"type": "int", "default": 604800},
     "max_transaction_seconds": {"type": "int", "default": 60},
     "bridge": {"type": "str", "choices": list(case.BRIDGES), "default": "ssh_tunnel"},
+    "reverse_replication": {"type": "bool", "default": False},
     "waive": {"type": "list", "elements": "str", "default": []},
     "fail": {"type": "bool", "default": True},
 }

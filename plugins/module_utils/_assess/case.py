@@ -39,6 +39,7 @@ class Settings:
     retention_seconds: int = 7 * 86400
     max_transaction_seconds: int = 60
     bridge: str = "ssh_tunnel"
+    reverse_replication: bool = False
     waive: t.Sequence[str] = ()
 
     @property

@@ -92,6 +92,13 @@ CHECKS = (
         waivable=True,
     ),
     # the logins
+    Check(
+        "P09",
+        "the old server could follow the new one, where reverse replication is asked for",
+        ERROR,
+        TARGET,
+        "install the source's series on the target, or leave reverse_replication out: a rollback then loses what was written since",
+    ),
     Check("P10", "the source's login has its privileges", ERROR, SOURCE, "grant them to the account that the source's login option names"),
     Check("P11", "the target's login has its privileges", ERROR, TARGET, "grant them to the account that the target's login option names"),
     # the source

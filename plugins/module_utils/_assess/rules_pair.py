@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from .._errors import Refusal
+from .._reverse.rules import why_not
 from .._server.flavour import check_pair
 from .._server.identity import same_server
 from .case import Case, Hit, listed, size
@@ -144,6 +145,19 @@ def page_size(case: Case) -> list[Hit]:
     return [Hit(hit.message + "; the data's files cannot be copied, only a dump can") for hit in hits]
 
 
+def way_back(case: Case) -> list[Hit]:
+    """P09: what no configuration of this collection's can mend. The rest is proven before the cutover."""
+    if not case.settings.reverse_replication:
+        return []
+    why = why_not(case.identities["target"], case.identities["source"])
+    off = [name for name, side in case.sides() if not side["gtid"]["on"]]
+    hits = [Hit("reverse replication is asked for, and %s" % why)] if why else []
+    if off:
+        remedy = "set gtid_mode=ON on both servers, or leave reverse_replication out: a rollback then loses what was written since"
+        hits.append(Hit("reverse replication is asked for, and gtid_mode is not ON on the %s" % listed(off), remedy=remedy))
+    return hits
+
+
 def sql_mode(case: Case) -> list[Hit]:
     """P50: the order of the words does not count."""
     one, other = (set(filter(None, side["sql_mode"].split(","))) for _name, side in case.sides())
@@ -229,6 +243,7 @@ RULES = {
     "P06": series,
     "P07": case_of_names,
     "P08": page_size,
+    "P09": way_back,
     "P10": privileges_of(SOURCE),
     "P11": privileges_of(TARGET),
     "P24": clusters,

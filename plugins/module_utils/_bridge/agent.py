@@ -20,8 +20,10 @@ import typing as t
 from .._cutover import lease
 from .._cutover.hold import place_hold, remove_hold
 from .._errors import MigrationError
+from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
 from .._seed.dump_command import stream_dump
+from .listener import free
 
 MAX_REQUEST = 1 << 22
 
@@ -54,6 +56,8 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "unhold": unhold,
     "lease": lease.serve,
     "unlease": unlease,
+    "reach": reach,
+    "free": free,
 }
 
 

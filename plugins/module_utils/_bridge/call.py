@@ -20,12 +20,14 @@ def agent_command(migration_id: str, verb: str, root: str | None = None) -> list
     return ["ssh", "-F", os.path.join(folder, "ssh_config"), "agent", verb]
 
 
-def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0) -> dict:
+def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0, command: list | None = None) -> dict:
     """Ask the agent for something short.
+
+    :param command: another way to the agent than ssh
 
     :raises MigrationError: where ssh or the agent fails
     """
-    command = agent_command(migration_id, verb)
+    command = command or agent_command(migration_id, verb)
     try:
         done = subprocess.run(command, input=json.dumps(request).encode(), capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:

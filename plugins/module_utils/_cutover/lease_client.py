@@ -21,10 +21,10 @@ ARM_SECONDS = 30.0
 class Lease:
     """An armed lease."""
 
-    def __init__(self, migration_id: str, request: dict) -> None:
+    def __init__(self, migration_id: str, request: dict, command: list | None = None) -> None:
         self._words = tempfile.TemporaryFile()  # pylint: disable=consider-using-with  # lives as long as this
         self._process = subprocess.Popen(  # pylint: disable=consider-using-with  # see close()
-            agent_command(migration_id, "lease"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
+            command or agent_command(migration_id, "lease"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words
         )
         self._input = t.cast(t.BinaryIO, self._process.stdin)
         self._output = t.cast(t.BinaryIO, self._process.stdout)

@@ -27,12 +27,13 @@ def check_ready(source: Flavour, target: Flavour, options: dict) -> None:
     :raises Refusal: with every reason at once
     """
     check_apart(source, target)
-    reasons = _replication(source, target, options) + _sessions(source, options) + _positions(source, target)
+    reasons = replication_reasons(source, target, options) + session_reasons(source, options) + _positions(source, target)
     if reasons:
         raise Refusal("not cut over, and nothing was frozen: %s" % "; ".join(reasons))
 
 
-def _replication(source: Flavour, target: Flavour, options: dict) -> list[str]:
+def replication_reasons(source: Flavour, target: Flavour, options: dict) -> list[str]:
+    """Why the target is not ready to be waited for."""
     status = only_status(target)
     if not status.configured:
         return ["the target replicates from nobody"]
@@ -53,7 +54,8 @@ def _replication(source: Flavour, target: Flavour, options: dict) -> list[str]:
     return reasons
 
 
-def _sessions(source: Flavour, options: dict) -> list[str]:
+def session_reasons(source: Flavour, options: dict) -> list[str]:
+    """Why the source's sessions would make the fence wait, or suffer from it."""
     reasons = []
     for row in source.connection.rows(LONG_TRANSACTIONS, (options["max_transaction_seconds"],)):
         reasons.append(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress
@@ -34,15 +35,36 @@ RESULT = (
     "source_unreachable_after_commit",
     "durability",
     "settings_left",
+    "promoted_position",
+    "lost",
 )
 
 
-class Record:
-    """The cutover's part of the journal."""
+@dataclass(frozen=True)
+class Course:
+    """What differs between a cutover and a rollback, which is the same with the roles exchanged.
 
-    def __init__(self, journal: Journal) -> None:
+    :param key: its name in the journal and in messages
+    :param steps: the class of its effects
+    :param local_hold: the option with the path of the hold on this host
+    :param check: what the journal must say before anything begins
+    :param tell: puts a message into the words of this course
+    """
+
+    key: str
+    steps: type[Steps]
+    local_hold: str
+    check: t.Callable[[Journal, str], None]
+    tell: t.Callable[[str], str] = str
+
+
+class Record:
+    """The course's part of the journal."""
+
+    def __init__(self, journal: Journal, course: Course) -> None:
         self.journal = journal
-        entry = journal.read().get("cutover", {})
+        self.course = course
+        entry = journal.read().get(course.key, {})
         self.begun: list[str] = entry.get("begun", [])
         self.done: list[str] = entry.get("done", [])
         self.facts: dict = entry.get("facts", {})
@@ -60,14 +82,15 @@ class Record:
 
     def write(self, event: str) -> None:
         """Journal what is known now."""
-        self.journal.update(event, cutover={"begun": self.begun, "done": self.done, "facts": self.facts, "attempt": self.attempt})
+        known = {"begun": self.begun, "done": self.done, "facts": self.facts, "attempt": self.attempt}
+        self.journal.update("%s: %s" % (self.course.key, event), **{self.course.key: known})
 
     def begin(self, step: str) -> None:
         """Journal that a step's effect may start."""
         if step not in self.begun:
             self.begun.append(step)
         if step in JOURNALLED:
-            self.write("cutover: %s begins" % step)
+            self.write("%s begins" % step)
 
     def complete(self, step: str) -> None:
         """Note that a step is done. Only the commit and what follows it is written: before, an undo needs only what was begun."""
@@ -75,10 +98,10 @@ class Record:
         if not self.committed:
             return
         try:
-            self.write("cutover: %s done" % step)
+            self.write("%s done" % step)
         except BaseException:
             # The next run will believe the disk, so this one does too: a commit that was not written did not happen.
-            self.done = self.journal.read().get("cutover", {}).get("done", [])
+            self.done = self.journal.read().get(self.course.key, {}).get("done", [])
             raise
 
 
@@ -88,22 +111,30 @@ def check_seeded(journal: Journal, migration_id: str) -> None:
         raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % migration_id)
 
 
+CUTOVER = Course("cutover", Steps, "target_hold", check_seeded)
+
+
 def run(options: dict, progress: Progress) -> dict:
     """Cut over, or carry on where an earlier run stopped.
 
     :param options: migration_id, source_login, target_login (files), source_hold, target_hold, source_socket (paths),
         budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds)
     """
-    record = Record(Journal(directory(options["migration_id"])))
+    return travel(options, progress, CUTOVER)
+
+
+def travel(options: dict, progress: Progress, course: Course) -> dict:
+    """Go a course's way to its end, or back to its beginning."""
+    record = Record(Journal(directory(options["migration_id"])), course)
     if record.finished:
         return _result(record)
-    check_seeded(record.journal, options["migration_id"])
+    course.check(record.journal, options["migration_id"])
     # Found wrong at promotion, it could not be undone any more.
-    check_place(options["target_hold"])
+    check_place(options[course.local_hold])
     with ExitStack() as stack:
         servers = Servers(*_open(options, record, stack))
         details = {**options, "source_local": source_local(options)}
-        steps = Steps(servers, details, record.facts, lambda _facts: record.write("cutover: facts"), record.journal)
+        steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
         if record.begun and not record.committed:
             progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.begun[-1])
             record.begun = list(may_have_begun(tuple(record.begun)))
@@ -139,7 +170,7 @@ def _forward(steps: Steps, record: Record, progress: Progress) -> dict:
         action = next_action(tuple(record.begun), tuple(record.done), False, ())
         if action.verb == "finished":
             return _result(record)
-        progress.say("cutover", action.step)
+        progress.say(record.course.key, action.step)
         begun = time.monotonic()
         try:
             record.begin(action.step)
@@ -151,18 +182,17 @@ def _forward(steps: Steps, record: Record, progress: Progress) -> dict:
             record.complete(action.step)
         except BaseException as error:
             if record.committed:
-                raise MigrationError(
-                    "the cutover is committed and stopped at %s: %s; run the same command again, it goes forward only"
-                    % (action.step, _words(error))
-                ) from error
+                text = "the %s is committed and stopped at %s: %s; run the same command again, it goes forward only"
+                raise MigrationError(record.course.tell(text % (record.course.key, action.step, _words(error)))) from error
             if action.step == "preflight":
                 record.begun.clear()
                 raise
             _undo(steps, record, progress, "%s failed: %s" % (action.step, _words(error)))
-            raise MigrationError(
+            text = (
                 "undone after %.1f s at %s, the source is writable again and the target replicates: %s; run the same command to try again"
                 % (time.monotonic() - started, action.step, _words(error))
-            ) from error
+            )
+            raise MigrationError(record.course.tell(text)) from error
 
 
 def _words(error: BaseException) -> str:
@@ -187,14 +217,13 @@ def _undo(steps: Steps, record: Record, progress: Progress, cause: str = "an ear
             left.append("%s: %s" % (action.step, _words(error)))
         undone.append(action.step)
     if left:
-        record.write("cutover: undo incomplete")
-        raise MigrationError(
-            "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(left))
-        )
+        record.write("undo incomplete")
+        text = "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(left))
+        raise MigrationError(record.course.tell(text))
     record.begun, record.done = [], []
     # The facts go with them, in place: the steps share the dictionary.
     record.facts.clear()
-    record.write("cutover: undone")
+    record.write("undone")
     steps.relax_again()
 
 

@@ -130,7 +130,21 @@ class Steps:
         source = self.servers.source
         settings = [list(pair) for pair in source.hold_settings]
         request = {"path": self.options["source_hold"], "group": source.option_group, "settings": settings}
-        call(self.options["migration_id"], verb, request)
+        self.ask_fenced_host(verb, request)
+
+    # Where each server's own host is: a rollback has the two the other way round.
+
+    def ask_fenced_host(self, verb: str, request: dict) -> dict:
+        """The agent on the source's host."""
+        return call(self.options["migration_id"], verb, request)
+
+    def arm(self, request: dict) -> Lease:
+        """A lease that the source's host keeps."""
+        return open_lease(self.options["migration_id"], request)
+
+    def unhold_promoted(self) -> None:
+        """Let the target stay writable across a restart."""
+        remove_hold(self.options["target_hold"])
 
     def do_lease(self) -> None:
         """Arm the fence's time limit on the source's host. From here on the source reopens by itself, unless the commit takes it."""
@@ -145,7 +159,7 @@ class Steps:
             "accounts": self.facts.get("locked_accounts", []),
             "scheduler": self.facts.get("scheduler", "OFF"),
         }
-        self.lease = open_lease(self.options["migration_id"], request)
+        self.lease = self.arm(request)
 
     def undo_lease(self) -> None:
         """End the time limit: this undo does its work. One that has fired has done it already, and nothing is left to do twice."""
@@ -154,7 +168,7 @@ class Steps:
         if "lease" not in self.facts:
             return
         request = {"migration_id": self.options["migration_id"], "token": self.facts["lease"]}
-        if not call(self.options["migration_id"], "unlease", request)["settled"]:
+        if not self.ask_fenced_host("unlease", request)["settled"]:
             # Let go, it could open the source in the middle of the next attempt.
             raise MigrationError("the lease has ended and is still opening the source: wait until its server answers")
 
@@ -222,11 +236,7 @@ class Steps:
         target.connection.run(target.statement("stop_replica"))
         if _words(target):
             raise MigrationError("replication did not stop cleanly%s" % _words(target))
-        file, place = source.binlog_position()
-        if (file, place) != (position["file"], position["position"]):
-            raise MigrationError(
-                "the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position + " to %s:%d" % (file, place)
-            )
+        self._check_stands()
         if position["gtid"]:
             have = target.gtid_applied()
             extra = target.gtid_extra(target.gtid_written(), position["gtid"])
@@ -236,6 +246,14 @@ class Steps:
             raise MigrationError("the source's last heartbeat has not arrived on the target")
         if self.remaining() <= 0:
             raise MigrationError("the write stop's budget of %.1f s is used up" % self.options["budget"])
+
+    def _check_stands(self) -> None:
+        """The fence holds: nothing has been written since the position was read."""
+        position, (file, place) = self.facts["position"], self.servers.source.binlog_position()
+        if (file, place) != (position["file"], position["position"]):
+            raise MigrationError(
+                "the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position + " to %s:%d" % (file, place)
+            )
 
     def undo_check(self) -> None:
         """Replicate again."""
@@ -256,13 +274,17 @@ class Steps:
                 self._fetch_strays()
             target.connection.run(target.statement("stop_replica"))
             target.connection.run(target.statement("reset_replica"))
+        if not resumed or target.read_only():
+            # From here on the target writes on its own account: what a rollback would have to bring back, or lose.
+            file, place = target.binlog_position()
+            self.facts["promoted_position"] = {"file": file, "position": place}
         target.set_read_only(False)
         self.facts["writable_at"] = time.time()
         # A run that carries on after the commit has only the wall clock to compare with.
         stopped = self.facts["writable_at"] - self.facts["fenced_at"] if resumed else time.monotonic() - self.fence_at
         self.facts["write_stop_server_s"] = round(stopped, 4)
         # After the variable: a crash between the two leaves a target that is read-only after its restart, and no harm.
-        remove_hold(self.options["target_hold"])
+        self.unhold_promoted()
 
     def _fetch_strays(self) -> None:
         """Close the fence anew and fetch what was written on the source since the process died that held its lock.
@@ -300,7 +322,11 @@ class Steps:
         # An event that cannot be woken must not keep the others, and the end of the cutover, from happening: it is reported.
         self.facts["events_woken"], self.facts["events_left"] = wake_events(target, self.facts.get("enabled_events", []))
         set_scheduler(target, self.facts.get("scheduler", "OFF"))
-        self.facts["settings_left"] = restore_rest(target, self.journal)
+        self.restore_settings()
+
+    def restore_settings(self) -> None:
+        """Set back what the copy and the replication had set on the target."""
+        self.facts["settings_left"] = restore_rest(self.servers.target, self.journal)
 
     def do_confirm(self) -> None:
         """A real write on the new primary."""

@@ -20,7 +20,13 @@ if t.TYPE_CHECKING:
 
 
 def check_apart(source: Flavour, target: Flavour) -> None:
-    """Refuse where both connections end at one server, or at two that cannot replicate.
+    """Refuse where both connections end at one server, or at two that cannot replicate."""
+    check_two(source, target)
+    check_pair(source.identity, target.identity)
+
+
+def check_two(source: Flavour, target: Flavour) -> None:
+    """Refuse where both connections end at one server.
 
     Identity alone could be a cloned machine's; a named lock taken through one connection is seen through the other
     only on the same server.
@@ -33,7 +39,6 @@ def check_apart(source: Flavour, target: Flavour) -> None:
         source.connection.value("SELECT RELEASE_LOCK(%s)", (name,))
     if seen is not None or same_server(source.identity, target.identity):
         raise Refusal("source and target are the same server (%s): check migration_source and the addresses" % source.identity.label)
-    check_pair(source.identity, target.identity)
 
 
 def check_landing(target: Flavour, migration_id: str, ours: list[str] | None, wipe: str) -> list[str]:

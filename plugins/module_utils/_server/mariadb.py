@@ -69,6 +69,11 @@ class MariaDB(Flavour):
         theirs = {_origin(gtid): _sequence(gtid) for gtid in _gtids(source.connection.variable("gtid_binlog_state") or "")}
         return ",".join(gtid for gtid in mine if _sequence(gtid) > theirs.get(_origin(gtid), -1))
 
+    def gtid_count(self, have: str, base: str) -> int:
+        """How many transactions lie between two positions: each domain counts its own, one by one."""
+        limit = _domains(base)
+        return sum(max(0, sequence - limit.get(domain, 0)) for domain, sequence in _domains(have).items())
+
     def wait_for_gtid(self, gtid: str, seconds: float) -> bool:
         """Wait until this replica has applied a position. 0 is success; -1 (time over), NULL and '' are not.
 

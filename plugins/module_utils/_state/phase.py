@@ -12,11 +12,14 @@ from .._jobs.record import observe
 from .journal import Journal
 from .paths import directory
 
-JOBS = ("seed", "catchup", "cutover")
+JOBS = ("seed", "catchup", "cutover", "rollback")
 
 
 def phase_of(state: dict) -> str:
     """The phase that a journal's state stands for."""
+    back = state.get("rollback", {}).get("done", [])
+    if "commit" in back:
+        return "rolled_back" if "confirm" in back else "rolling_back"
     done = state.get("cutover", {}).get("done", [])
     if "confirm" in done:
         return "done"

@@ -54,6 +54,8 @@ FIRES = [
     ("P06", "warning", "skips 8.0, 8.4", {"identity": mysql("u1", (5, 7, 44))}, {"identity": mysql("u2")}, {}),
     ("P07", "error", "0 on the source and 1 on the target", {}, {"lower_case_table_names": 1}, {}),
     ("P08", "warning", "16384 on the source and 65536", {}, {"innodb_page_size": 65536}, {}),
+    ("P09", "error", "cannot follow", {}, {"identity": {"version": [11, 8, 6], "version_text": "11.8.6"}}, {"reverse_replication": True}),
+    ("P09", "error", "gtid_mode is not ON on the source", {"gtid": {"on": False, "written": "", "applied": ""}}, {}, {"reverse_replication": True}),
     ("P10", "error", "RELOAD (granted on shop only) to load and reset; GRANT OPTION to give rights", {"privileges": LACKING}, {}, {}),
     ("P11", "error", "app@% lacks, on *.*: RELOAD", {}, {"privileges": LACKING}, {}),
     ("P20", "error", "the binary log is off", {"log_bin": False}, {}, {}),
@@ -275,7 +277,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  43 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  44 checks: 0 errors, 2 warnings, 1 notices" in text
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
     assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
     assert "-e source_allow_restart=true -e wipe_target=mig-1" in lines[-1]

@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent, call, place
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import is_session, listener, owners
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 
 KEY = "ssh-ed25519 AAAAC3Nz root@oslo-db1"
@@ -66,7 +67,7 @@ def test_the_agent_is_placed_once_and_answers(placed):
     assert json.loads(done.stdout)["agent"] == 1
     environment["SSH_ORIGINAL_COMMAND"] = "sh -c id"
     done = subprocess.run([str(folder / "shop" / "agent")], input=b"{}", capture_output=True, env=environment, check=False)
-    assert done.returncode == 1 and b"is not one of backup, dump, hold, lease, probe, unhold, unlease" in done.stderr
+    assert done.returncode == 1 and b"is not one of backup, dump, free, hold, lease, probe, reach, unhold, unlease" in done.stderr
 
 
 def test_a_changed_pack_is_a_change(placed):
@@ -134,3 +135,20 @@ class TestCall:
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(MigrationError, match="ssh could not be started"):
             call.call("shop", "hold", {})
+
+
+TABLE = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:33FB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   998        0 4711 1
+   1: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000   100        0 4712 1
+   2: 0100007F:33FB 0100007F:9999 01 00000000:00000000 00:00000000 00000000   998        0 4713 1
+"""
+
+
+def test_the_dead_tunnels_port_is_found_by_its_own_user_only():
+    assert listener(TABLE, 13307, 998) == "4711"
+    assert listener(TABLE, 13307, 0) == "" and listener(TABLE, 3306, 998) == ""
+
+
+def test_a_socket_that_nobody_holds_has_no_owner():
+    assert owners("4711999999") == []
+    assert not is_session(os.getpid(), os.getuid())

@@ -159,14 +159,14 @@ class TestPreflight:
     @pytest.fixture
     def ready(self, monkeypatch):
         monkeypatch.setattr(preflight, "check_apart", lambda *_servers: None)
-        for name in ("_replication", "_sessions", "_positions"):
+        for name in ("replication_reasons", "session_reasons", "_positions"):
             monkeypatch.setattr(preflight, name, lambda *_args: [])
         return monkeypatch
 
     def test_nothing_in_the_way(self, ready):
         preflight.check_ready(None, None, {})
 
-    @pytest.mark.parametrize("part", ["_replication", "_sessions", "_positions"])
+    @pytest.mark.parametrize("part", ["replication_reasons", "session_reasons", "_positions"])
     def test_each_reason_stops_it(self, ready, part):
         ready.setattr(preflight, part, lambda *_args: ["because"])
         with pytest.raises(Refusal, match="nothing was frozen: because"):

@@ -10,7 +10,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors
 
 FORWARD = [
     "preflight", "ask scheduler", "set source scheduler", "hold", "lock boss", "arm", "close fence", "ask source", "position", "wait",
-    "stop replica", "position", "ask source", "take", "stop replica", "reset replica all", "promote target", "remove hold", "ask source",
+    "stop replica", "position", "ask source", "take", "stop replica", "reset replica all", "position", "promote target", "remove hold", "ask source",
     "release lock", "set target scheduler", "beat",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("stop replica") + 2]

@@ -1,0 +1,29 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The agent on this very host: for a rollback the server that is fenced is the one beside the journal."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .._jobs.payload import BOOT, pack
+from .._state.files import write_text
+from .._state.paths import directory
+
+
+def place_local(migration_id: str) -> None:
+    """Keep the code that the local agent and its lease run."""
+    write_text(_payload(migration_id), pack())
+
+
+def local_command(migration_id: str, verb: str) -> list[str]:
+    """The command for a verb, as ssh would give it to the agent of another host."""
+    boot = [sys.executable, "-I", "-c", BOOT % "_bridge.agent", _payload(migration_id)]
+    return ["env", "SSH_ORIGINAL_COMMAND=%s" % verb, *boot]
+
+
+def _payload(migration_id: str) -> str:
+    return os.path.join(directory(migration_id), "agent.zip")

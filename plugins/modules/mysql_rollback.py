@@ -1,0 +1,122 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mysql_rollback
+short_description: Fence the new server, wait for its last write, and have the old one take over again
+version_added: 1.0.0
+description:
+  - Runs as a job on the target's host, in one process with its connections opened first. It is the cutover with the roles exchanged.
+  - Where the old server follows the new one, nothing is lost, and a wait that runs out of time undoes everything.
+  - Where it does not, the module fails with the list of what would be lost, and needs O(lose_writes) to go on.
+  - A finished rollback is not done twice.
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes.no_diff
+options:
+  migration_id:
+    description: The migration's id.
+    type: str
+    required: true
+  gate:
+    description: The permission to roll back. It must equal O(migration_id).
+    type: str
+    required: true
+  lose_writes:
+    description: The permission to lose what was written since the cutover. It must equal O(migration_id) or be empty.
+    type: str
+    default: ''
+  budget:
+    description: Seconds of write stop after which the rollback undoes itself.
+    type: float
+    default: 5.0
+  lease:
+    description:
+      - Seconds after which the new server opens again by itself, whatever died, unless the rollback was committed before.
+      - It must be longer than O(budget).
+    type: float
+    default: 10.0
+  fence_seconds:
+    description: Seconds that the fence may take to close before it is given up.
+    type: float
+    default: 2.0
+  max_lag:
+    description: The lag in seconds above which the rollback is refused.
+    type: float
+    default: 1.0
+  max_transaction_seconds:
+    description: The age in seconds of an open transaction on the new server above which the rollback is refused.
+    type: int
+    default: 5
+  new_hold:
+    description: The file on the target that will keep it read-only across a restart.
+    type: path
+    required: true
+  old_hold:
+    description: The file on the source that keeps it read-only until it takes over.
+    type: path
+    required: true
+  new_socket:
+    description: The socket of the target's server.
+    type: path
+    default: /run/mysqld/mysqld.sock
+author: The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Roll back
+  nordbridge.mysql_migration.mysql_rollback:
+    migration_id: shop
+    gate: "{{ rollback }}"
+    new_hold: /etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf
+    old_hold: /etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf
+"""
+
+RETURN = r"""
+launch:
+  description: What happened to the job, one of C(started), C(attached), C(finished); C(planned) in check mode.
+  returned: success
+  type: str
+  sample: started
+lossy:
+  description: Whether writes are given up.
+  returned: success
+  type: bool
+result:
+  description: >-
+    The rollback's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the old
+    server's being writable, C(lost) what was given up.
+  returned: success
+  type: dict
+  sample:
+    attempt: 1
+    write_stop_server_s: 0.041
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+
+
+def main():
+    """Parse, launch, wait, report."""
+    options = {
+        "migration_id": {"type": "str", "required": True},
+        "gate": {"type": "str", "required": True},
+        "lose_writes": {"type": "str", "default": ""},
+        "budget": {"type": "float", "default": 5.0},
+        "lease": {"type": "float", "default": 10.0},
+        "fence_seconds": {"type": "float", "default": 2.0},
+        "max_lag": {"type": "float", "default": 1.0},
+        "max_transaction_seconds": {"type": "int", "default": 5},
+        "new_hold": {"type": "path", "required": True},
+        "old_hold": {"type": "path", "required": True},
+        "new_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+    }
+    run_module(launch_rollback, options)
+
+
+if __name__ == "__main__":
+    main()

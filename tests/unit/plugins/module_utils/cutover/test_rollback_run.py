@@ -1,0 +1,204 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rollback as a whole, on two servers in memory: the new one is the world's source here, and the old one its target."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import rollback, steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import _count, in_words
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
+
+CUT = {
+    "begun": ["preflight"],
+    "done": ["preflight", "commit", "promote", "confirm"],
+    "facts": {"position": {"gtid": "0-1-50"}, "locked_accounts": [["boss", "%"]]},
+}
+OPTIONS = {
+    "migration_id": "shop", "new_hold": "/etc/mysql/new", "old_hold": "/etc/mysql/old", "new_socket": "/run/s", "lossy": False,
+    "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
+}  # fmt: skip
+
+
+class Quiet:
+    def say(self, *_args, **_numbers) -> None:
+        return None
+
+
+@pytest.fixture
+def back(world, monkeypatch, tmp_path):
+    """Run the rollback; returns its result, its MigrationError, or the fact of death."""
+    world.journal.update("cutover done", cutover=CUT)
+    world.target["accounts"] = {"boss"}
+
+    def agent(_id, verb, _request, command=None):
+        world.effect(verb if command else "%s old" % verb)
+        if verb == "unlease":
+            world.lease = "taken" if world.lease == "armed" else world.lease
+            return {"settled": world.settled}
+        if verb in ("hold", "unhold"):
+            (world.source if command else world.target)["hold"] = verb == "hold"
+        return {}
+
+    class Kept:
+        def __init__(self, _id, _request, command):
+            assert command[:2] == ["env", "SSH_ORIGINAL_COMMAND=lease"]
+            world.effect("arm")
+            world.lease = "armed"
+            world.after("arm")
+
+        def take(self, _seconds):
+            world.effect("take")
+            taken, world.lease = world.lease == "armed", "taken"
+            return taken
+
+        def close(self):
+            return None
+
+    monkeypatch.setattr(rollback, "call", agent)
+    monkeypatch.setattr(rollback, "Lease", Kept)
+    monkeypatch.setattr(rollback, "directory", lambda _id: str(tmp_path))
+    monkeypatch.setattr(rollback, "check_back", lambda *_args: world.effect("preflight") or [])
+    monkeypatch.setattr(rollback, "lost_writes", lambda *_args, **_more: {"transactions": 50})
+    monkeypatch.setattr(steps, "remove_hold", lambda _path: pytest.fail("the hold beside the journal is the fenced server's"))
+
+    def once(**options):
+        try:
+            return rollback.run({**OPTIONS, **options}, Quiet())
+        except MigrationError as error:
+            return error
+        except world.Dead as death:
+            return death
+
+    return once
+
+
+def went_back(world) -> bool:
+    new, old = world.source, world.target
+    opened = not old["read_only"] and not old["hold"] and not old["accounts"]
+    return new["read_only"] and new["hold"] and opened and not old["replica"]
+
+
+def stayed(world) -> bool:
+    new, old = world.source, world.target
+    return not new["read_only"] and not new["hold"] and not new["accounts"] and old["read_only"] and old["hold"] and old["replica"]
+
+
+def test_it_is_the_cutover_the_other_way_round(world, back):
+    result = back()
+    assert went_back(world), (world.source, world.target)
+    order = ("hold", "arm", "close fence", "position", "wait", "take", "promote target", "unhold old", "unlock boss", "beat")
+    places = [world.log.index(name) for name in order]
+    assert places == sorted(places), world.log
+    assert result["write_stop_server_s"] >= 0 and "lost" not in result
+    assert phase_of(world.journal.read()) == "rolled_back"
+    assert world.journal.read()["cutover"] == CUT
+
+
+def test_done_once_it_is_not_done_again(world, back):
+    back()
+    world.revive()
+    assert back()["attempt"] == 1
+    assert world.log == []
+
+
+def test_what_has_not_arrived_is_not_left_behind(world, back):
+    world.arriving, world.written = False, 120
+    answer = str(back())
+    assert "the old server had not applied the new server's last write" in answer and "nothing has moved" in answer
+    assert "source" not in answer and "target" not in answer
+    assert stayed(world) and world.target["threads"]
+    world.revive()
+    world.arriving = True
+    back()
+    assert went_back(world) and world.applied == world.written
+
+
+@pytest.mark.parametrize("effect", ["hold", "arm", "close fence", "wait", "stop replica"])
+def test_killed_before_the_commit_the_next_run_undoes_first(world, back, effect):
+    world.failing[effect] = world.Dead()
+    assert isinstance(back(), world.Dead)
+    world.revive()
+    back()
+    assert went_back(world)
+
+
+@pytest.mark.parametrize("effect", ["reset replica all", "promote target", "unhold old", "unlock boss"])
+def test_killed_after_the_commit_the_next_run_goes_forward(world, back, effect):
+    world.failing[effect] = world.Dead()
+    assert "goes forward only" in str(back())
+    assert phase_of(world.journal.read()) == "rolling_back"
+    world.revive()
+    back()
+    assert went_back(world)
+    assert "open fence" not in world.log
+
+
+def test_a_bridge_that_is_down_is_found_before_the_fence(world, back):
+    world.failing["probe old"] = MigrationError("no route")
+    assert "no route" in str(back())
+    assert "close fence" not in world.log and stayed(world)
+
+
+def test_an_account_that_is_gone_does_not_stop_it(world, back):
+    world.failing["unlock boss"] = ServerError("no such account", 1396)
+    back()
+    assert not world.target["read_only"] and not world.target["hold"]
+
+
+def test_without_a_follower_nothing_is_waited_for_and_what_is_lost_is_noted_behind_the_fence(world, back):
+    world.target.update(replica=False, threads=False)
+    world.arriving, world.written = False, 150
+    result = back(lossy=True)
+    assert result["lost"] == {"transactions": 50}
+    assert "wait" not in world.log and "stop replica" not in world.log
+    assert not world.target["read_only"] and world.source["read_only"]
+
+
+def test_without_a_follower_a_failure_undoes_too(world, back):
+    world.target.update(replica=False, threads=False)
+    world.failing["take"] = MigrationError("no answer")
+    assert "nothing has moved" in str(back(lossy=True))
+    assert not world.source["read_only"] and world.target["read_only"] and not world.target["threads"]
+
+
+def test_a_migration_that_was_not_cut_over_has_nothing_to_roll_back(world, back):
+    world.journal.update("ready", cutover=None, catchup={})
+    assert "phase ready" in str(back())
+    world.journal.update("committed", cutover={**CUT, "done": ["commit"]})
+    assert "run the playbook cutover again first" in str(back())
+    assert world.log == []
+
+
+def test_the_gate():
+    rollback.check_gate("shop", "shop")
+    for gate in ("", "other"):
+        with pytest.raises(Refusal, match="-e rollback=shop"):
+            rollback.check_gate(gate, "shop")
+
+
+LOG = b"""# at 300
+### INSERT INTO `shop`.`orders`
+### SET
+###   @2='### INSERT INTO `a`.`b`'
+### UPDATE `shop`.`or``ders`
+### DELETE FROM `shop`.`orders`
+### INSERT INTO `shop`.`orders`
+"""
+
+
+def test_rows_are_counted_by_table_and_kind():
+    counted = _count(LOG.splitlines(True), float("inf"))
+    assert counted == {"shop.or`ders": {"updated": 1}, "shop.orders": {"inserted": 2, "deleted": 1}}
+    assert _count(LOG.splitlines(True), 0.0) is None
+
+
+def test_what_would_be_lost_in_words():
+    lost = {"transactions": 4, "from": "0-1-5", "to": "0-2-9", "own": 1, "tables": {"a.b": {"deleted": 1, "inserted": 2}}}
+    text = in_words(lost)
+    assert text == "4 transactions (0-1-5 to 0-2-9), 1 of them the migration's own heartbeat; rows: a.b 2 inserted, 1 deleted"
+    assert "not counted" in in_words({**lost, "tables": None})
+    many = {"t%02d" % number: {"inserted": 1} for number in range(30)}
+    assert "and 10 more tables" in in_words({**lost, "tables": many})
