@@ -98,15 +98,24 @@ def start(pair: str, out: Path, megabytes: int) -> dict[str, Any]:
     loaded = json.loads(tool("load.py", "--endpoint", str(out / "loader.source.json"), "--megabytes", str(megabytes)).stdout)
     tool("ledger.py", "setup", "--endpoint", str(out / "loader.source.json"))
     ssh(pair, SOURCE, client(pair), "DROP USER loader@'%';")
+    write(out)
+    return loaded
+
+
+def write(out: Path, pause: float = 0.002) -> None:
+    """Start the writers.
+
+    :param pause: seconds that each rests after a transaction
+    """
     log = (out / "writers.log").open("w")
     command = [sys.executable, str(SHARED / "ledger.py"), "run", "--endpoint", str(out / "endpoint.json"), "--out", str(out / "ledger")]
     # A session of its own: the writers outlive this program, and stop() ends exactly them.
     process = subprocess.Popen(
-        [*command, "--writers", str(WRITERS), "--pause", "0.002"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-    )
+        [*command, "--writers", str(WRITERS), "--pause", str(pause)],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+    )  # fmt: skip
     (out / "writers.pid").write_text(str(process.pid))
     await_writers(out)
-    return loaded
 
 
 def await_writers(out: Path, seconds: float = 30.0) -> None:

@@ -10,14 +10,9 @@ from .._errors import Refusal
 from .._replication.health import error_text
 from .._replication.heartbeat import arrives, lag
 from .._replication.status import only_status
-from .._seed.guard import LONG_TRANSACTIONS
 from .._seed.landing import check_apart
 from .._server.base import Flavour
-
-DDL = (
-    "SELECT ID AS id, USER AS user, TIME AS seconds, LEFT(INFO, 40) AS info FROM information_schema.PROCESSLIST WHERE COMMAND = 'Query'"
-    " AND INFO REGEXP '^[[:space:]]*(ALTER|CREATE|DROP|TRUNCATE|RENAME|OPTIMIZE|REPAIR)[[:space:]]' AND ID <> CONNECTION_ID()"
-)
+from .blockers import blockers
 
 
 def check_ready(source: Flavour, target: Flavour, options: dict) -> None:
@@ -56,18 +51,7 @@ def replication_reasons(source: Flavour, target: Flavour, options: dict) -> list
 
 def session_reasons(source: Flavour, options: dict) -> list[str]:
     """Why the source's sessions would make the fence wait, or suffer from it."""
-    reasons = []
-    for row in source.connection.rows(LONG_TRANSACTIONS, (options["max_transaction_seconds"],)):
-        reasons.append(
-            "session %s of %s has a transaction open for %s s (max_transaction_seconds is %d): the fence would wait for it or break it"
-            % (row["id"], row["user"], row["seconds"], options["max_transaction_seconds"])
-        )
-    for row in source.connection.rows(DDL):
-        reasons.append("session %s of %s runs DDL for %s s: %s" % (row["id"], row["user"], row["seconds"], row["info"]))
-    prepared = source.connection.rows("XA RECOVER")
-    if prepared:
-        reasons.append("%d XA transactions are prepared on the source and neither committed nor rolled back" % len(prepared))
-    return reasons
+    return blockers(source, options["max_transaction_seconds"])
 
 
 def _positions(source: Flavour, target: Flavour) -> list[str]:

@@ -21,6 +21,7 @@ from .._server.base import Flavour
 from .._server.connection import Connection
 from .._state.journal import Journal
 from .._tuning.relax import make_durable, relax, restore_rest
+from .blockers import in_the_way
 from .events import enabled_events, scheduler, set_scheduler, wake_events
 from .hold import remove_hold
 from .lease_client import Lease
@@ -186,7 +187,7 @@ class Steps:
             try:
                 source.close_fence()
             except ServerError as error:
-                raise MigrationError("%s: %s" % (why, error)) from None
+                raise MigrationError("%s: %s%s" % (why, error, in_the_way(self.servers.watch))) from None
         if watchdog.fired:
             # Its KILL may still meet this session's next statement: a fence that closed that late counts as not closed.
             raise MigrationError(why)

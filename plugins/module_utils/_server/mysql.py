@@ -135,6 +135,20 @@ class MySQL(Flavour):
         """Accounts whose sessions could write through the fence: none, super_read_only stops everybody."""
         return []
 
+    def locked_tables(self) -> list[tuple[str, list[str]]]:
+        """Tables that somebody holds by LOCK TABLES ... WRITE, and the session; nothing where the server does not keep account.
+
+        Only performance_schema's instrument of metadata locks knows, which is on by default from 8.0 on.
+        https://dev.mysql.com/doc/refman/8.4/en/performance-schema-metadata-locks-table.html
+        """
+        rows = self.connection.rows(
+            "SELECT CONCAT(m.OBJECT_SCHEMA, '.', m.OBJECT_NAME) AS name, t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user"
+            " FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.THREAD_ID = m.OWNER_THREAD_ID"
+            " WHERE m.OBJECT_TYPE = 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.LOCK_TYPE = 'SHARED_NO_READ_WRITE'"
+            " AND t.PROCESSLIST_ID <> CONNECTION_ID() ORDER BY 1"
+        )
+        return [(_text(row["name"]), ["session %s of %s" % (row["id"], _text(row["user"]))]) for row in rows]
+
     def accounts(self) -> list[tuple[str, str]]:
         """User and host of all accounts but the installation's own."""
         rows = self.connection.rows("SELECT User AS u, Host AS h FROM mysql.user ORDER BY User, Host")

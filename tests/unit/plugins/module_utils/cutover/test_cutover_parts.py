@@ -9,7 +9,7 @@ import os
 import time
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import events, hold, preflight, steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import blockers, events, hold, preflight, steps
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import check_budget, check_gate
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
 
@@ -195,3 +195,52 @@ class TestPreflight:
         reasons = preflight._positions(One(source), One(target))
         assert len(reasons) == bool(words)
         assert words in "".join(reasons)
+
+
+class TestBlockers:
+    class Source:
+        """Answers each question by a word of it."""
+
+        def __init__(self, locked=(), **answers):
+            self.connection, self.answers, self.locked = self, answers, list(locked)
+
+        def rows(self, sql, _args=None):
+            return next((rows for word, rows in self.answers.items() if word in sql), [])
+
+        def locked_tables(self):
+            return self.locked
+
+    SESSION = {"id": 12, "user": "app", "seconds": 3, "info": "ALTER TABLE t"}
+
+    def test_nobody_is_in_the_way(self):
+        assert blockers.blockers(self.Source(), 5) == []
+        assert blockers.in_the_way(self.Source()) == ""
+
+    @pytest.mark.parametrize(
+        ("answers", "words"),
+        [
+            ({"INNODB_TRX": [SESSION]}, "session 12 of app has a transaction open for 3 s"),
+            ({"REGEXP": [SESSION]}, "session 12 of app runs DDL for 3 s: ALTER TABLE t"),
+            ({"semi-sync": [SESSION]}, "session 12 of app commits and has waited for 3 s"),
+            ({"locked": [("shop.t", ["session 12 of app", "session 13 of root"])]}, "shop.t is locked by LOCK TABLES of session 12 of app or"),
+            ({"locked": [("shop.t", [])]}, "a session that cannot be seen"),
+            ({"RECOVER": [{"data": b"order-7\x00"}, {"data": "other"}]}, "2 XA transactions are prepared"),
+            ({"RECOVER": [{"data": b"order-7\x00"}]}, ": order-7?"),
+        ],
+    )
+    def test_each_is_named(self, answers, words):
+        found = blockers.blockers(self.Source(**answers), 5)
+        assert len(found) == 1
+        assert words in found[0]
+
+    def test_a_fence_that_did_not_close_says_whose_locks_it_met(self):
+        source = self.Source(locked=[("shop.t", ["session 12 of app"])])
+        assert blockers.in_the_way(source) == "; table shop.t is locked by LOCK TABLES of session 12 of app"
+
+    def test_looking_does_not_hide_the_failure(self):
+        def lost():
+            raise ServerError("source: lost", 2013)
+
+        source = self.Source()
+        source.locked_tables = lost
+        assert blockers.in_the_way(source) == ""

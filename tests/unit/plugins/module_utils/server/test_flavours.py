@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.mariadb import MariaDB
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.mysql import MySQL
 
@@ -76,3 +77,44 @@ def test_an_empty_position_is_never_waited_for_with_success(flavour):
 
     server = flavour(Willing(), None)
     assert server.wait_for_gtid("", 1.0) is False
+
+
+class OpenTables:
+    """A MariaDB server whose tables answer a read with an error's number, each time the next one."""
+
+    def __init__(self, answers, errors):
+        self.answers, self.errors, self.read = answers, {name: list(numbers) for name, numbers in errors.items()}, []
+
+    def rows(self, sql, _args=None):
+        return next((rows for word, rows in self.answers.items() if word in sql), [])
+
+    def run(self, sql, _args=None):
+        name = sql.split("FROM ")[1].split(" LIMIT")[0]
+        self.read.append(name)
+        number = self.errors[name].pop(0)
+        if number:
+            raise ServerError("source: [%d]" % number, number)
+
+
+IN_USE = {"OPEN TABLES": [{"Database": "shop", "Table": "t"}, {"Database": "mysql", "Table": "user"}], "PROCESSLIST": [{"id": 7, "user": "app"}]}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "found"),
+    [
+        ([1205, 1205, 1205], [("shop.t", ["session 7 of app"])]),
+        ([0], []),
+        ([1205, 0], []),  # a definition in passing
+        ([1146], []),  # dropped meanwhile
+    ],
+)
+def test_mariadb_a_table_is_locked_when_even_a_read_would_wait(numbers, found, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    connection = OpenTables(IN_USE, {"`shop`.`t`": numbers})
+    assert MariaDB(connection, None).locked_tables() == found
+    assert connection.read == ["`shop`.`t`"] * len(numbers)
+
+
+def test_mysql_names_the_session_that_locked_a_table():
+    connection = OpenTables({"metadata_locks": [{"name": b"shop.t", "id": 9, "user": b"app"}]}, {})
+    assert MySQL(connection, None).locked_tables() == [("shop.t", ["session 9 of app"])]

@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fault matrix: at each step of a cutover under writes something breaks, and the same command is given again.
+
+    faults.py [--flavour mariadb-10.11,mysql-9.7] [--step NAME,...] [--fault NAME,...]    the matrix, or a part of it
+    faults.py --random 20 --seed 7                                                        by chance, and within the steps
+    faults.py --quick                                                                     a few, for `make test`
+    faults.py --again ...                                                                 keep the rows that are there
+
+Leaves build/faults/results.json. Exit 1 where a write was lost or is only on the source, where two servers took writes,
+where the source stayed closed without a commit, or where the same command did not bring the migration to its end.
+
+A pair of hosts is brought to READY once; what the cutover changes is kept beside and put back for each row. The job stands
+still at the beginning of the step (instrument.py says how), the fault strikes, the job goes on. Causes that a person would
+take away (a cut network, a stopped host, a row in the replica's way) are taken away, and the command is run again until it
+succeeds, four times at most. Two probes, one on each server, try a real write 50 times a second all the while (probes.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "molecule/shared"), str(ROOT / "tests/integration")]
+
+import application  # noqa: E402
+import instrument  # noqa: E402
+from pairs import CUTOVER, MIGRATE, SOURCE, TARGET  # noqa: E402
+from probes import held_rows, longest_stop, missing, two_writable  # noqa: E402
+from rig import Rig  # noqa: E402
+from table import FAULTS, Fault, Scene  # noqa: E402
+from verdict import at_random, matrix, outcome, summary, wrong_with  # noqa: E402
+
+from plugins.module_utils._cutover.machine import NAMES  # noqa: E402
+
+OUT = ROOT / "build/faults"
+FLAVOURS = "mariadb-10.11,mysql-9.7"
+QUICK = (("commit", "job_kill"), ("position", "network_cut"), ("promote", "target_kill"))
+MORE_RUNS = 4
+LEASE_S = 10.0
+#: Beyond the lease: the timer's accuracy, the start of a Python, and other work on the same two processors.
+LATE_S = 12.0
+#: How long an application goes on after the end, so that there is something to be wrong.
+AFTER_S = 1.5
+
+
+def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
+    """Cut over, break it at a step, give the command again until it is done; what happened, without the judgement."""
+    row: dict[str, Any] = {"server": rig.flavour, "step": step, "fault": fault.name, "delay_s": delay}
+    rig.back()
+    run, pid = begin(rig, step)
+    row["committed_at_fault"] = "commit" in rig.state_now().get("done", [])
+    scene = Scene(rig, run, pid)
+    if delay:
+        rig.do(TARGET, f"kill -CONT {pid}")
+        time.sleep(delay)
+    row["struck"] = time.monotonic()
+    fault.strike(scene)
+    healer = threading.Thread(target=heal, args=(fault, scene))
+    if fault.after is not None:
+        healer.start()
+    if not fault.kills_job:
+        rig.do(TARGET, f"kill -CONT {pid} 2>/dev/null || true")
+    if run.process.poll() is None:
+        run.wait(300)
+    if fault.after is None:
+        healer.start()
+    row["first_run"] = "succeeded" if run.process.returncode == 0 else "killed" if run.process.returncode < 0 else "failed"
+    row["first_words"] = "" if run.process.returncode == 0 else last_words(run.words)
+    row["stayed_closed"] = stays_closed(rig, row["struck"], fault)
+    healer.join()
+    row["committed_before_more"] = "commit" in rig.state_now().get("done", [])
+    more(rig, row, run.process.returncode)
+    time.sleep(AFTER_S)
+    return row
+
+
+def begin(rig: Rig, step: str) -> tuple[Any, int]:
+    """The cutover up to the beginning of a step. A refusal, as for lag on a machine that does much else, is tried again."""
+    for attempt in range(3):
+        wait = rig.await_stop(step)
+        run = rig.start(*rig.command(), playbook=CUTOVER)
+        ended = threading.Event()
+        threading.Thread(target=lambda run=run, ended=ended: (run.process.wait(), ended.set()), daemon=True).start()
+        try:
+            return run, wait(90)
+        except (OSError, ValueError):
+            if not ended.is_set():
+                run.kill()
+        print(f"faults: {step} was not reached, attempt {attempt + 1}: {last_words(run.words)}", flush=True)
+        time.sleep(3)
+    raise AssertionError(f"the cutover does not reach {step}:\n{run.tail}")
+
+
+def last_words(words: str) -> str:
+    """Of a playbook's output what failed and why."""
+    at = max(words.rfind("fatal:"), words.rfind("[ERROR]"))
+    return words[at : at + 500] if at >= 0 else words[-300:]
+
+
+def heal(fault: Fault, scene: Scene) -> None:
+    """After its time, take the cause away."""
+    time.sleep(fault.after or 0.0)
+    fault.heal(scene)
+
+
+def more(rig: Rig, row: dict[str, Any], code: int) -> None:
+    """The documented next command, until it succeeds."""
+    row["more_runs"] = 0
+    while code and row["more_runs"] < MORE_RUNS:
+        row["more_runs"] += 1
+        run = rig.start(*rig.command(), playbook=MIGRATE).wait(400)
+        code = run.process.returncode
+        if code:
+            row.setdefault("more_words", []).append(last_words(run.words))
+            time.sleep(2)
+    row["recovered"] = code == 0
+
+
+def stays_closed(rig: Rig, struck: float, fault: Fault) -> bool:
+    """Whether nobody takes writes after the lease's time, although the cutover was not committed."""
+    deadline = struck + LEASE_S + LATE_S + (20.0 if fault.closes_source else 0.0)
+    while time.monotonic() < deadline:
+        if any(write.began > max(struck, time.monotonic() - 1.0) for probe in rig.probes.values() for write in probe.taken[-3:]):
+            return False
+        time.sleep(0.1)
+    try:
+        return "commit" not in rig.state_now().get("done", [])
+    except Exception:  # the target is down, and so is what it knows
+        return True
+
+
+def judge(rig: Rig, row: dict[str, Any]) -> None:
+    """Look for each acknowledged write, and at who takes writes."""
+    rig.rest()
+    source, target = (rig.probes[host].taken for host in (SOURCE, TARGET))
+    both = ["--source", str(rig.application / "checker.source.json"), "--target", str(rig.application / "checker.target.json")]
+    done = application.tool("ledger.py", "check", *both, "--out", str(rig.application / "ledger"), "--json", check=False)
+    if not done.stdout.strip():
+        raise AssertionError(f"the ledger: {done.stderr.strip()}")
+    ledger = json.loads(done.stdout)
+    for name in ("acknowledged", "lost", "only_on_source", "duplicated", "altered", "refused_present", "counters_wrong", "unknown"):
+        row[name] = ledger[name]
+    # The writers go to one server at a time: their own judgement needs two moves to say anything. The probes go to both.
+    row["two_writable"] = two_writable(source, target) or bool(ledger["two_writable"])
+    held = held_rows(rig.application / "checker.target.json")
+    row["probe_writes"] = {SOURCE: len(source), TARGET: len(target)}
+    row["probe_rows_lost"] = len(missing(source, SOURCE, held)) + len(missing(target, TARGET, held))
+    stop, by = longest_stop(source, target, row.pop("struck") - 1.0)
+    row["source_reopened_s"], row["reopened_by"] = round(stop, 2), by
+    wanted = {(SOURCE, "read_only"): "1", (TARGET, "read_only"): "0"}
+    row["not_as_it_should"] = {
+        f"{host} {name}": seen
+        for (host, name), value in wanted.items()
+        if row["recovered"] and (seen := rig.value(host, f"SELECT @@global.{name};")) != value
+    }
+    row["wrong"] = wrong_with(row)
+    row["outcome"], row["ok"] = outcome(row), not row["wrong"]
+
+
+def one(rig: Rig, step: str, name: str, delay: float = 0.0) -> dict[str, Any]:
+    """A row; where something is wrong its logs are kept."""
+    began = time.monotonic()
+    row: dict[str, Any] = {"server": rig.flavour, "step": step, "fault": name, "delay_s": delay}
+    try:
+        row = play(rig, step, FAULTS[name], delay)
+        judge(rig, row)
+    except Exception as error:  # the other rows are still worth having
+        row.update(ok=False, outcome="the harness failed: %s: %s" % (type(error).__name__, str(error)[-1500:]), wrong=["no_verdict"])
+        rig.rest()
+    row["seconds"] = round(time.monotonic() - began, 1)
+    if not row["ok"]:
+        keep_logs(rig, row)
+    said = "ok" if row["ok"] else "WRONG " + ", ".join(row["wrong"])
+    reopened = row.get("source_reopened_s")
+    print(
+        f"faults: {rig.flavour} {step:10} {name:14} {said}: {row['outcome']}; {row.get('acknowledged', 0)} acknowledged,"
+        f" {reopened} s without writes; {row['seconds']:.0f} s",
+        flush=True,
+    )
+    return row
+
+
+def keep_logs(rig: Rig, row: dict[str, Any]) -> None:
+    """What the playbooks and the hosts said, for whoever looks for the cause."""
+    place = rig.out / "wrong" / ("%(step)s-%(fault)s-%(delay_s)s" % row)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for run in rig.runs:
+        shutil.copy2(run.log, place)
+    try:
+        (place / "journals").write_text(rig.journals())
+        (place / "events.jsonl").write_text(rig.sh(TARGET, f"cat {rig.folder}/events.jsonl", check=False))
+    except Exception as error:
+        (place / "journals").write_text(str(error))
+    (place / "row.json").write_text(json.dumps(row, indent=2) + "\n")
+
+
+def save(flavour: str, rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
+    """The flavour's rows, and the file of all flavours."""
+    (OUT / flavour).mkdir(parents=True, exist_ok=True)
+    (OUT / flavour / "results.json").write_text(json.dumps({**facts, "faults": rows}, indent=2) + "\n")
+    every = [row for path in sorted(OUT.glob("*/results.json")) for row in json.loads(path.read_text())["faults"]]
+    fresh = OUT / (".results.%d" % os.getpid())
+    fresh.write_text(json.dumps({**summary(every), "faults": every}, indent=2) + "\n")
+    fresh.replace(OUT / "results.json")
+
+
+def run_flavour(flavour: str, cells: list[tuple[str, str, float]], given: argparse.Namespace) -> bool:
+    """All cells on a flavour's pair; whether all is well."""
+    kept = OUT / flavour / "results.json"
+    rows: list[dict[str, Any]] = json.loads(kept.read_text())["faults"] if given.again and kept.exists() else []
+    have = {(row["step"], row["fault"], row["delay_s"]) for row in rows if row["ok"]}
+    rows = [row for row in rows if row["ok"]]
+    left = [cell for cell in cells if cell not in have]
+    rig = Rig(flavour)
+    began = time.monotonic()
+    try:
+        if not (given.again and rig.is_ready()):
+            rig.make_ready()
+        for step, fault, delay in left:
+            rows.append(one(rig, step, fault, delay))
+            save(flavour, rows, {"server": flavour, "seed": given.seed, "seconds": round(time.monotonic() - began)})
+    finally:
+        if not given.keep:
+            rig.down()
+    return all(row["ok"] for row in rows)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--flavour", default=FLAVOURS)
+    top.add_argument("--step", default="", help="of " + ", ".join(NAMES))
+    top.add_argument("--fault", default="", help="of " + ", ".join(FAULTS))
+    top.add_argument("--random", type=int, default=0, metavar="COUNT")
+    top.add_argument("--seed", type=int, default=1)
+    top.add_argument("--quick", action="store_true")
+    top.add_argument("--again", action="store_true", help="keep the good rows of earlier runs, and hosts that are READY")
+    top.add_argument("--keep", action="store_true", help="leave the hosts running")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the faults."""
+    given = parser().parse_args(arguments)
+    try:
+        cells = [(step, fault, 0.0) for step, fault in matrix(NAMES, list(FAULTS), given.step, given.fault)]
+    except ValueError as error:
+        print(f"faults: {error}", file=sys.stderr)
+        return 2
+    if given.random:
+        cells = at_random([cell[:2] for cell in cells], given.seed, given.random)
+    if given.quick:
+        cells = [(*cell, 0.0) for cell in QUICK]
+    OUT.mkdir(parents=True, exist_ok=True)
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(instrument.copy(ROOT, OUT / ("coll-%d" % os.getpid())))
+    try:
+        good = [run_flavour(flavour, cells, given) for flavour in given.flavour.split(",")]
+    finally:
+        shutil.rmtree(os.environ["ANSIBLE_COLLECTIONS_PATH"], ignore_errors=True)
+    print(f"faults: {OUT / 'results.json'}", flush=True)
+    return 0 if all(good) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

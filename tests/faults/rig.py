@@ -1,0 +1,263 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A pair of test hosts that was brought to READY once, and goes back there in seconds.
+
+What a cutover and its faults can change is kept beside: both data directories, the migration's own files, and the
+servers' configuration. It was taken with both servers stopped in good order, and nothing of it is made up.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable
+
+import application
+from engine import Failure, detect
+from instrument import FOLDER
+from pairs import QUICK, SOURCE, TARGET, Pair, until
+from probes import SCHEMA, Probe
+
+WRITERS_PAUSE_S = 0.02
+MEGABYTES = 2
+
+#: Ends what the last fault left, and keeps or puts back what it changed.
+STILL = r"""
+set -eu
+iptables -F 2>/dev/null || true
+pkill -KILL -f '[_]jobs.runner|[_]cutover.lease' || true
+for unit in $(systemctl list-units --all --plain --no-legend 'nordbridge*' | cut -d' ' -f1); do systemctl stop "$unit" || true; done
+systemctl reset-failed 2>/dev/null || true
+for socket in mariadb.socket mariadb-extra.socket; do systemctl stop $socket 2>/dev/null || true; done
+rm -rf /run/nordbridge-faults
+"""
+KEEP = (
+    STILL
+    + r"""
+systemctl stop SERVICE
+rm -rf /root/ready; mkdir /root/ready
+cp -a /var/lib/mysql/. /root/ready
+tar -C / -cf /root/ready.tar etc/mysql $(cd / && ls -d var/lib/mysql_migration 2>/dev/null || true)
+"""
+)
+BACK = (
+    STILL
+    + r"""
+# Its files are thrown away: an orderly end would be for nothing.
+systemctl kill --signal=KILL SERVICE 2>/dev/null || true
+systemctl stop SERVICE
+find /var/lib/mysql -mindepth 1 -delete
+cp -a /root/ready/. /var/lib/mysql
+rm -rf /etc/mysql; find /var/lib/mysql_migration -mindepth 1 -delete 2>/dev/null || true
+tar -C / -xf /root/ready.tar
+systemctl reset-failed 2>/dev/null || true
+"""
+)
+GO = r"""
+set -eu
+systemctl start SERVICE
+for unit in $(ls /etc/systemd/system | grep '^nordbridge-.*\.service$' || true); do systemctl start "$unit"; done
+for attempt in $(seq 100); do CLIENT -e 'SELECT 1' >/dev/null 2>&1 && exit 0; sleep 0.2; done
+exit 1
+"""
+
+
+class Shell:
+    """A shell on a host that stays open: a command costs milliseconds, not the start of a session."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
+        self._lock = threading.Lock()
+
+    def run(self, script: str, seconds: float = 60.0) -> str:
+        """The output of some lines; OSError where the shell is gone or does not end."""
+        with self._lock:
+            return self._run(script, seconds)
+
+    def _run(self, script: str, seconds: float) -> str:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(("{ %s\n} </dev/null; echo; echo END-OF-IT\n" % script).encode())
+        said, deadline = b"", time.monotonic() + seconds
+        while not said.endswith(b"\nEND-OF-IT\n"):
+            ready, _write, _error = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            block = self._process.stdout.read(65536) if ready else b""
+            if not block:
+                raise OSError("the shell did not answer: %s" % script)
+            said += block
+        return said[: -len(b"\nEND-OF-IT\n")].decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Rig(Pair):
+    """A pair, its application, its probes, and the shells through which the faults come."""
+
+    def __init__(self, flavour: str) -> None:
+        super().__init__(flavour)
+        self.name = "faults-" + flavour.split("-")[0]
+        self.folder = f"/var/lib/mysql_migration/{self.name}"
+        self.out = Path(__file__).resolve().parents[2] / "build/faults" / flavour
+        self.application = self.out / "application"
+        self.engine = detect()
+        self.shells: dict[str, Shell] = {}
+        self.probes: dict[str, Probe] = {}
+
+    # --- hosts ---
+
+    def container(self, host: str) -> str:
+        """The engine's name of a host."""
+        return "nordbridge-%s-%s" % (self.name, host)
+
+    def shell(self, host: str) -> Shell:
+        """The open shell of a host."""
+        if host not in self.shells:
+            self.shells[host] = Shell(self.engine.command("exec", "--interactive", self.container(host), "sh"))
+        return self.shells[host]
+
+    def do(self, host: str, script: str, seconds: float = 60.0) -> str:
+        """Run something on a host, over a new shell where the old one went with the host."""
+        try:
+            return self.shell(host).run(script, seconds)
+        except OSError:
+            self.forget(host)
+            return self.shell(host).run(script, seconds)
+
+    def forget(self, host: str) -> None:
+        """The host goes down: its shell with it."""
+        shell = self.shells.pop(host, None)
+        if shell:
+            shell.close()
+
+    def boot(self, host: str) -> None:
+        """Start the host's container and wait for its sshd."""
+        self.forget(host)
+        self.engine.run("start", self.container(host))
+
+        def answers() -> bool:
+            try:
+                return self.do(host, "systemctl is-active ssh", 5.0) == "active"
+            except OSError:
+                return False
+
+        until(f"{host} boots", answers, seconds=90, pause=0.3)
+
+    def both(self, script: str) -> None:
+        """A script on both hosts at once; it must succeed."""
+        text = script.replace("SERVICE", self.client).replace("CLIENT", self.client)
+
+        def one(host: str) -> str:
+            done = subprocess.run(
+                self.engine.command("exec", "--interactive", self.container(host), "sh"),
+                input=text, capture_output=True, text=True, timeout=180, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, f"{host}: {done.stdout}{done.stderr}"
+            return done.stdout
+
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(one, (SOURCE, TARGET)))
+
+    def down(self) -> None:
+        """Remove the hosts."""
+        for host in (SOURCE, TARGET):
+            self.forget(host)
+        super().down()
+
+    # --- READY ---
+
+    def make_ready(self) -> None:
+        """New hosts, a small migration up to READY, and a copy of all that beside."""
+        super().down()
+        self._hosts("up", self.name, "--source", self.flavour, "--target", self.flavour)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.sh(SOURCE, "printf '[mysqld]\nevent_scheduler = ON\n' > /etc/mysql/conf.d/application.cnf")
+        application.start(self.name, self.application, MEGABYTES)
+        try:
+            self.sql(SOURCE, ";".join(SCHEMA) + ";")
+            self.migrate().ok()
+        finally:
+            application.stop(self.application)
+        wanted = self.value(SOURCE, "SELECT COUNT(*) FROM ledger.entries;")
+        until("the target has all", lambda: self.value(TARGET, "SELECT COUNT(*) FROM ledger.entries;") == wanted)
+        self.both(KEEP)
+        self.both(GO)
+
+    def is_ready(self) -> bool:
+        """Whether an earlier run left hosts with what back() needs."""
+        try:
+            return all(self.do(host, "test -e /root/ready.tar && echo yes") == "yes" for host in (SOURCE, TARGET))
+        except OSError:
+            return False
+
+    def back(self) -> None:
+        """READY again, with an application that writes and two probes that try to."""
+        for host in (SOURCE, TARGET):
+            if (self.engine.inspect("container", self.container(host)) or {})["State"]["Status"] != "running":
+                self.boot(host)
+        self.both(BACK)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(lambda host: self.sh(host, GO.replace("SERVICE", self.client).replace("CLIENT", self.client)), (SOURCE, TARGET)))
+        self.runs.clear()
+        for path in (self.application / "ledger").glob("*"):
+            path.unlink()
+        application.write_private(self.application / "endpoint.json", (self.application / "app.source.json").read_text())
+        until("the target follows", self.follows, seconds=60, pause=0.3)
+        application.write(self.application, WRITERS_PAUSE_S)
+        self.probes = {
+            host: Probe(self.application / f"app.{side}.json", host) for side, host in (("source", SOURCE), ("target", TARGET))
+        }
+        for probe in self.probes.values():
+            probe.start()
+        until("the source takes writes", lambda: len(self.probes[SOURCE].taken) > 5, seconds=20)
+        until("they arrive", self.follows, seconds=30, pause=0.3)
+
+    def follows(self) -> bool:
+        """Whether the target has the source's newest row of a moment ago."""
+        newest = "SELECT COALESCE(MAX(id), 0) FROM ledger.entries;"
+        wanted = int(self.value(SOURCE, newest))
+        time.sleep(0.3)
+        return int(self.value(TARGET, newest)) >= wanted
+
+    def rest(self) -> None:
+        """No more writers and probes."""
+        for probe in self.probes.values():
+            probe.stop()
+        application.stop(self.application)
+
+    # --- the cutover ---
+
+    def await_stop(self, step: str) -> Callable[[float], int]:
+        """Have the next job stand still at the beginning of a step; call the answer to wait for its process number."""
+        self.do(TARGET, f"rm -rf {FOLDER}; mkdir -m 700 {FOLDER}; mkfifo -m 600 {FOLDER}/pid; echo 'cutover {step}' > {FOLDER}/stop")
+        listener = Shell(self.engine.command("exec", "--interactive", self.container(TARGET), "sh"))
+
+        def wait(seconds: float) -> int:
+            script = f"read pid < {FOLDER}/pid; until grep -q '^State:.T' /proc/$pid/status; do sleep 0.01; done; echo $pid"
+            try:
+                return int(listener.run(script, seconds))
+            finally:
+                listener.close()
+
+        return wait
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """What an operator gives to the playbook, each time the same."""
+        hook = str(Path(__file__).resolve().parents[2] / "molecule/shared/hooks/switch.yml")
+        switch = {"demo_endpoint": str(self.application / "endpoint.json"), "cutover_after": [hook]}
+        return (*QUICK, "-e", f"cutover={self.name}", "-e", json.dumps(switch), *arguments)
+
+    def state_now(self) -> dict:
+        """The journal's cutover, as root on the target sees it now."""
+        text = self.do(TARGET, f"cat {self.folder}/state.json")
+        try:
+            return json.loads(text).get("cutover", {})
+        except ValueError as error:
+            raise Failure(f"the journal: {error}: {text[:200]}") from None
