@@ -5,6 +5,10 @@
 FLAVOUR ?= mariadb-10.11
 SCENARIOS := mariadb-10.11 mysql-9.7
 
+# A flavour that was given counts; the demo's default does not.
+FAULT_ARGS = $(if $(filter command line environment,$(origin FLAVOUR)),--flavour $(FLAVOUR)) $(if $(STEP),--step $(STEP)) \
+	$(if $(FAULT),--fault $(FAULT)) $(if $(RANDOM_COUNT),--random $(RANDOM_COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(AGAIN),--again)
+
 BIN := $(CURDIR)/.venv/bin
 VENV := .venv/.stamp
 COLLECTION := build/coll/ansible_collections/nordbridge/mysql_migration
@@ -19,7 +23,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench bench-table help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench bench-cutover bench-table faults faults-quick help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -27,7 +31,7 @@ help: ## this list
 demo: $(READY) hosts ## two hosts as containers, live writes, the whole migration, a report (FLAVOUR=mariadb-10.11, mysql-9.7, ...)
 	$(BIN)/python molecule/shared/demo.py run --flavour $(FLAVOUR)
 
-test: lint unit sanity scenarios images ## what must pass before anything lands
+test: lint unit sanity scenarios images faults-quick ## what must pass before anything lands
 
 lint: $(READY) ## fast checks only
 	$(BIN)/ruff check .
@@ -49,10 +53,20 @@ integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, bloc
 	$(BIN)/python -m pytest -q tests/integration
 
 bench: $(READY) hosts ## what a user would pick instead, measured beside ours; a quiet machine for an hour (BENCH_ARGS="--megabytes 2000")
+bench: $(READY) hosts bench-cutover ## what a user would pick instead, measured beside ours; needs a quiet machine (BENCH_ARGS="--megabytes 2000")
 	$(BIN)/python bench/seed/run.py $(BENCH_ARGS)
 
 bench-table: $(VENV) ## the benchmarks' figures into README.md
 	$(BIN)/python bench/table.py
+
+faults: $(READY) hosts ## each fault at each step of a cutover under writes, on both flavours: hours (FLAVOUR=, STEP=, FAULT=; RANDOM_COUNT=20 SEED=7)
+	$(BIN)/python tests/faults/faults.py $(FAULT_ARGS)
+
+faults-quick: $(READY) hosts
+	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick
+
+bench-cutover: $(READY) hosts # the write stop, against the same steps as Ansible tasks; needs a quiet machine
+	$(BIN)/python bench/cutover/write_stop.py
 
 images: $(READY) hosts ## each image of the test hosts boots and runs its server
 	$(BIN)/python -m pytest -q tests/images

@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "bench/cutover"))
+
+import stops  # noqa: E402
+
 MARKS = "<!-- bench:%s begin: written by bench/table.py -->", "<!-- bench:%s end -->"
 NAMES = {
     "guide": "the guide: mysqldump \\| gzip, scp, zcat \\| mysql",
@@ -63,7 +67,7 @@ def _seed_words(content: Mapping[str, Any]) -> str:
     return words
 
 
-TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"seed": seed_table}
+TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"seed": seed_table, "cutover": stops.table}
 
 
 def placed(page: str, name: str, table: str) -> str:

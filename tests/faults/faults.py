@@ -117,11 +117,11 @@ def heal(fault: Fault, scene: Scene) -> None:
 
 
 def more(rig: Rig, row: dict[str, Any], code: int) -> None:
-    """The documented next command, until it succeeds."""
+    """The same command, until it succeeds. From the third time on the whole migration, whose last chapter it is."""
     row["more_runs"] = 0
     while code and row["more_runs"] < MORE_RUNS:
         row["more_runs"] += 1
-        run = rig.start(*rig.command(), playbook=MIGRATE).wait(400)
+        run = rig.start(*rig.command(), playbook=CUTOVER if row["more_runs"] < 3 else MIGRATE).wait(400)
         code = run.process.returncode
         if code:
             row.setdefault("more_words", []).append(last_words(run.words))

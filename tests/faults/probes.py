@@ -37,9 +37,10 @@ class Taken(NamedTuple):
 class Probe:
     """Tries to write on one server until it is stopped."""
 
-    def __init__(self, endpoint: Path, server: str) -> None:
+    def __init__(self, endpoint: Path, server: str, every_s: float = EVERY_S) -> None:
         self.endpoint = endpoint
         self.server = server
+        self.every_s = every_s
         self.taken: list[Taken] = []
         self.tries = 0
         self._end = threading.Event()
@@ -63,7 +64,7 @@ class Probe:
         connection: Any = None
         dialer = Dialer(PATIENCE_S, PATIENCE_S)
         login = read_login(self.endpoint)
-        while not self._end.wait(EVERY_S):
+        while not self._end.wait(self.every_s):
             self.tries += 1
             try:
                 if connection is None:

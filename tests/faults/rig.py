@@ -15,14 +15,13 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Callable
 
 import application
 from engine import Failure, detect
 from instrument import FOLDER
-from pairs import QUICK, SOURCE, TARGET, Pair, until
-from probes import SCHEMA, Probe
+from pairs import QUICK, ROOT, SOURCE, TARGET, Pair, until
+from probes import EVERY_S, SCHEMA, Probe
 
 WRITERS_PAUSE_S = 0.02
 MEGABYTES = 2
@@ -101,11 +100,13 @@ class Shell:
 class Rig(Pair):
     """A pair, its application, its probes, and the shells through which the faults come."""
 
-    def __init__(self, flavour: str) -> None:
+    def __init__(self, flavour: str, what: str = "faults", writers_pause_s: float = WRITERS_PAUSE_S) -> None:
         super().__init__(flavour)
-        self.name = "faults-" + flavour.split("-")[0]
+        self.name = what + "-" + flavour.split("-")[0]
         self.folder = f"/var/lib/mysql_migration/{self.name}"
-        self.out = Path(__file__).resolve().parents[2] / "build/faults" / flavour
+        self.out = ROOT / "build" / what / flavour
+        self.writers_pause_s = writers_pause_s
+        self.probe_every_s = EVERY_S
         self.application = self.out / "application"
         self.engine = detect()
         self.shells: dict[str, Shell] = {}
@@ -210,9 +211,9 @@ class Rig(Pair):
             path.unlink()
         application.write_private(self.application / "endpoint.json", (self.application / "app.source.json").read_text())
         until("the target follows", self.follows, seconds=60, pause=0.3)
-        application.write(self.application, WRITERS_PAUSE_S)
+        application.write(self.application, self.writers_pause_s)
         self.probes = {
-            host: Probe(self.application / f"app.{side}.json", host) for side, host in (("source", SOURCE), ("target", TARGET))
+            host: Probe(self.application / f"app.{side}.json", host, self.probe_every_s) for side, host in (("source", SOURCE), ("target", TARGET))
         }
         for probe in self.probes.values():
             probe.start()
@@ -250,7 +251,7 @@ class Rig(Pair):
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """What an operator gives to the playbook, each time the same."""
-        hook = str(Path(__file__).resolve().parents[2] / "molecule/shared/hooks/switch.yml")
+        hook = str(ROOT / "molecule/shared/hooks/switch.yml")
         switch = {"demo_endpoint": str(self.application / "endpoint.json"), "cutover_after": [hook]}
         return (*QUICK, "-e", f"cutover={self.name}", "-e", json.dumps(switch), *arguments)
 
