@@ -60,6 +60,7 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     """Cut over, break it at a step, give the command again until it is done; what happened, without the judgement."""
     row: dict[str, Any] = {"server": rig.flavour, "step": step, "fault": fault.name, "delay_s": delay}
     rig.back()
+    fault.prepare(rig)
     run, pid = begin(rig, step)
     row["committed_at_fault"] = "commit" in rig.state_now().get("done", [])
     scene = Scene(rig, run, pid)
@@ -74,7 +75,7 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     if not fault.kills_job:
         rig.do(TARGET, f"kill -CONT {pid} 2>/dev/null || true")
     if run.process.poll() is None:
-        run.wait(300)
+        run.wait(600)
     if fault.after is None:
         healer.start()
     row["first_run"] = "succeeded" if run.process.returncode == 0 else "killed" if run.process.returncode < 0 else "failed"
@@ -92,13 +93,9 @@ def begin(rig: Rig, step: str) -> tuple[Any, int]:
     for attempt in range(3):
         wait = rig.await_stop(step)
         run = rig.start(*rig.command(), playbook=CUTOVER)
-        ended = threading.Event()
-        threading.Thread(target=lambda run=run, ended=ended: (run.process.wait(), ended.set()), daemon=True).start()
-        try:
-            return run, wait(90)
-        except (OSError, ValueError):
-            if not ended.is_set():
-                run.kill()
+        pid = wait(run)
+        if pid:
+            return run, pid
         print(f"faults: {step} was not reached, attempt {attempt + 1}: {last_words(run.words)}", flush=True)
         time.sleep(3)
     raise AssertionError(f"the cutover does not reach {step}:\n{run.tail}")
@@ -121,7 +118,7 @@ def more(rig: Rig, row: dict[str, Any], code: int) -> None:
     row["more_runs"] = 0
     while code and row["more_runs"] < MORE_RUNS:
         row["more_runs"] += 1
-        run = rig.start(*rig.command(), playbook=CUTOVER if row["more_runs"] < 3 else MIGRATE).wait(400)
+        run = rig.start(*rig.command(), playbook=CUTOVER if row["more_runs"] < 3 else MIGRATE).wait(900)
         code = run.process.returncode
         if code:
             row.setdefault("more_words", []).append(last_words(run.words))

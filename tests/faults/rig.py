@@ -18,13 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 import application
-from engine import Failure, detect
+from engine import Failure, detect, run
 from instrument import FOLDER
-from pairs import QUICK, ROOT, SOURCE, TARGET, Pair, until
+from pairs import QUICK, ROOT, SOURCE, TARGET, Pair, Run, until
 from probes import EVERY_S, SCHEMA, Probe
 
 WRITERS_PAUSE_S = 0.02
 MEGABYTES = 2
+DISK_MB = 900
+#: How long a playbook may take on a machine that does much else.
+REACH_S = 300.0
+READY_S = 1500.0
 
 #: Ends what the last fault left, and keeps or puts back what it changed.
 STILL = r"""
@@ -167,23 +171,65 @@ class Rig(Pair):
             list(pool.map(one, (SOURCE, TARGET)))
 
     def down(self) -> None:
-        """Remove the hosts."""
+        """Remove the hosts, and before them the target's disk."""
         for host in (SOURCE, TARGET):
             self.forget(host)
+        mounted = self.out / "disk.mounted"
+        if mounted.exists():
+            self.engine.ok("stop", "--time", "0", self.container(TARGET))
+            run([*self.engine.sudo, "umount", mounted.read_text()])
+            mounted.unlink()
+            (self.out / "disk.img").unlink()
         super().down()
+
+    def give_disk(self) -> None:
+        """Move the target's data to a disk of its own, small enough to be filled: a file with a file system in it."""
+        sudo, image = self.engine.sudo, self.out / "disk.img"
+        self.forget(TARGET)
+        self.engine.run("stop", "--time", "10", self.container(TARGET))
+        place = (self.engine.inspect("volume", self.container(TARGET) + "-data") or {})["Mountpoint"]
+        with image.open("wb") as stream:
+            stream.truncate(DISK_MB << 20)
+        run(["mkfs.ext4", "-q", "-m", "0", str(image)])
+        run([*sudo, "mv", place, place + ".before"])
+        run([*sudo, "mkdir", place])
+        run([*sudo, "mount", "-o", "loop", str(image), place])
+        (self.out / "disk.mounted").write_text(place)
+        run([*sudo, "rmdir", place + "/lost+found"])
+        run([*sudo, "cp", "-a", place + ".before/.", place])
+        run([*sudo, "chown", "--reference", place + ".before", place])
+        run([*sudo, "chmod", "--reference", place + ".before", place])
+        run([*sudo, "rm", "-rf", place + ".before"])
+        self.boot(TARGET)
+
+    def mount_small(self, folder: str) -> None:
+        """Put a folder of the target, with what is in it, on a disk of a few MB, in memory."""
+        script = (
+            f"cp -a {folder} /root/small && mount -t tmpfs -o size=16m,mode=0700 tmpfs {folder} && cp -a /root/small/. {folder}"
+            " && rm -rf /root/small"
+        )
+        self.engine.run("exec", "--privileged", self.container(TARGET), "sh", "-c", script)
 
     # --- READY ---
 
     def make_ready(self) -> None:
         """New hosts, a small migration up to READY, and a copy of all that beside."""
-        super().down()
-        self._hosts("up", self.name, "--source", self.flavour, "--target", self.flavour)
+        self.down()
+        up = ("up", self.name, "--source", self.flavour, "--target", self.flavour)
+        try:
+            self._hosts(*up)
+        except subprocess.CalledProcessError:
+            # A machine that does much else boots them slowly; what is half there is completed.
+            self._hosts(*up)
         self.out.mkdir(parents=True, exist_ok=True)
+        self.give_disk()
+        until("the target's server is up", lambda: self.sql(TARGET, "SELECT 1;", check=False) == [["1"]], seconds=60, pause=0.5)
         self.sh(SOURCE, "printf '[mysqld]\nevent_scheduler = ON\n' > /etc/mysql/conf.d/application.cnf")
         application.start(self.name, self.application, MEGABYTES)
         try:
             self.sql(SOURCE, ";".join(SCHEMA) + ";")
-            self.migrate().ok()
+            ready = self.migrate().wait(READY_S)
+            assert ready.process.returncode == 0, ready.tail
         finally:
             application.stop(self.application)
         wanted = self.value(SOURCE, "SELECT COUNT(*) FROM ledger.entries;")
@@ -203,6 +249,8 @@ class Rig(Pair):
         for host in (SOURCE, TARGET):
             if (self.engine.inspect("container", self.container(host)) or {})["State"]["Status"] != "running":
                 self.boot(host)
+        small = "umount /var/lib/mysql_migration 2>/dev/null || true"
+        self.engine.run("exec", "--privileged", self.container(TARGET), "sh", "-c", small)
         self.both(BACK)
         with ThreadPoolExecutor(max_workers=2) as pool:
             list(pool.map(lambda host: self.sh(host, GO.replace("SERVICE", self.client).replace("CLIENT", self.client)), (SOURCE, TARGET)))
@@ -235,17 +283,25 @@ class Rig(Pair):
 
     # --- the cutover ---
 
-    def await_stop(self, step: str) -> Callable[[float], int]:
-        """Have the next job stand still at the beginning of a step; call the answer to wait for its process number."""
-        self.do(TARGET, f"rm -rf {FOLDER}; mkdir -m 700 {FOLDER}; mkfifo -m 600 {FOLDER}/pid; echo 'cutover {step}' > {FOLDER}/stop")
-        listener = Shell(self.engine.command("exec", "--interactive", self.container(TARGET), "sh"))
+    def await_stop(self, step: str) -> Callable[[Run], int]:
+        """Have the next job stand still at the beginning of a step; call the answer to wait for its process number.
 
-        def wait(seconds: float) -> int:
-            script = f"read pid < {FOLDER}/pid; until grep -q '^State:.T' /proc/$pid/status; do sleep 0.01; done; echo $pid"
+        The answer returns 0 where the playbook ends without it.
+        """
+        self.do(TARGET, f"rm -rf {FOLDER}; mkdir -m 700 {FOLDER}; mkfifo -m 600 {FOLDER}/pid; echo 'cutover {step}' > {FOLDER}/stop")
+        script = f"read pid < {FOLDER}/pid; until grep -q '^State:.T' /proc/$pid/status; do sleep 0.01; done; echo $pid"
+        # Already there when the word comes: to look again and again would be slower, and a load of its own.
+        listener = subprocess.Popen(
+            self.engine.command("exec", "--interactive", self.container(TARGET), "sh", "-c", script), stdout=subprocess.PIPE, text=True
+        )
+
+        def wait(run: Run) -> int:
             try:
-                return int(listener.run(script, seconds))
+                until("it stands still", lambda: listener.poll() is not None or run.process.poll() is not None, REACH_S, 0.01)
+                return int(listener.stdout.read()) if listener.poll() == 0 and listener.stdout else 0
             finally:
-                listener.close()
+                listener.kill()
+                listener.wait()
 
         return wait
 

@@ -18,6 +18,7 @@ from rig import Rig
 CUT_S = 14.0
 #: How far the clock jumps, in seconds.
 JUMP_S = 3600
+FULL = ("/var/lib/mysql", "/var/lib/mysql_migration")
 KILL_SERVER = "kill -9 $(pidof mariadbd mysqld)"
 #: A row in the probe's way: its own next but some, written on the target behind the replication's back.
 ALIEN = "SET SESSION sql_log_bin = 0; {open} INSERT IGNORE INTO ledger.probes SELECT '%s', {first} + seq.n FROM ({numbers}) seq; {close}" % SOURCE
@@ -41,6 +42,7 @@ class Fault:
     :param strike: breaks it, while the job stands still
     :param heal: takes the cause away
     :param after: seconds from the strike until then; None: when the playbook has ended
+    :param prepare: what the hosts need for it, before the cutover begins
     :param kills_job: nobody is left to be woken
     :param closes_source: the source cannot take writes for a reason of its own
     """
@@ -49,6 +51,7 @@ class Fault:
     strike: Callable[[Scene], object]
     heal: Callable[[Scene], object] = lambda scene: None
     after: float | None = 0.0
+    prepare: Callable[[Rig], object] = lambda rig: None
     kills_job: bool = False
     closes_source: bool = False
 
@@ -153,6 +156,23 @@ def _mend_replica(scene: Scene) -> None:
             scene.rig.sql(TARGET, NO_ALIEN.format(first=scene.note, **_pausing_words(scene)), check=False)
 
 
+def _small_disk(rig: Rig) -> None:
+    """The data has a small disk of its own already; the journal gets one, until the hosts are put back."""
+    rig.mount_small("/var/lib/mysql_migration")
+
+
+def _fill_disk(scene: Scene) -> None:
+    """To the last byte: the data directory's, and the journal's."""
+    for folder in FULL:
+        # Never this machine's own.
+        assert int(scene.rig.do(TARGET, f"df -m --output=size {folder} | tail -n 1")) < 2000, f"{folder} is on a big disk"
+        scene.rig.do(TARGET, f"cat /dev/zero > {folder}/filler 2>/dev/null; true")
+
+
+def _free_disk(scene: Scene) -> None:
+    scene.rig.do(TARGET, "rm -f " + " ".join(f"{folder}/filler" for folder in FULL))
+
+
 def _jump(scene: Scene) -> None:
     scene.rig.do(TARGET, f"echo {JUMP_S} > {FOLDER}/clock")
 
@@ -170,6 +190,7 @@ FAULTS = {
         Fault("controller_cut", _cut_controller, _open_network, after=CUT_S),
         Fault("ssh_cut", _end_sessions),
         Fault("replica_error", _stop_replica, _mend_replica, after=None),
+        Fault("disk_full", _fill_disk, _free_disk, after=CUT_S, prepare=_small_disk),
         Fault("clock_jump", _jump),
     )
 }
