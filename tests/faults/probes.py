@@ -74,18 +74,20 @@ class Probe:
                 self.taken.append(Taken(began, time.monotonic(), self.tries))
             except pymysql.err.MySQLError as error:
                 if not 1000 <= int(error.args[0] or 0) < 2000:
-                    connection = _closed(connection)
+                    connection = _close(connection)
             except (Failure, OSError, AttributeError, ValueError):
-                connection = _closed(connection)
-        _closed(connection)
+                connection = _close(connection)
+        _close(connection)
 
 
-def _closed(connection: Any) -> None:
+def _close(connection: Any) -> Any:
+    """Close, whatever the connection says to it; the answer is that there is none any more."""
     try:
         if connection is not None:
             connection._force_close()
     except Exception:  # nothing is left to be lost
         pass
+    return None
 
 
 def two_writable(source: Iterable[Taken], target: Iterable[Taken]) -> bool:
