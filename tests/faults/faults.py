@@ -8,6 +8,7 @@
     faults.py --random 20 --seed 7                                                        by chance, and within the steps
     faults.py --quick                                                                     a few, for `make test`
     faults.py --again ...                                                                 keep the rows that are there
+    faults.py --by module --budget 10 --lease 20 --max-lag 5                              for a machine that does much else
 
 Leaves build/faults/results.json. Exit 1 where a write was lost or is only on the source, where two servers took writes,
 where the source stayed closed without a commit, or where the same command did not bring the migration to its end.
@@ -37,10 +38,10 @@ sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "molecule/shared"), str(ROOT / 
 
 import application  # noqa: E402
 import instrument  # noqa: E402
+from breakages import CUT_S, FAULTS, Fault, Scene  # noqa: E402
 from pairs import CUTOVER, MIGRATE, SOURCE, TARGET  # noqa: E402
 from probes import held_rows, longest_stop, missing, two_writable  # noqa: E402
 from rig import Rig  # noqa: E402
-from table import FAULTS, Fault, Scene  # noqa: E402
 from verdict import at_random, matrix, outcome, summary, wrong_with  # noqa: E402
 
 from plugins.module_utils._cutover.machine import NAMES  # noqa: E402
@@ -49,7 +50,6 @@ OUT = ROOT / "build/faults"
 FLAVOURS = "mariadb-10.11,mysql-9.7"
 QUICK = (("commit", "job_kill"), ("position", "network_cut"), ("promote", "target_kill"))
 MORE_RUNS = 4
-LEASE_S = 10.0
 #: Beyond the lease: the timer's accuracy, the start of a Python, and other work on the same two processors.
 LATE_S = 12.0
 #: How long an application goes on after the end, so that there is something to be wrong.
@@ -61,7 +61,9 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     row: dict[str, Any] = {"server": rig.flavour, "step": step, "fault": fault.name, "delay_s": delay}
     rig.back()
     fault.prepare(rig)
-    run, pid = begin(rig, step)
+    direct = rig.direct and not fault.controller
+    row["by"] = "module" if direct else "playbook"
+    run, pid = begin(rig, step, direct)
     row["committed_at_fault"] = "commit" in rig.state_now().get("done", [])
     scene = Scene(rig, run, pid)
     if delay:
@@ -83,16 +85,16 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     row["stayed_closed"] = stays_closed(rig, row["struck"], fault)
     healer.join()
     row["committed_before_more"] = "commit" in rig.state_now().get("done", [])
-    more(rig, row, run.process.returncode)
+    more(rig, row, run.process.returncode, direct)
     time.sleep(AFTER_S)
     return row
 
 
-def begin(rig: Rig, step: str) -> tuple[Any, int]:
+def begin(rig: Rig, step: str, direct: bool) -> tuple[Any, int]:
     """The cutover up to the beginning of a step. A refusal, as for lag on a machine that does much else, is tried again."""
     for attempt in range(3):
         wait = rig.await_stop(step)
-        run = rig.start(*rig.command(), playbook=CUTOVER)
+        run = rig.launch() if direct else rig.start(*rig.command(), playbook=CUTOVER)
         pid = wait(run)
         if pid:
             return run, pid
@@ -109,26 +111,29 @@ def last_words(words: str) -> str:
 
 def heal(fault: Fault, scene: Scene) -> None:
     """After its time, take the cause away."""
-    time.sleep(fault.after or 0.0)
+    time.sleep((fault.after or 0.0) + (scene.rig.times["lease"] if fault.after == CUT_S else 0.0))
     fault.heal(scene)
 
 
-def more(rig: Rig, row: dict[str, Any], code: int) -> None:
+def more(rig: Rig, row: dict[str, Any], code: int, direct: bool) -> None:
     """The same command, until it succeeds. From the third time on the whole migration, whose last chapter it is."""
     row["more_runs"] = 0
     while code and row["more_runs"] < MORE_RUNS:
         row["more_runs"] += 1
-        run = rig.start(*rig.command(), playbook=CUTOVER if row["more_runs"] < 3 else MIGRATE).wait(900)
-        code = run.process.returncode
+        again = row["more_runs"] < 3
+        run = rig.launch() if again and direct else rig.start(*rig.command(), playbook=CUTOVER if again else MIGRATE)
+        code = run.wait(900).process.returncode
         if code:
             row.setdefault("more_words", []).append(last_words(run.words))
             time.sleep(2)
     row["recovered"] = code == 0
+    if direct and row["recovered"]:
+        rig.point_application()
 
 
 def stays_closed(rig: Rig, struck: float, fault: Fault) -> bool:
     """Whether nobody takes writes after the lease's time, although the cutover was not committed."""
-    deadline = struck + LEASE_S + LATE_S + (20.0 if fault.closes_source else 0.0)
+    deadline = struck + rig.times["lease"] + LATE_S + (20.0 if fault.closes_source else 0.0)
     while time.monotonic() < deadline:
         if any(write.began > max(struck, time.monotonic() - 1.0) for probe in rig.probes.values() for write in probe.taken[-3:]):
             return False
@@ -223,6 +228,8 @@ def run_flavour(flavour: str, cells: list[tuple[str, str, float]], given: argpar
     rows = [row for row in rows if row["ok"]]
     left = [cell for cell in cells if cell not in have]
     rig = Rig(flavour)
+    rig.direct = given.by == "module"
+    rig.times.update(budget=given.budget, lease=given.lease, max_lag=given.max_lag)
     began = time.monotonic()
     try:
         if not (given.again and rig.is_ready()):
@@ -244,6 +251,10 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--fault", default="", help="of " + ", ".join(FAULTS))
     top.add_argument("--random", type=int, default=0, metavar="COUNT")
     top.add_argument("--seed", type=int, default=1)
+    top.add_argument("--by", choices=("playbook", "module"), default="playbook", help="module: without a controller, where none is broken")
+    top.add_argument("--budget", type=float, default=5.0, help="seconds; the three are the product's defaults")
+    top.add_argument("--lease", type=float, default=10.0, help="seconds")
+    top.add_argument("--max-lag", type=float, default=1.0, help="seconds")
     top.add_argument("--quick", action="store_true")
     top.add_argument("--again", action="store_true", help="keep the good rows of earlier runs, and hosts that are READY")
     top.add_argument("--keep", action="store_true", help="leave the hosts running")

@@ -10,22 +10,26 @@ servers' configuration. It was taken with both servers stopped in good order, an
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Callable
 
 import application
 from engine import Failure, detect, run
 from instrument import FOLDER
+from ledger_files import switch
 from pairs import QUICK, ROOT, SOURCE, TARGET, Pair, Run, until
 from probes import EVERY_S, SCHEMA, Probe
 
-WRITERS_PAUSE_S = 0.02
+WRITERS_PAUSE_S = 0.05
 MEGABYTES = 2
-DISK_MB = 900
+DISK_MB = 1500
 #: How long a playbook may take on a machine that does much else.
 REACH_S = 300.0
 READY_S = 1500.0
@@ -62,6 +66,17 @@ tar -C / -xf /root/ready.tar
 systemctl reset-failed 2>/dev/null || true
 """
 )
+#: The module's own function, from a pack of the collection.
+LAUNCH = """
+import json, sys
+sys.path.insert(0, "/root/faults.zip")
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import launch_cutover
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
+try:
+    print(json.dumps(launch_cutover(json.loads(sys.argv[1]), False)))
+except MigrationError as error:
+    sys.exit("fatal: %s" % error)
+"""
 GO = r"""
 set -eu
 systemctl start SERVICE
@@ -69,6 +84,14 @@ for unit in $(ls /etc/systemd/system | grep '^nordbridge-.*\.service$' || true);
 for attempt in $(seq 100); do CLIENT -e 'SELECT 1' >/dev/null 2>&1 && exit 0; sleep 0.2; done
 exit 1
 """
+
+
+def pack() -> bytes:
+    """The copy of the collection with the lines for the tests, as a module packs itself for its host."""
+    copied = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from %s import pack; sys.stdout.buffer.write(pack())"
+    module = "ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.payload"
+    return subprocess.run([sys.executable, "-c", code % module, str(copied)], stdout=subprocess.PIPE, check=True).stdout
 
 
 class Shell:
@@ -111,6 +134,9 @@ class Rig(Pair):
         self.out = ROOT / "build" / what / flavour
         self.writers_pause_s = writers_pause_s
         self.probe_every_s = EVERY_S
+        self.payload = b""
+        self.direct = False
+        self.times = {"budget": 5.0, "lease": 10.0, "max_lag": 1.0}
         self.application = self.out / "application"
         self.engine = detect()
         self.shells: dict[str, Shell] = {}
@@ -308,8 +334,35 @@ class Rig(Pair):
     def command(self, *arguments: str) -> tuple[str, ...]:
         """What an operator gives to the playbook, each time the same."""
         hook = str(ROOT / "molecule/shared/hooks/switch.yml")
-        switch = {"demo_endpoint": str(self.application / "endpoint.json"), "cutover_after": [hook]}
-        return (*QUICK, "-e", f"cutover={self.name}", "-e", json.dumps(switch), *arguments)
+        told = {"demo_endpoint": str(self.application / "endpoint.json"), "cutover_after": [hook]}
+        times = {"cutover_" + name: value for name, value in self.times.items()}
+        return (*QUICK, "-e", f"cutover={self.name}", "-e", json.dumps({**told, **times}), *arguments)
+
+    def launch(self) -> Run:
+        """The cutover as the module does it on the target: the same call with the same options, without a controller.
+
+        Of a run's processor time nearly all is Ansible's own. Afterwards the application is pointed elsewhere from here.
+        """
+        if not self.payload:
+            self.payload = pack()
+        script = "cat > /root/faults.zip"
+        subprocess.run(self.engine.command("exec", "--interactive", self.container(TARGET), "sh", "-c", script), input=self.payload, check=True)
+        hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
+        params = {
+            "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
+            "max_transaction_seconds": 5, "source_socket": "/run/mysqld/mysqld.sock", "source_hold": hold, "target_hold": hold,
+            "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
+        }  # fmt: skip
+        log = self.out / f"{len(self.runs):02d}.log"
+        command = self.engine.command("exec", self.container(TARGET), "python3", "-I", "-c", LAUNCH, json.dumps(params))
+        with log.open("w") as stream:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True)
+        self.runs.append(Run(process, log, "mysql_cutover on the target"))
+        return self.runs[-1]
+
+    def point_application(self) -> None:
+        """What the hook after promotion does."""
+        switch(self.application / "endpoint.json", self.address(TARGET), 3306)
 
     def state_now(self) -> dict:
         """The journal's cutover, as root on the target sees it now."""

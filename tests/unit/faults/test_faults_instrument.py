@@ -14,8 +14,8 @@ from pathlib import Path
 
 import instrument
 import pytest
+from breakages import FAULTS
 from faults import QUICK
-from table import FAULTS
 
 from plugins.module_utils._cutover.machine import NAMES
 

@@ -14,8 +14,8 @@ from instrument import FOLDER
 from pairs import SOURCE, TARGET, Run, until
 from rig import Rig
 
-#: How long a cut lasts, in seconds: longer than the lease, so that the source must open without anybody's help.
-CUT_S = 14.0
+#: How long a cut lasts beyond the lease, in seconds: the source must open without anybody's help.
+CUT_S = 4.0
 #: How far the clock jumps, in seconds.
 JUMP_S = 3600
 FULL = ("/var/lib/mysql", "/var/lib/mysql_migration")
@@ -41,9 +41,10 @@ class Fault:
 
     :param strike: breaks it, while the job stands still
     :param heal: takes the cause away
-    :param after: seconds from the strike until then; None: when the playbook has ended
+    :param after: seconds from the strike until then, beyond the lease where it is CUT_S; None: when the playbook has ended
     :param prepare: what the hosts need for it, before the cutover begins
     :param kills_job: nobody is left to be woken
+    :param controller: it is about the controller, so there must be one
     :param closes_source: the source cannot take writes for a reason of its own
     """
 
@@ -54,6 +55,7 @@ class Fault:
     prepare: Callable[[Rig], object] = lambda rig: None
     kills_job: bool = False
     closes_source: bool = False
+    controller: bool = False
 
 
 def _kill_job(scene: Scene) -> None:
@@ -166,11 +168,12 @@ def _fill_disk(scene: Scene) -> None:
     for folder in FULL:
         # Never this machine's own.
         assert int(scene.rig.do(TARGET, f"df -m --output=size {folder} | tail -n 1")) < 2000, f"{folder} is on a big disk"
-        scene.rig.do(TARGET, f"cat /dev/zero > {folder}/filler 2>/dev/null; true")
+        most = f"fallocate -l $(df -B1 --output=avail {folder} | tail -n 1) {folder}/filler"
+        scene.rig.do(TARGET, f"{most}; cat /dev/zero > {folder}/filler.end; true")
 
 
 def _free_disk(scene: Scene) -> None:
-    scene.rig.do(TARGET, "rm -f " + " ".join(f"{folder}/filler" for folder in FULL))
+    scene.rig.do(TARGET, "rm -f " + " ".join(f"{folder}/filler*" for folder in FULL))
 
 
 def _jump(scene: Scene) -> None:
@@ -181,14 +184,14 @@ FAULTS = {
     fault.name: fault
     for fault in (
         Fault("job_kill", _kill_job, kills_job=True),
-        Fault("ansible_kill", _kill_ansible),
+        Fault("ansible_kill", _kill_ansible, controller=True),
         Fault("source_kill", _kill_server(SOURCE), _server_up(SOURCE), after=8.0, closes_source=True),
         Fault("target_kill", _kill_server(TARGET), _server_up(TARGET), after=8.0),
         Fault("source_reboot", _halt(SOURCE), _boot(SOURCE), after=1.0, closes_source=True),
         Fault("target_reboot", _halt(TARGET), _boot(TARGET), after=1.0, kills_job=True),
         Fault("network_cut", _cut_hosts, _open_network, after=CUT_S),
-        Fault("controller_cut", _cut_controller, _open_network, after=CUT_S),
-        Fault("ssh_cut", _end_sessions),
+        Fault("controller_cut", _cut_controller, _open_network, after=CUT_S, controller=True),
+        Fault("ssh_cut", _end_sessions, controller=True),
         Fault("replica_error", _stop_replica, _mend_replica, after=None),
         Fault("disk_full", _fill_disk, _free_disk, after=CUT_S, prepare=_small_disk),
         Fault("clock_jump", _jump),
