@@ -16,7 +16,7 @@ where the source stayed closed without a commit, or where the same command did n
 A pair of hosts is brought to READY once; what the cutover changes is kept beside and put back for each row. The job stands
 still at the beginning of the step (instrument.py says how), the fault strikes, the job goes on. Causes that a person would
 take away (a cut network, a stopped host, a row in the replica's way) are taken away, and the command is run again until it
-succeeds, four times at most. Two probes, one on each server, try a real write 50 times a second all the while (probes.py).
+succeeds, four times at most. Two probes, one on each server, try a real write 25 times a second all the while (probes.py).
 """
 
 from __future__ import annotations
