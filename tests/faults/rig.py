@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
+import shlex
 import subprocess
 import sys
 import threading
@@ -27,6 +29,7 @@ from ledger_files import switch
 from pairs import QUICK, ROOT, SOURCE, TARGET, Pair, Run, until
 from probes import EVERY_S, SCHEMA, Probe
 
+END = "END-OF-IT"
 #: 8 writers with a rest: what is shown does not need more load, and there are two processors for two servers and all this.
 WRITERS_PAUSE_S = 0.15
 #: Beside the packages' own. What a commit leaves to the machine's memory survives everything that is done here: no fault
@@ -105,27 +108,91 @@ class Shell:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0)
         self._lock = threading.Lock()
 
-    def run(self, script: str, seconds: float = 60.0) -> str:
+    def run(self, script: str, seconds: float = 120.0) -> str:
         """The output of some lines; OSError where the shell is gone or does not end."""
         with self._lock:
-            return self._run(script, seconds)
+            job = ShellJob(self._process, script)
+            if job.poll(seconds) is None:
+                raise OSError("the shell did not answer within %.0f s: %s" % (seconds, script))
+            if job.lost:
+                raise OSError("the shell is gone: %s" % script)
+            return job.said.strip()
 
-    def _run(self, script: str, seconds: float) -> str:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(("{ %s\n} </dev/null; echo; echo END-OF-IT\n" % script).encode())
-        said, deadline = b"", time.monotonic() + seconds
-        while not said.endswith(b"\nEND-OF-IT\n"):
-            ready, _write, _error = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            block = self._process.stdout.read(65536) if ready else b""
-            if not block:
-                raise OSError("the shell did not answer: %s" % script)
-            said += block
-        return said[: -len(b"\nEND-OF-IT\n")].decode(errors="replace").strip()
+    def begin(self, script: str, log: Path | None = None) -> ShellJob:
+        """Some lines that run meanwhile; nothing else may be asked of this shell until they have ended."""
+        return ShellJob(self._process, script, log)
 
     def close(self) -> None:
         """End it."""
         self._process.kill()
         self._process.wait()
+
+
+class ShellJob:
+    """Lines that run in an open shell; what a started process can be asked for."""
+
+    def __init__(self, process: subprocess.Popen, script: str, log: Path | None = None) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        self._from = process.stdout
+        self._log = log
+        self._bytes = b""
+        self.returncode: int | None = None
+        self.lost = False
+        self.pid = 0
+        try:
+            process.stdin.write(("( %s\n) </dev/null 2>&1; printf '\\n%s %%d\\n' $?\n" % (script, END)).encode())
+        except OSError:
+            self._end(-9, lost=True)
+
+    @property
+    def said(self) -> str:
+        """What they said until now."""
+        return self._bytes.partition(b"\n" + END.encode())[0].decode(errors="replace")
+
+    def poll(self, seconds: float = 0.0) -> int | None:
+        """The exit code; None while they run. A shell that is gone was killed."""
+        deadline = time.monotonic() + seconds
+        while self.returncode is None:
+            ready, _write, _error = select.select([self._from], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                return None
+            block = self._from.read(65536)
+            self._bytes += block or b""
+            found = re.search(rb"\n%s (\d+)\n$" % END.encode(), self._bytes)
+            if found:
+                self._end(int(found.group(1)))
+            elif not block:
+                self._end(-9, lost=True)
+        return self.returncode
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Wait for the end."""
+        code = self.poll(seconds if seconds is not None else 3600.0)
+        if code is None:
+            raise subprocess.TimeoutExpired("a shell's lines", seconds or 0)
+        return code
+
+    def _end(self, code: int, lost: bool = False) -> None:
+        self.returncode, self.lost = code, lost
+        if self._log:
+            self._log.write_text(self.said)
+
+
+class Launched(Run):
+    """The module on the target, running or ended."""
+
+    def __init__(self, process: ShellJob, log: Path, end: Callable[[], None]) -> None:
+        super().__init__(process, log, "mysql_cutover on the target")  # type: ignore[arg-type]
+        self._close = end
+
+    @property
+    def output(self) -> str:
+        """What it said; nothing before its end."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def kill(self) -> None:
+        """End the shell that it was started from, as a lost connection does."""
+        self._close()
 
 
 class Rig(Pair):
@@ -140,10 +207,11 @@ class Rig(Pair):
         self.probe_every_s = EVERY_S
         self.payload = b""
         self.direct = False
+        self.small = ""  # what mount_small() has put on a small disk
         self.times = {"budget": 5.0, "lease": 10.0, "max_lag": 1.0}
         self.application = self.out / "application"
         self.engine = detect()
-        self.shells: dict[str, Shell] = {}
+        self.shells: dict[tuple[str, str], Shell] = {}
         self.probes: dict[str, Probe] = {}
 
     # --- hosts ---
@@ -152,13 +220,13 @@ class Rig(Pair):
         """The engine's name of a host."""
         return "nordbridge-%s-%s" % (self.name, host)
 
-    def shell(self, host: str) -> Shell:
-        """The open shell of a host."""
-        if host not in self.shells:
-            self.shells[host] = Shell(self.engine.command("exec", "--interactive", self.container(host), "sh"))
-        return self.shells[host]
+    def shell(self, host: str, use: str = "") -> Shell:
+        """An open shell of a host, for everything or for one use."""
+        if (host, use) not in self.shells:
+            self.shells[host, use] = Shell(self.engine.command("exec", "--interactive", self.container(host), "sh"))
+        return self.shells[host, use]
 
-    def do(self, host: str, script: str, seconds: float = 60.0) -> str:
+    def do(self, host: str, script: str, seconds: float = 120.0) -> str:
         """Run something on a host, over a new shell where the old one went with the host."""
         try:
             return self.shell(host).run(script, seconds)
@@ -166,11 +234,20 @@ class Rig(Pair):
             self.forget(host)
             return self.shell(host).run(script, seconds)
 
+    def sql(self, host: str, text: str, check: bool = True) -> list[list[str]]:
+        """Rows of statements as root over the socket."""
+        said = self.do(host, f"{self.client} --default-character-set=utf8mb4 -NB <<'END-OF-SQL' 2>&1 && echo fine\n{text}\nEND-OF-SQL")
+        lines = said.splitlines()
+        if lines and lines[-1] == "fine":
+            lines.pop()
+        elif check:
+            raise AssertionError(f"{host}: {text}\n{said}")
+        return [line.split("\t") for line in lines]
+
     def forget(self, host: str) -> None:
-        """The host goes down: its shell with it."""
-        shell = self.shells.pop(host, None)
-        if shell:
-            shell.close()
+        """The host goes down: its shells with it."""
+        for key in [key for key in self.shells if key[0] == host]:
+            self.shells.pop(key).close()
 
     def boot(self, host: str) -> None:
         """Start the host's container and wait for its sshd."""
@@ -189,13 +266,9 @@ class Rig(Pair):
         """A script on both hosts at once; it must succeed."""
         text = script.replace("SERVICE", self.client).replace("CLIENT", self.client)
 
-        def one(host: str) -> str:
-            done = subprocess.run(
-                self.engine.command("exec", "--interactive", self.container(host), "sh"),
-                input=text, capture_output=True, text=True, timeout=180, check=False,
-            )  # fmt: skip
-            assert done.returncode == 0, f"{host}: {done.stdout}{done.stderr}"
-            return done.stdout
+        def one(host: str) -> None:
+            said = self.do(host, "(" + text + ") && echo fine", 300.0)
+            assert said.endswith("fine"), f"{host}: {said}"
 
         with ThreadPoolExecutor(max_workers=2) as pool:
             list(pool.map(one, (SOURCE, TARGET)))
@@ -239,6 +312,7 @@ class Rig(Pair):
             " && rm -rf /root/small"
         )
         self.engine.run("exec", "--privileged", self.container(TARGET), "sh", "-c", script)
+        self.small = folder
 
     # --- READY ---
 
@@ -280,11 +354,11 @@ class Rig(Pair):
         for host in (SOURCE, TARGET):
             if (self.engine.inspect("container", self.container(host)) or {})["State"]["Status"] != "running":
                 self.boot(host)
-        small = "umount /var/lib/mysql_migration 2>/dev/null || true"
-        self.engine.run("exec", "--privileged", self.container(TARGET), "sh", "-c", small)
+        if self.small:
+            self.engine.ok("exec", "--privileged", self.container(TARGET), "umount", self.small)
+            self.small = ""
         self.both(BACK)
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(lambda host: self.sh(host, GO.replace("SERVICE", self.client).replace("CLIENT", self.client)), (SOURCE, TARGET)))
+        self.both(GO)
         self.runs.clear()
         for path in (self.application / "ledger").glob("*"):
             path.unlink()
@@ -322,17 +396,14 @@ class Rig(Pair):
         self.do(TARGET, f"rm -rf {FOLDER}; mkdir -m 700 {FOLDER}; mkfifo -m 600 {FOLDER}/pid; echo 'cutover {step}' > {FOLDER}/stop")
         script = f"read pid < {FOLDER}/pid; until grep -q '^State:.T' /proc/$pid/status; do sleep 0.01; done; echo $pid"
         # Already there when the word comes: to look again and again would be slower, and a load of its own.
-        listener = subprocess.Popen(
-            self.engine.command("exec", "--interactive", self.container(TARGET), "sh", "-c", script), stdout=subprocess.PIPE, text=True
-        )
+        listener = self.shell(TARGET, "listen").begin(script)
 
         def wait(run: Run) -> int:
-            try:
-                until("it stands still", lambda: listener.poll() is not None or run.process.poll() is not None, REACH_S, 0.01)
-                return int(listener.stdout.read()) if listener.poll() == 0 and listener.stdout else 0
-            finally:
-                listener.kill()
-                listener.wait()
+            until("it stands still", lambda: listener.poll(0.02) is not None or run.process.poll() is not None, REACH_S, 0.01)
+            if listener.poll(0.5) == 0:
+                return int(listener.said)
+            self.shells.pop((TARGET, "listen")).close()
+            return 0
 
         return wait
 
@@ -350,8 +421,8 @@ class Rig(Pair):
         """
         if not self.payload:
             self.payload = pack()
-        script = "cat > /root/faults.zip"
-        subprocess.run(self.engine.command("exec", "--interactive", self.container(TARGET), "sh", "-c", script), input=self.payload, check=True)
+            command = self.engine.command("exec", "--interactive", self.container(TARGET), "sh", "-c", "cat > /root/faults.zip")
+            subprocess.run(command, input=self.payload, check=True)
         hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
         params = {
             "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
@@ -359,10 +430,9 @@ class Rig(Pair):
             "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
         }  # fmt: skip
         log = self.out / f"{len(self.runs):02d}.log"
-        command = self.engine.command("exec", self.container(TARGET), "python3", "-I", "-c", LAUNCH, json.dumps(params))
-        with log.open("w") as stream:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True)
-        self.runs.append(Run(process, log, "mysql_cutover on the target"))
+        shell = self.shell(TARGET, "launch")
+        process = shell.begin(shlex.join(["python3", "-I", "-c", LAUNCH, json.dumps(params)]), log)
+        self.runs.append(Launched(process, log, lambda: self.shells.pop((TARGET, "launch")).close()))
         return self.runs[-1]
 
     def point_application(self) -> None:
