@@ -52,8 +52,7 @@ $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
 integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, bad input, wire captures (about 20 minutes)
 	$(BIN)/python -m pytest -q tests/integration
 
-bench: $(READY) hosts ## what a user would pick instead, measured beside ours; a quiet machine for an hour (BENCH_ARGS="--megabytes 2000")
-bench: $(READY) hosts bench-cutover ## what a user would pick instead, measured beside ours; needs a quiet machine (BENCH_ARGS="--megabytes 2000")
+bench: $(READY) hosts bench-cutover ## what a user would pick instead, measured beside ours; a quiet machine for an hour (BENCH_ARGS="--megabytes 2000")
 	$(BIN)/python bench/seed/run.py $(BENCH_ARGS)
 
 bench-table: $(VENV) ## the benchmarks' figures into README.md
