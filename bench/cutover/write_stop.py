@@ -30,7 +30,7 @@ import stops  # noqa: E402
 from ledger_check import check  # noqa: E402
 from ledger_files import read_login  # noqa: E402
 from pairs import CUTOVER, SOURCE, TARGET, until  # noqa: E402
-from rig import Rig  # noqa: E402
+from rig import SETTINGS, Rig  # noqa: E402
 
 OUT = ROOT / "build/bench/cutover.json"
 WRITERS_PAUSE_S = 0.002
@@ -45,6 +45,7 @@ class Bench(Rig):
     def __init__(self, flavour: str) -> None:
         super().__init__(flavour, "bench-cutover", WRITERS_PAUSE_S)
         self.probe_every_s = PROBE_EVERY_S
+        self.settings, self.small_disk = SETTINGS, False
         self.relay: subprocess.Popen | None = None
         self.ssh_config = ROOT / "build/hosts" / self.name / "ssh_config"
         self.near = ""
@@ -157,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bench.come_near()
             if not given.keep:
                 bench.down()
-    print(stops.table(json.loads(OUT.read_text())))
+    if runs:
+        print(stops.table(json.loads(OUT.read_text())))
     return 1 if any(run["lost"] for run in runs if run["way"] == stops.MODULE) else 0
 
 

@@ -34,7 +34,8 @@ END = "END-OF-IT"
 WRITERS_PAUSE_S = 0.15
 #: Beside the packages' own. What a commit leaves to the machine's memory survives everything that is done here: no fault
 #: takes the machine itself.
-SETTINGS = "[mysqld]\nevent_scheduler = %s\ninnodb_flush_log_at_trx_commit = 2\nsync_binlog = 0\n"
+RELAXED = "innodb_flush_log_at_trx_commit = 2\nsync_binlog = 0\n"
+SETTINGS = "[mysqld]\nevent_scheduler = %s\n"
 MEGABYTES = 2
 DISK_MB = 1500
 #: How long a playbook may take on a machine that does much else.
@@ -205,6 +206,8 @@ class Rig(Pair):
         self.out = ROOT / "build" / what / flavour
         self.writers_pause_s = writers_pause_s
         self.probe_every_s = EVERY_S
+        self.settings = SETTINGS + RELAXED
+        self.small_disk = True
         self.payload = b""
         self.direct = False
         self.small = ""  # what mount_small() has put on a small disk
@@ -326,10 +329,12 @@ class Rig(Pair):
             # A machine that does much else boots them slowly; what is half there is completed.
             self._hosts(*up)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.give_disk()
-        until("the target's server is up", lambda: self.sql(TARGET, "SELECT 1;", check=False) == [["1"]], seconds=60, pause=0.5)
+        if self.small_disk:
+            self.give_disk()
+            until("the target's server is up", lambda: self.sql(TARGET, "SELECT 1;", check=False) == [["1"]], seconds=60, pause=0.5)
         for host, events in ((SOURCE, "ON"), (TARGET, "OFF")):
-            self.sh(host, f"printf '{SETTINGS % events}' > /etc/mysql/conf.d/application.cnf; systemctl restart {self.client}")
+            words = self.settings % events
+            self.do(host, f"printf '%s' '{words}' > /etc/mysql/conf.d/application.cnf; systemctl restart {self.client}")
         application.start(self.name, self.application, MEGABYTES)
         try:
             self.sql(SOURCE, ";".join(SCHEMA) + ";")

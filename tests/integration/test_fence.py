@@ -120,7 +120,7 @@ def test_a_commit_that_waits_for_a_replicas_word_is_refused_and_the_session_is_n
     if not old:
         ready.sql(SOURCE, "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so';")
         names = ("rpl_semi_sync_source_enabled", "rpl_semi_sync_source_timeout", "rpl_semi_sync_source_wait_no_replica")
-    ready.sql(SOURCE, f"SET GLOBAL {names[1]} = 60000; SET GLOBAL {names[2]} = ON; SET GLOBAL {names[0]} = ON;")
+    ready.sql(SOURCE, f"SET GLOBAL {names[1]} = 900000; SET GLOBAL {names[2]} = ON; SET GLOBAL {names[0]} = ON;")
     try:
         writer = ready.background(SOURCE, f"echo \"INSERT INTO shop.other (note) VALUES ('waits');\" | {ready.client}")
         waits = "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for semi-sync ACK%' AND TIME >= 1;"

@@ -166,6 +166,13 @@ class TestPreflight:
     def test_nothing_in_the_way(self, ready):
         preflight.check_ready(None, None, {})
 
+    @pytest.mark.parametrize("part", ["session_reasons", "_positions"])
+    def test_nothing_is_written_where_it_would_wait(self, ready, part):
+        ready.setattr(preflight, part, lambda *_args: ["because"])
+        ready.setattr(preflight, "replication_reasons", lambda *_args: pytest.fail("a heartbeat was written"))
+        with pytest.raises(Refusal, match="because"):
+            preflight.check_ready(None, None, {})
+
     @pytest.mark.parametrize("part", ["replication_reasons", "session_reasons", "_positions"])
     def test_each_reason_stops_it(self, ready, part):
         ready.setattr(preflight, part, lambda *_args: ["because"])
