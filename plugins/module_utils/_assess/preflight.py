@@ -114,6 +114,8 @@ def _changes(case: Case) -> list[str]:
             lines.append(" CHANGES    source: one restart%s" % ("" if asked.source_allow_restart else ", not allowed yet"))
         if asked.may_wipe and case.target["schemas"]:
             lines.append(" CHANGES    target: %d schemas ERASED (%s)" % (len(case.target["schemas"]), size(case.target["bytes"])))
+    if asked.reverse_replication and not asked.committed:
+        lines.append(" CHANGES    source: after the cutover it follows the target, read-only, so that a rollback loses nothing")
     return lines
 
 

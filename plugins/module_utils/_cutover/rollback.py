@@ -14,6 +14,7 @@ import os
 
 from .._bridge.call import call
 from .._bridge.local import local_command, place_local
+from .._bridge.standby import Standby
 from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.launch import wait
 from .._jobs.module import launch_job
@@ -59,6 +60,8 @@ def follows(old: Flavour, new: Flavour) -> bool:
 class RollbackSteps(Steps):
     """See Steps. What is lost, and whether anything may be, is in C(options)."""
 
+    standby: Standby | None = None
+
     @property
     def lossy(self) -> bool:
         """Whether the old server does not follow and takes over all the same."""
@@ -75,8 +78,7 @@ class RollbackSteps(Steps):
         return Lease(migration_id, request, local_command(migration_id, "lease"))
 
     def unhold_promoted(self) -> None:
-        """The old server's host opens it, and its accounts that the cutover had closed are opened too."""
-        call(self.options["migration_id"], "unhold", {"path": self.options["target_hold"]})
+        """The old server's accounts that the cutover had closed are opened, and its host lets it stay writable across a restart."""
         old = self.servers.target
         old.connection.run("SET SESSION sql_log_bin = 0")
         for user, host in self.options["cutover"].get("locked_accounts", []):
@@ -86,14 +88,29 @@ class RollbackSteps(Steps):
                 if error.errno != NO_SUCH_ACCOUNT:  # dropped meanwhile, by a statement that was replicated
                     raise
         old.connection.run("SET SESSION sql_log_bin = 1")
+        self._unhold({"path": self.options["target_hold"]})
+
+    def _unhold(self, request: dict) -> None:
+        standby, self.standby = self.standby, None
+        if standby is not None:
+            try:
+                standby.ask(request)
+                return
+            except MigrationError:
+                pass  # a connection that was lost meanwhile: a new one may do
+        call(self.options["migration_id"], "unhold", request)
 
     def do_preflight(self) -> None:
         """Refuse early."""
         reasons = [tell(text) for text in check_back(self.servers.source, self.servers.target, self.options)]
         if reasons:
+            if not self.lossy:
+                word = "-e lose_writes=%s goes back without waiting, where replication has stopped for good"
+                reasons.append(word % self.options["migration_id"])
             raise Refusal("not rolled back, and nothing was frozen: %s" % "; ".join(reasons))
-        # Opened before the fence: what comes after the commit must not fail over a bridge that was down all along.
+        # What comes after the commit must not fail over a bridge that was down all along, nor cost a handshake then.
         call(self.options["migration_id"], "probe", {})
+        self.standby = Standby(self.options["migration_id"], "unhold")
 
     def restore_settings(self) -> None:
         """Nothing: the old server's settings were left alone, and the journal's are the other server's."""

@@ -27,11 +27,8 @@ class Quiet:
         return None
 
 
-@pytest.fixture
-def back(world, monkeypatch, tmp_path):
-    """Run the rollback; returns its result, its MigrationError, or the fact of death."""
-    world.journal.update("cutover done", cutover=CUT)
-    world.target["accounts"] = {"boss"}
+def agent_of(world):
+    """The agents of both hosts: the one beside the journal is called by a command of its own."""
 
     def agent(_id, verb, _request, command=None):
         world.effect(verb if command else "%s old" % verb)
@@ -41,6 +38,12 @@ def back(world, monkeypatch, tmp_path):
         if verb in ("hold", "unhold"):
             (world.source if command else world.target)["hold"] = verb == "hold"
         return {}
+
+    return agent
+
+
+def lease_of(world):
+    """The lease on this host."""
 
     class Kept:
         def __init__(self, _id, _request, command):
@@ -57,8 +60,34 @@ def back(world, monkeypatch, tmp_path):
         def close(self):
             return None
 
+    return Kept
+
+
+def standby_of(world, agent):
+    """A connection to the other host that is open before the fence."""
+
+    class Standby:
+        def __init__(self, _id, verb):
+            assert verb == "unhold"
+            world.effect("stand by")
+
+        def ask(self, request):
+            world.effect("standby unhold")
+            return agent("shop", "unhold", request)
+
+    return Standby
+
+
+@pytest.fixture
+def back(world, monkeypatch, tmp_path):
+    """Run the rollback; returns its result, its MigrationError, or the fact of death."""
+    world.journal.update("cutover done", cutover=CUT)
+    world.target["accounts"] = {"boss"}
+
+    agent = agent_of(world)
     monkeypatch.setattr(rollback, "call", agent)
-    monkeypatch.setattr(rollback, "Lease", Kept)
+    monkeypatch.setattr(rollback, "Standby", standby_of(world, agent))
+    monkeypatch.setattr(rollback, "Lease", lease_of(world))
     monkeypatch.setattr(rollback, "directory", lambda _id: str(tmp_path))
     monkeypatch.setattr(rollback, "check_back", lambda *_args: world.effect("preflight") or [])
     monkeypatch.setattr(rollback, "lost_writes", lambda *_args, **_more: {"transactions": 50})
@@ -89,7 +118,10 @@ def stayed(world) -> bool:
 def test_it_is_the_cutover_the_other_way_round(world, back):
     result = back()
     assert went_back(world), (world.source, world.target)
-    order = ("hold", "arm", "close fence", "position", "wait", "take", "promote target", "unhold old", "unlock boss", "beat")
+    order = (
+        "stand by", "hold", "arm", "close fence", "position", "wait", "take", "promote target", "unlock boss", "standby unhold", "unhold old",
+        "beat",
+    )  # fmt: skip
     places = [world.log.index(name) for name in order]
     assert places == sorted(places), world.log
     assert result["write_stop_server_s"] >= 0 and "lost" not in result
@@ -140,6 +172,12 @@ def test_a_bridge_that_is_down_is_found_before_the_fence(world, back):
     world.failing["probe old"] = MigrationError("no route")
     assert "no route" in str(back())
     assert "close fence" not in world.log and stayed(world)
+
+
+def test_a_standby_that_was_lost_is_replaced_by_a_new_connection(world, back):
+    world.failing["standby unhold"] = MigrationError("the agent did not answer")
+    back()
+    assert went_back(world) and world.log.count("unhold old") == 1
 
 
 def test_an_account_that_is_gone_does_not_stop_it(world, back):
