@@ -8,9 +8,10 @@ import json
 import os
 import stat
 import subprocess
+import sys
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent, call, place
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent, call, local, place, standby
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import is_session, listener, owners
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 
@@ -152,3 +153,30 @@ def test_the_dead_tunnels_port_is_found_by_its_own_user_only():
 def test_a_socket_that_nobody_holds_has_no_owner():
     assert owners("4711999999") == []
     assert not is_session(os.getpid(), os.getuid())
+
+
+ECHO = "import json, sys; print(json.dumps({'got': json.loads(sys.stdin.readline())['n']}))"
+
+
+def test_an_agent_that_stands_by_does_nothing_until_it_is_asked(monkeypatch):
+    monkeypatch.setattr(standby, "agent_command", lambda _id, _verb: [sys.executable, "-c", ECHO])
+    waiting = standby.Standby("shop", "unhold")
+    assert waiting._process.poll() is None
+    assert waiting.ask({"n": 7}) == {"got": 7}
+
+
+def test_an_agent_that_was_lost_meanwhile_is_told(monkeypatch):
+    monkeypatch.setattr(standby, "agent_command", lambda _id, _verb: ["sh", "-c", "echo gone >&2; exit 255"])
+    waiting = standby.Standby("shop", "unhold")
+    waiting._process.wait(10)
+    with pytest.raises(MigrationError, match="unhold"):
+        waiting.ask({})
+
+
+def test_the_agent_of_this_host_is_the_same_program(monkeypatch, tmp_path):
+    monkeypatch.setattr(local, "directory", lambda _id: str(tmp_path))
+    local.place_local("shop")
+    done = call.call("shop", "probe", {}, command=local.local_command("shop", "probe"))
+    assert done == {"agent": 1, "user": os.getuid()}
+    with pytest.raises(MigrationError, match="is not one of"):
+        call.call("shop", "x", {}, command=local.local_command("shop", "id"))
