@@ -211,6 +211,9 @@ class MariaDB(Flavour):
         """The statements that make an account again, and those that give it its rights. They hold password hashes."""
         create = _first(self.connection.row("SHOW CREATE USER %s@%s", (user, host)))
         make = [create.replace("CREATE USER", "CREATE USER IF NOT EXISTS", 1), create.replace("CREATE USER", "ALTER USER", 1)]
+        if " ACCOUNT LOCK" not in create:
+            # A target that was fenced in a rollback holds accounts that were locked for it, and ALTER USER leaves that as it is.
+            make.append(self.connection.raw.cursor().mogrify("ALTER USER %s@%s ACCOUNT UNLOCK", (user, host)))
         grants = [_first(row) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
         # The default role is a statement apart; SHOW GRANTS prints it from 10.11 on only.
         default = self.connection.value("SELECT default_role FROM mysql.user WHERE User = %s AND Host = %s", (user, host))
