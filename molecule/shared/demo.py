@@ -80,7 +80,8 @@ def evidence(pair: str, flavour: str, verdict: dict[str, Any], seconds: dict[str
     """The demo's record. Each part says how it is known."""
     state, events = read_state(pair)
     ledger = verdict["ledger"]
-    seed = {name: state["seed"].get(name) for name in ("method", "bytes", "seconds", "crossed", "coordinates", "tables")}
+    told = ("method", "not_taken", "changed_choice", "bytes", "seconds", "crossed", "coordinates", "tables")
+    seed = {name: state["seed"].get(name) for name in told}
     return {
         "schema": 1,
         "migration_id": pair,

@@ -95,6 +95,12 @@ options:
     description: Whether the old server is to follow the new one after the cutover.
     type: bool
     default: false
+  method:
+    description:
+      - How the data is to be copied, as in M(nordbridge.mysql_migration.mysql_seed). A method that cannot serve the pair is an error.
+    type: str
+    choices: [auto, mariadb-backup, clone, dump]
+    default: auto
   waive:
     description:
       - Ids of checks whose risk is taken. Their errors become warnings and their warnings notices.
@@ -178,7 +184,12 @@ summary:
   description: The totals in words.
   returned: always, unless the facts are not of a server
   type: str
-  sample: "44 checks: 0 errors, 1 warnings, 2 notices"
+  sample: "45 checks: 0 errors, 1 warnings, 2 notices"
+seed:
+  description: The method that the copy would take, and why each of the others is not taken. Empty once the data is copied.
+  returned: always, unless the facts are not of a server
+  type: dict
+  sample: {"method": "mariadb-backup", "not_taken": {"clone": "CLONE is MySQL's", "dump": "mariadb-backup is faster"}}
 plan_text:
   description: The plan for people, a line an entry.
   returned: always, unless the facts are not of a server
@@ -189,6 +200,7 @@ plan_text:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import case, preflight
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
 
 OPTIONS = {
     "migration_id": {"type": "str", "required": True},
@@ -210,6 +222,7 @@ OPTIONS = {
     "max_transaction_seconds": {"type": "int", "default": 60},
     "bridge": {"type": "str", "choices": list(case.BRIDGES), "default": "ssh_tunnel"},
     "reverse_replication": {"type": "bool", "default": False},
+    "method": {"type": "str", "choices": NAMES, "default": "auto"},
     "waive": {"type": "list", "elements": "str", "default": []},
     "fail": {"type": "bool", "default": True},
 }

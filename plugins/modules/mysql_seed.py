@@ -20,10 +20,16 @@ options:
     description:
       - How the data is copied. V(auto) takes the fastest that is safe for the pair, and says why the others were not taken.
       - V(mariadb-backup) and V(clone) copy the server's files, and restart the target's server with them. V(dump) copies rows.
+      - Onto a later series of MariaDB V(mariadb-backup) prepares the files by the source's own programs, which the target borrows, and
+        upgrades them by the target's C(mariadb-upgrade).
       - A method that cannot serve the pair is refused before anything is touched.
     type: str
     choices: [auto, mariadb-backup, clone, dump]
     default: auto
+  planned:
+    description: The method that the plan named, where one was made. A copy that takes another one says why.
+    type: str
+    default: ''
   service:
     description: The unit of the target's server; found from its flavour where it is empty.
     type: str
@@ -111,6 +117,7 @@ def main():
     """Parse, launch, report."""
     options = {
         "method": {"type": "str", "choices": NAMES, "default": "auto"},
+        "planned": {"type": "str", "default": ""},
         "service": {"type": "str", "default": ""},
         "threads": {"type": "int", "default": 2},
         "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},

@@ -25,6 +25,10 @@ options:
       - Whether the server's data directory is on the host where the module runs, so that free space can be read.
       - The default is V(true) for a connection by socket and V(false) otherwise.
     type: bool
+  service:
+    description: The unit of the server; found from its flavour where it is empty. Only looked at where the server is local.
+    type: str
+    default: ''
   side:
     description: What the server is called in error messages.
     type: str
@@ -127,6 +131,12 @@ server:
       description: Free and total bytes of the data directory's file system. V(null) where the module does not run on that host.
       type: dict
       sample: {"path": "/var/lib/mysql/", "free_bytes": 1099511627776, "total_bytes": 2199023255552}
+    copying:
+      description: >-
+        What decides how the data can be copied, with C(values) and C(encrypted) of the server and, where the module runs on its host,
+        C(host) with programs and their versions, free space, and what the service manager lacks.
+      type: dict
+      sample: {"flavour": "mariadb", "version": [10, 11, 18], "encrypted": [], "not_innodb": [], "bytes": 1048576}
     unreadable:
       description: What the login may not read, as topic and message.
       type: list
@@ -142,6 +152,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 OPTIONS = {
     "needs": {"type": "list", "elements": "str", "choices": list(privileges.PURPOSES), "default": []},
     "local": {"type": "bool"},
+    "service": {"type": "str", "default": ""},
     "side": {"type": "str", "choices": ["server", "source", "target"], "default": "server"},
 }
 
@@ -151,7 +162,7 @@ def server_info(params: dict, _check_mode: bool) -> dict:
     endpoint = from_options(params)
     local = bool(endpoint.unix_socket) if params["local"] is None else params["local"]
     with connect(endpoint, params["side"]) as connection:
-        return {"changed": False, "server": facts.gather(connection, params["needs"], local)}
+        return {"changed": False, "server": facts.gather(connection, params["needs"], local, params["service"])}
 
 
 def main() -> None:

@@ -40,6 +40,7 @@ class Settings:
     max_transaction_seconds: int = 60
     bridge: str = "ssh_tunnel"
     reverse_replication: bool = False
+    method: str = "auto"
     waive: t.Sequence[str] = ()
 
     @property

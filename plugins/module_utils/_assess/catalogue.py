@@ -101,6 +101,15 @@ CHECKS = (
     ),
     Check("P10", "the source's login has its privileges", ERROR, SOURCE, "grant them to the account that the source's login option names"),
     Check("P11", "the target's login has its privileges", ERROR, TARGET, "grant them to the account that the target's login option names"),
+    # the copy
+    Check(
+        "P12",
+        "the data can be copied by the method asked for",
+        ERROR,
+        MIGRATION,
+        "remove the obstacle, or let the fastest method be found that works: target_seed_method=auto",
+        _source("tables"),
+    ),
     # the source
     Check(
         "P20",

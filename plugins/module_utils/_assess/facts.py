@@ -16,6 +16,7 @@ import time
 import typing as t
 
 from .._errors import ServerError
+from .._seed.conditions import read_conditions, read_host
 from .._server.connection import Connection
 from .._server.flavour import open_flavour
 from . import privileges
@@ -82,7 +83,7 @@ _KEY_MANAGEMENT = {
     "mariadb": ("SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'ENCRYPTION' AND PLUGIN_STATUS = 'ACTIVE'",),
 }
 _TEXT_VARIABLES = (
-    "sql_mode", "time_zone", "system_time_zone", "character_set_server", "collation_server", "event_scheduler",
+    "sql_mode", "time_zone", "system_time_zone", "character_set_server", "collation_server", "character_set_collations", "event_scheduler",
     "binlog_format", "binlog_checksum", "gtid_mode", "enforce_gtid_consistency", "tls_version",
 )  # fmt: skip
 _NUMBER_VARIABLES = ("lower_case_table_names", "innodb_page_size", "max_allowed_packet", "gtid_domain_id")
@@ -134,11 +135,12 @@ class Reader:
         self.unreadable.append({"topic": topic, "message": message})
 
 
-def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = False) -> dict:
+def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = False, service: str = "") -> dict:
     """All facts of one server.
 
     :param needs: purposes (see privileges.PURPOSES) whose lacking privileges are named
     :param local: whether the server's data directory is on the host where this runs
+    :param service: the server's unit; the flavour's usual one where it is empty
     :raises Refusal: for a server that is not supported
     """
     flavour = open_flavour(connection)
@@ -160,6 +162,8 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     facts.update(_activity(reader, flavour))
     facts["encryption"] = _encryption(reader, flavour, facts)
     facts["disk"] = disk(flavour.identity.datadir) if local else None
+    host = read_host(flavour.name, service, flavour.identity.datadir) if local else None
+    facts["copying"] = reader.ask("tables", lambda: read_conditions(flavour, host))
     facts["privileges"] = rights
     facts["unreadable"] = reader.unreadable
     return plain(facts)

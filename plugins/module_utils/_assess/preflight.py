@@ -20,15 +20,24 @@ _LETTERS = {ERROR: "E", WARNING: "W", NOTICE: "N"}
 def check(case: Case) -> dict:
     """Ask every rule.
 
-    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, plan_text
+    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, seed, plan_text
     """
     findings = [finding for entry in CHECKS for finding in _ask(entry, case)]
     counts = {name + "s": sum(finding["result"] == name for finding in findings) for name in (ERROR, WARNING, NOTICE)}
     summary = "%d checks: %d errors, %d warnings, %d notices" % (len(CHECKS), *counts.values())
     # Not "warnings" beside findings: in a module's result that word is Ansible's own, for a list of texts.
-    result = {"findings": findings, "counts": counts, "summary": summary}
+    result = {"findings": findings, "counts": counts, "summary": summary, "seed": _seed(case)}
     result["plan_text"] = plan_text(case, result)
     return result
+
+
+def _seed(case: Case) -> dict:
+    """The method of the copy, and why not the others; both empty where it cannot be told, or nothing is copied any more."""
+    try:
+        choice = rules_pair.choice(case)
+    except Refusal:
+        choice = None  # P12 tells
+    return {"method": choice.method.name, "not_taken": choice.not_taken} if choice else {"method": "", "not_taken": {}}
 
 
 def _ask(entry: Check, case: Case) -> list[dict]:
@@ -88,8 +97,9 @@ def plan_text(case: Case, result: dict) -> list[str]:
         % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
         " DATA       %d schemas, %d tables, %s, about %d rows"
         % (len(source["schemas"]), source["tables"], size(source["bytes"]), source["rows_estimate"]),
-        " PREFLIGHT  %s" % result["summary"],
     ]
+    lines += _copy(result["seed"])
+    lines.append(" PREFLIGHT  %s" % result["summary"])
     for severity in (ERROR, WARNING, NOTICE):
         for finding in result["findings"]:
             if finding["result"] == severity:
@@ -98,6 +108,13 @@ def plan_text(case: Case, result: dict) -> list[str]:
     lines += _changes(case)
     lines.append(" NEXT       %s" % _next(case, result))
     return lines
+
+
+def _copy(seed: dict) -> list[str]:
+    """How the data would be copied."""
+    if not seed["method"]:
+        return []
+    return [" COPY       %s" % seed["method"]] + ["             not %s: %s" % item for item in seed["not_taken"].items()]
 
 
 def _waive_hint(finding: dict) -> str:

@@ -11,6 +11,7 @@ import typing as t
 
 from .._errors import Refusal
 from .._reverse.rules import why_not
+from .._seed.methods import Choice, choose
 from .._server.flavour import check_pair
 from .._server.identity import same_server
 from .case import Case, Hit, listed, size
@@ -21,6 +22,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 
 # Release series in the order of upgrades; a replica may be one step ahead.
 # https://dev.mysql.com/doc/refman/en/replication-compatibility.html . MariaDB sets no such limit.
+# Series of which none may be skipped. MariaDB's replicas may be of any later one, and its files are taken by any later one:
+# https://mariadb.com/kb/en/upgrading-between-major-mariadb-versions/
 SERIES: dict[str, tuple] = {"mysql": ((5, 7), (8, 0), (8, 4), (9, 7), (26,)), "mariadb": ()}
 
 
@@ -116,6 +119,26 @@ def series(case: Case) -> list[Hit]:
     ]
 
 
+def choice(case: Case) -> Choice | None:
+    """The method that the seed would take; None where the facts hold nothing of it, or the copy is done.
+
+    :raises Refusal: where a named method cannot serve
+    """
+    asked, source, target = case.settings, case.source.get("copying"), case.target.get("copying")
+    if asked.committed or asked.seed_state == "done" or not source or not target:
+        return None
+    return choose(source, target, asked.method)
+
+
+def seed_method(case: Case) -> list[Hit]:
+    """P12"""
+    try:
+        choice(case)
+    except Refusal as refusal:
+        return [Hit(str(refusal))]
+    return []
+
+
 def privileges_of(name: str) -> t.Callable[[Case], list]:
     """P10, P11"""
 
@@ -180,7 +203,19 @@ def time_zone(case: Case) -> list[Hit]:
 
 def character_set(case: Case) -> list[Hit]:
     """P52"""
-    return _differ(case, "character_set_server") + _differ(case, "collation_server")
+    hits = _differ(case, "character_set_server") + _differ(case, "collation_server")
+    # From 11.2 on MariaDB has a second table of defaults, which an older server's applications know nothing of.
+    one, other = (side.get("character_set_collations") or "" for _name, side in case.sides())
+    if one != other:
+        hits.append(
+            Hit(
+                "a character set without a collation means another collation on the target: character_set_collations is %s there, %s on"
+                " the source; what exists keeps its own" % (other or "empty", one or "empty"),
+                remedy="set character_set_collations to the source's value (character_set_collations='' where it has none) in the"
+                " target's configuration, or expect new tables to sort and compare by the new default",
+            )
+        )
+    return hits
 
 
 def packet(case: Case) -> list[Hit]:
@@ -246,6 +281,7 @@ RULES = {
     "P09": way_back,
     "P10": privileges_of(SOURCE),
     "P11": privileges_of(TARGET),
+    "P12": seed_method,
     "P24": clusters,
     "P50": sql_mode,
     "P51": time_zone,

@@ -22,15 +22,17 @@ from .._cutover.hold import place_hold, remove_hold
 from .._errors import MigrationError
 from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
+from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
 from .listener import free
+from .._seed.lend import lend_programs
 
 MAX_REQUEST = 1 << 22
 
 
 def probe(_request: dict) -> None:
-    """Answer that the agent is there and who it runs as."""
-    print(json.dumps({"agent": 1, "user": os.getuid()}))
+    """Answer that the agent is there, who it runs as, and what its host has for copies."""
+    print(json.dumps({"agent": 1, "user": os.getuid(), "host": read_programs()}))
 
 
 def hold(request: dict) -> None:
@@ -52,6 +54,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "probe": probe,
     "dump": stream_dump,
     "backup": stream_backup,
+    "programs": lend_programs,
     "hold": hold,
     "unhold": unhold,
     "lease": lease.serve,

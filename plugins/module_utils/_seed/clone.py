@@ -17,8 +17,7 @@ from .._jobs.progress import copy_line
 from .._server.base import Flavour
 from .._server.connection import connect
 from .context import Seed
-from .physical import drop_own_accounts, files_obstacle, room_obstacle, settle, tables_not_innodb
-from .service import manager_obstacle, restarts_by_itself
+from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
 
 OLDEST = (8, 0, 17)
 # From here on servers of one series clone from each other; before, only equal versions did.
@@ -33,22 +32,25 @@ STATUS = (
 RESTARTING = (0, 2006, 2013, 3707)
 
 
-def obstacle(seed: Seed) -> str:
-    """Why CLONE cannot serve this pair; empty where it can."""
-    source, target = seed.source, seed.target
-    if source.name != "mysql":
+def obstacle(source: dict, target: dict) -> str:
+    """Why CLONE cannot serve this pair; empty where it can.
+
+    :param source: its conditions (conditions.py)
+    :param target: the target's
+    """
+    if source["flavour"] != "mysql":
         return "CLONE is MySQL's"
-    if min(source.version, target.version) < OLDEST:
+    versions = [tuple(server["version"]) for server in (source, target)]
+    if min(versions) < OLDEST:
         return "CLONE needs MySQL 8.0.17 on both servers"
-    if source.version != target.version and min(source.version, target.version) < SERIES:
+    if versions[0] != versions[1] and min(versions) < SERIES:
         return "before 8.0.37 CLONE needs equal versions"
-    odd = tables_not_innodb(source)
-    if odd:
-        return "CLONE copies tables empty that are not InnoDB: %s" % ", ".join(odd[:5])
-    unit = seed.options["service"]
-    if not manager_obstacle(target.name, unit) and not restarts_by_itself(target.name, unit):
+    if source["not_innodb"]:
+        return "CLONE copies tables empty that are not InnoDB: %s" % ", ".join(source["not_innodb"])
+    blocked = host_obstacle(target) or series_obstacle(source, target) or files_obstacle(source, target) or room_obstacle(source, target)
+    if not blocked and not target["host"]["restarts"]:
         return "the target's service manager does not start the server again by itself (Restart=no)"
-    return manager_obstacle(target.name, unit) or files_obstacle(source, target) or room_obstacle(source, target.identity.datadir)
+    return blocked
 
 
 def copy(seed: Seed) -> dict:

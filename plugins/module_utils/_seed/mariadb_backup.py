@@ -17,30 +17,51 @@ import subprocess
 import tempfile
 import time
 
-from .._bridge.call import agent_command
+from .._bridge.call import agent_command, tail
 from .._errors import MigrationError
 from .._jobs.progress import copy_line
 from .backup_command import COMPLETED, PROGRAMS
+from .conditions import data_bytes
 from .context import Seed
 from .dump_command import find_program
-from .physical import data_bytes, drop_own_accounts, files_obstacle, room_obstacle, settle
+from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series, settle
 from .pipeline import Pipeline, Stage
-from .service import manager_obstacle, start_server, stop_server
-from .swap import bring_in, forget_old, make_room, restore
+from .service import start_server, stop_server
+from .swap import bring_in, forget_old, hand_over, make_room, restore
+from .upgrade import Borrowed, borrowed, shut_down_cleanly, upgrade_obstacle, upgrade_system_tables
 
 INFO_FILES = ("mariadb_backup_binlog_info", "xtrabackup_binlog_info")
 
 
-def obstacle(seed: Seed) -> str:
-    """Why mariadb-backup cannot serve this pair; empty where it can."""
-    source, target = seed.source, seed.target
-    if source.name != "mariadb":
+def obstacle(source: dict, target: dict) -> str:
+    """Why mariadb-backup cannot serve this pair; empty where it can.
+
+    :param source: its conditions (conditions.py)
+    :param target: the target's
+    """
+    if source["flavour"] != "mariadb" or target["flavour"] != "mariadb":
         return "mariadb-backup is MariaDB's"
-    missing = [names[0] for names in (PROGRAMS, ("mbstream",), ("zstd",)) if not any(map(shutil.which, names))]
-    if missing:
-        return "the target lacks %s (package mariadb-backup, zstd)" % ", ".join(missing)
-    files = files_obstacle(source, target) or room_obstacle(source, target.identity.datadir)
-    return manager_obstacle(target.name, seed.options["service"]) or files
+    files = host_obstacle(target) or program_obstacle(source, target) or upgrade_obstacle(source, target)
+    return files or files_obstacle(source, target) or room_obstacle(source, target)
+
+
+def program_obstacle(source: dict, target: dict) -> str:
+    """What programs are missing or of another series than their server; empty where all fit.
+
+    A backup is made, and prepared, by the series of the server that it is of. Where the target's is another, upgrade.py cares.
+    """
+    if not source["host"]:
+        return "the source's host was not looked at"
+    needed = {"source": ["mariadb-backup"], "target": ["mbstream"]}
+    needed["target"] += ["mariadb-backup"] if series(source) == series(target) else []
+    for name, side in (("source", source), ("target", target)):
+        for program in needed[name]:
+            version = side["host"]["programs"][program]
+            if not version:
+                return "the %s lacks %s (package mariadb-backup)" % (name, program)
+            if program == "mariadb-backup" and version.split(".")[:2] != series(side).split("."):
+                return "mariadb-backup on the %s is %s, its server %s" % (name, version, series(side))
+    return ""
 
 
 def copy(seed: Seed) -> dict:
@@ -48,13 +69,20 @@ def copy(seed: Seed) -> dict:
 
     :raises MigrationError: naming the part that broke and its own words
     """
+    if seed.source.version[:2] == seed.target.version[:2]:
+        return _copy(seed, None)
+    seed.progress.say("programs", "borrowing mariadb-backup and mariadbd %s from the source" % seed.source.identity.version_text)
+    with borrowed(seed.options["migration_id"], seed.target.identity.datadir) as tools:
+        return _copy(seed, tools)
+
+
+def _copy(seed: Seed, tools: Borrowed | None) -> dict:
     started, datadir, unit, flavour = time.monotonic(), seed.target.identity.datadir, seed.options["service"], seed.target.name
     stop_server(flavour, unit)
     try:
         new = make_room(datadir)
         crossed = _stream(seed, new, started)
-        seed.progress.say("prepare", "applying the redo log to %s" % new)
-        _prepare(new)
+        _make_ready(seed, new, tools)
         coordinates = read_info(new)
         bring_in(datadir)
         start_server(flavour, unit)
@@ -72,6 +100,21 @@ def copy(seed: Seed) -> dict:
         seed.target.set_gtid_position(coordinates["gtid"])
     drop_own_accounts(seed)
     return {**result, "coordinates": coordinates, "crossed": crossed, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _make_ready(seed: Seed, folder: str, tools: Borrowed | None) -> None:
+    """Bring the copied files to one point in time, by the programs of their own series."""
+    seed.progress.say("prepare", "applying the redo log to %s" % folder)
+    if not tools:
+        _prepare(folder)
+        return
+    hand_over(folder, seed.target.identity.datadir)
+    told = tools.run("mariadb-backup", *prepare_options(folder))
+    if COMPLETED not in told[-200:]:
+        raise MigrationError("the prepare does not say that it is complete: %s" % tail(told))
+    seed.progress.say("settle", "a clean shutdown by the source's own server, %s" % seed.source.identity.version_text)
+    shut_down_cleanly(tools, folder)
+    upgrade_system_tables(folder, tools, lambda text: seed.progress.say("upgrade", text))
 
 
 def _stream(seed: Seed, folder: str, started: float) -> int:
@@ -99,12 +142,17 @@ def _stream(seed: Seed, folder: str, started: float) -> int:
 def _prepare(folder: str) -> None:
     """Bring the copied files to one point in time; whole only where the program says so."""
     with tempfile.TemporaryFile() as words:
-        command = [find_program(list(PROGRAMS)), "--prepare", "--target-dir=%s" % folder, "--use-memory=%d" % memory()]
+        command = [find_program(list(PROGRAMS)), *prepare_options(folder)]
         code = subprocess.run(command, stdout=words, stderr=words, stdin=subprocess.DEVNULL, check=False).returncode
         words.seek(0)
         told = words.read()
     if code or COMPLETED not in told[-200:]:
         raise MigrationError("the prepare failed (%d): %s" % (code, " ".join(told.decode("utf-8", "replace").split())[-600:]))
+
+
+def prepare_options(folder: str) -> list[str]:
+    """The prepare's arguments."""
+    return ["--prepare", "--target-dir=%s" % folder, "--use-memory=%d" % memory()]
 
 
 def memory() -> int:

@@ -20,37 +20,49 @@ from .logical import copy_logically
 class Method:
     """A way of copying.
 
-    :param obstacle: why it cannot serve a pair; empty where it can
+    :param obstacle: why it cannot serve a pair of conditions (source, target); empty where it can
     :param copy: does it, and returns schemas, tables, bytes, crossed, seconds, coordinates
     """
 
     name: str
-    obstacle: t.Callable[[Seed], str]
+    obstacle: t.Callable[[dict, dict], str]
     copy: t.Callable[[Seed], dict]
+
+
+class Choice(t.NamedTuple):
+    """What is taken, and why each of the others is not."""
+
+    method: Method
+    not_taken: dict[str, str]
 
 
 # Fastest first.
 METHODS = (
     Method("mariadb-backup", mariadb_backup.obstacle, mariadb_backup.copy),
     Method("clone", clone.obstacle, clone.copy),
-    Method("dump", lambda seed: "", lambda seed: copy_logically(seed, seed_by_dump)),
+    Method("dump", lambda source, target: "", lambda seed: copy_logically(seed, seed_by_dump)),
 )
 NAMES = ["auto"] + [method.name for method in METHODS]
 
 
-def choose(seed: Seed, wanted: str) -> tuple[Method, dict[str, str]]:
-    """The method to take, and the obstacles of those that were not taken.
+def choose(source: dict, target: dict, wanted: str) -> Choice:
+    """The fastest method that can serve, or the one that is named.
 
+    :param source: its conditions (conditions.py)
+    :param target: the target's
     :raises Refusal: where a named method cannot serve this pair
     """
-    not_taken: dict[str, str] = {}
-    for method in METHODS:
-        if wanted not in ("auto", method.name):
-            continue
-        reason = method.obstacle(seed)
-        if not reason:
-            return method, not_taken
-        not_taken[method.name] = reason
-    raise Refusal(
-        "the method %s cannot serve this pair: %s; nothing was touched" % (wanted, "; ".join("%s: %s" % item for item in not_taken.items()))
-    )
+    obstacles = {method.name: method.obstacle(source, target) for method in METHODS}
+    able = [method for method in METHODS if not obstacles[method.name] and wanted in ("auto", method.name)]
+    if not able:
+        raise Refusal("the method %s cannot serve this pair: %s" % (wanted, obstacles[wanted]))
+    taken = able[0]
+    instead = "%s is faster" % taken.name if wanted == "auto" else "%s was asked for" % taken.name
+    return Choice(taken, {name: text or instead for name, text in obstacles.items() if name != taken.name})
+
+
+def change_of_choice(planned: str, choice: Choice) -> str:
+    """Why the method is another one than the plan said; empty where it is the planned one, or nothing was planned."""
+    if planned in ("", choice.method.name):
+        return ""
+    return "planned was %s; meanwhile: %s" % (planned, choice.not_taken[planned])

@@ -6,57 +6,53 @@
 
 from __future__ import annotations
 
-import os
-
-from .._server.base import Flavour
 from .catalogue import schema_sizes
 from .context import Seed
 
-NOT_INNODB = (
-    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS t, ENGINE AS e FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE'"
-    " AND ENGINE <> 'InnoDB' AND TABLE_SCHEMA IN %s"
-)
-ENCRYPTION = ("innodb_encrypt_tables", "innodb_encrypt_log", "default_table_encryption", "innodb_redo_log_encrypt")
 # Room beside the copied files: temporary tables, the redo log's growth, the servers' own files.
 SPARE = 1 << 30
+# Until 10.7 these were built in; from then on they are plugins of their own, which a server may lack.
+PROVIDED = ("lz4", "lzo", "lzma", "bzip2", "snappy")
 
 
-def data_bytes(source: Flavour) -> int:
-    """What the source's tables take."""
-    rows = source.connection.rows("SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS n FROM information_schema.TABLES")
-    return int(rows[0]["n"])
+def host_obstacle(target: dict) -> str:
+    """Why the target's host cannot take files; empty where it can."""
+    host = target["host"]
+    return host["manager"] if host else "the target's host was not looked at"
 
 
-def files_obstacle(source: Flavour, target: Flavour) -> str:
-    """Why the source's files cannot serve the target; empty where they can."""
-    sizes = [int(server.connection.variable("innodb_page_size") or 0) for server in (source, target)]
-    if sizes[0] != sizes[1]:
-        return "innodb_page_size is %d on the source and %d on the target" % tuple(sizes)
-    if source.version[:2] != target.version[:2]:
-        return "the series differ: %s and %s" % tuple(".".join(map(str, server.version[:2])) for server in (source, target))
-    values = source.connection.variables(*ENCRYPTION)
-    encrypted = [name for name, value in sorted(values.items()) if value.upper() not in ("OFF", "0", "")]
-    if encrypted:
-        return "data at rest is encrypted on the source (%s), and its keys do not cross" % ", ".join(encrypted)
+def files_obstacle(source: dict, target: dict) -> str:
+    """Why the source's files cannot serve the target, whatever their series; empty where they can.
+
+    :param source: its conditions (conditions.py)
+    :param target: the target's
+    """
+    for name in ("innodb_page_size", "innodb_data_file_path"):
+        one, other = source["values"].get(name), target["values"].get(name)
+        if one != other:
+            return "%s is %s on the source and %s on the target" % (name, one, other)
+    if source["encrypted"]:
+        return "data at rest is encrypted on the source (%s), and its keys do not cross" % ", ".join(source["encrypted"])
     return ""
 
 
-def room_obstacle(source: Flavour, datadir: str) -> str:
+def series_obstacle(source: dict, target: dict) -> str:
+    """Why files of another series cannot serve; empty where both are of one."""
+    return "" if series(source) == series(target) else "the series differ: %s and %s" % (series(source), series(target))
+
+
+def series(server: dict) -> str:
+    """10.11 of 10.11.18."""
+    return ".".join(map(str, server["version"][:2]))
+
+
+def room_obstacle(source: dict, target: dict) -> str:
     """Why the target's disk cannot take the files beside the old ones; empty where it can."""
-    try:
-        free = os.statvfs(datadir).f_bavail * os.statvfs(datadir).f_frsize
-    except OSError as error:
-        return "the target's data directory %s cannot be seen: %s" % (datadir, error.strerror)
-    needed = data_bytes(source) + SPARE
+    free = target["host"]["free_bytes"]
+    if free is None:
+        return "the target's data directory cannot be seen"
+    needed = source["bytes"] + SPARE
     return "" if free >= needed else "the target has %d MB free and the files need %d MB" % (free // 1000000, needed // 1000000)
-
-
-def tables_not_innodb(source: Flavour) -> list[str]:
-    """Tables that an engine of another kind keeps."""
-    schemas = source.user_schemas()
-    if not schemas:
-        return []
-    return ["%(s)s.%(t)s (%(e)s)" % row for row in source.connection.rows(NOT_INNODB, (tuple(schemas),))]
 
 
 def settle(seed: Seed) -> dict:

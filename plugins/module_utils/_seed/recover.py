@@ -18,6 +18,7 @@ from .._state.paths import directory, job_directory
 from .._tuning.relax import distrust
 from .service import start_server, stop_server
 from .swap import NEW, OLD, restore
+from .upgrade import return_programs
 
 # The methods that take the server down or let it restart.
 PHYSICAL = ("mariadb-backup", "clone")
@@ -43,5 +44,6 @@ def recover(params: dict, check_mode: bool) -> dict:
         restore(datadir)
         shutil.rmtree(os.path.join(datadir, NEW), ignore_errors=True)
     if not check_mode:
+        return_programs(params["migration_id"])
         start_server(flavour, unit)
     return {"changed": bool(left), "restored": OLD in left}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from .._bridge.call import call
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress
 from .._replication.heartbeat import Beater
@@ -16,16 +17,17 @@ from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import SCHEMA, directory
 from .._tuning.relax import relaxed_copy
+from .conditions import read_conditions, read_host
 from .context import Seed
 from .landing import admitted, check_apart, check_landing
-from .methods import choose
+from .methods import change_of_choice, choose
 
 
 def run(options: dict, progress: Progress) -> dict:
     """Seed the target.
 
-    :param options: migration_id, method, source_login and target_login (files), source_socket, wipe, dump_file, service (the
-        target's unit), threads, max_transaction_seconds, lock_wait (seconds), zstd_level
+    :param options: migration_id, method, planned (what the plan named), source_login and target_login (files), source_socket, wipe,
+        dump_file, service (the target's unit), threads, max_transaction_seconds, lock_wait (seconds), zstd_level
     """
     journal = Journal(directory(options["migration_id"]))
     source_login, target_login = read_login_file(options["source_login"]), read_login_file(options["target_login"])
@@ -45,9 +47,14 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     if state.get("cutover", {}).get("begun"):
         raise Refusal("the cutover of %s has begun: its target is not copied anew" % options["migration_id"])
     seed.erase = check_landing(target, options["migration_id"], unfinished(state.get("seed", {}), mark), options["wipe"])
-    method, not_taken = choose(seed, options["method"])
+    choice = choose(*_conditions(seed), options["method"])
+    method, changed = choice.method, change_of_choice(options.get("planned", ""), choice)
+    if changed:
+        seed.progress.say("choosing", "%s; %s" % (method.name, changed))
     # Only what this copy brings is its own: a later run may erase that without being asked, and nothing else.
-    entry = {"status": "running", "method": method.name, "target": mark, "erased": seed.erase}
+    entry: dict = {"status": "running", "target": mark, "erased": seed.erase}
+    reasons = {"method": method.name, "not_taken": choice.not_taken, **({"changed_choice": changed} if changed else {})}
+    entry.update(reasons)
     # For whoever finds the target down after this process was killed.
     entry.update(datadir=target.identity.datadir, flavour=target.name, service=options["service"])
     entry["schemas"] = sorted({*source.user_schemas(), *seed.erase})
@@ -56,9 +63,17 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, options["migration_id"]):
         result = method.copy(seed)
         check_marker(seed.target, options["migration_id"])
-    result = {**entry, **result, "status": "done", "not_taken": not_taken, "target": _mark(seed.target)}
+    result = {**entry, **result, "status": "done", "target": _mark(seed.target)}
     journal.update("seed done", seed=result)
     return result
+
+
+def _conditions(seed: Seed) -> tuple[dict, dict]:
+    """What decides the method, as both servers and their hosts are now."""
+    source, target = seed.source, seed.target
+    there = call(seed.options["migration_id"], "probe", {}).get("host")
+    here = read_host(target.name, seed.options["service"], target.identity.datadir)
+    return read_conditions(source, there), read_conditions(target, here)
 
 
 def unfinished(entry: dict, mark: str) -> list[str] | None:

@@ -37,8 +37,7 @@ def make_room(datadir: str) -> str:
 def bring_in(datadir: str) -> None:
     """Put the old content aside and the new one in its place, owned as the directory is."""
     new, old = os.path.join(datadir, NEW), os.path.join(datadir, OLD)
-    owner = os.stat(datadir)
-    _own(new, owner.st_uid, owner.st_gid)
+    hand_over(new, datadir)
     os.mkdir(old, 0o700)
     for name in entries(datadir):
         os.rename(os.path.join(datadir, name), os.path.join(old, name))
@@ -85,8 +84,10 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _own(top: str, user: int, group: int) -> None:
-    os.chown(top, user, group)
+def hand_over(top: str, datadir: str) -> None:
+    """Give a folder and all in it to whom the data directory belongs."""
+    owner = os.stat(datadir)
+    os.chown(top, owner.st_uid, owner.st_gid)
     for folder, folders, files in os.walk(top):
         for name in folders + files:
-            os.lchown(os.path.join(folder, name), user, group)
+            os.lchown(os.path.join(folder, name), owner.st_uid, owner.st_gid)

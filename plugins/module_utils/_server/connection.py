@@ -167,6 +167,9 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
         autocommit=True,
         # The server's own mode could change how it reads quotes and backslashes, and how it prints accounts (ANSI_QUOTES).
         sql_mode="NO_ENGINE_SUBSTITUTION",
+        # Not the server's default, which changes between versions: MariaDB 11's cannot be compared with what views of an upgraded
+        # 10.5 hold, mysql.user among them.
+        init_command="SET NAMES utf8mb4 COLLATE utf8mb4_general_ci",
         connect_timeout=endpoint.connect_timeout,
         read_timeout=read_timeout,
         write_timeout=read_timeout,

@@ -12,6 +12,8 @@ import re
 from .._errors import Refusal
 
 ROOT = "/var/lib/mysql_migration"
+# Where the target keeps the programs that it borrows from the source: not under ROOT, for the server's own user runs them.
+PROGRAMS_ROOT = "/var/lib/mysql_migration_programs"
 # The schema on the source that holds the marker and the heartbeat; it crosses to the target with the data.
 SCHEMA = "nordbridge_migration"
 

@@ -30,13 +30,13 @@ def run(monkeypatch, **params):
         seen.update(endpoint=endpoint, name=name)
         return seen["connection"]
 
-    def gather(connection, needs, local):
-        seen.update(gathered=connection, needs=needs, local=local)
+    def gather(connection, needs, local, service):
+        seen.update(gathered=connection, needs=needs, local=local, service=service)
         return {"facts": 1}
 
     monkeypatch.setattr(module, "connect", connect)
     monkeypatch.setattr(module.facts, "gather", gather)
-    result = module.server_info({"needs": [], "local": None, "side": "server", **params}, False)
+    result = module.server_info({"needs": [], "local": None, "side": "server", "service": "", **params}, False)
     return result, seen
 
 

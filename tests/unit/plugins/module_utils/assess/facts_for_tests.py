@@ -69,6 +69,22 @@ SERVER: dict = {
     "connections": 0,
     "encryption": {"tables": 0, "new_tables": False, "binlog": False, "key_management": False},
     "disk": {"path": "/var/lib/mysql/", "free_bytes": 100 * GIB, "total_bytes": 200 * GIB},
+    "copying": {
+        "flavour": "mariadb",
+        "version": [10, 11, 18],
+        "values": {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend"},
+        "encrypted": [],
+        "not_innodb": [],
+        "bytes": 10 * GIB,
+        "host": {
+            "machine": "x86_64",
+            "programs": {"mariadb-backup": "10.11.18", "mbstream": "?", "mariadb-upgrade": "?", "mariadbd": "10.11.18", "ldd": "?"},
+            "manager": "",
+            "restarts": True,
+            "free_bytes": 100 * GIB,
+        },
+    },
+    "character_set_collations": "",
     "privileges": {"login": "root@localhost", "granted": ["ALL PRIVILEGES"], "missing": []},
     "unreadable": [],
 }

@@ -91,7 +91,8 @@ def mariadb(answers: list = (), **values: str) -> Fake:
         ("gtid_slave_pos", [{"g": "0-1-5"}]),
         ("ENCRYPTION' AND", [{"c": 0}]),
     ]
-    return Fake(list(answers) + common, {**VARIABLES, **values}, STATUS)
+    copying = [(r"SUM\(DATA_LENGTH", [{"n": 2348}]), ("ENGINE <> 'InnoDB'", [{"s": "shop", "n": "hits", "e": "MyISAM"}])]
+    return Fake(copying + list(answers) + common, {**VARIABLES, **values}, STATUS)
 
 
 def mysql(answers: list = (), **values: str) -> Fake:
@@ -135,6 +136,17 @@ def test_mariadb_with_the_binary_log_off() -> None:
     assert told["accounts"] == 1 and told["connections"] == 2 and told["uptime_s"] == 41
     assert told["xa_prepared"] == 0 and told["longest_transaction_s"] == 0
     assert told["disk"] is None
+
+
+def test_what_decides_how_the_data_is_copied() -> None:
+    told = facts.gather(mariadb(innodb_encrypt_tables="ON", innodb_data_file_path="ibdata1:12M:autoextend"))["copying"]
+    assert told == {
+        "flavour": "mariadb", "version": [10, 11, 18], "encrypted": ["innodb_encrypt_tables"], "not_innodb": ["shop.hits (MyISAM)"],
+        "values": {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend"}, "bytes": 2348, "host": None,
+    }  # fmt: skip
+    host = facts.gather(mariadb(), local=True)["copying"]["host"]
+    assert set(host) == {"machine", "programs", "manager", "restarts", "free_bytes"}
+    assert set(host["programs"]) == {"mariadb-backup", "mbstream", "mariadb-upgrade", "mariadbd", "ldd"}
 
 
 def test_tables_by_what_is_wrong_with_them() -> None:

@@ -58,6 +58,7 @@ FIRES = [
     ("P09", "error", "gtid_mode is not ON on the source", {"gtid": {"on": False, "written": "", "applied": ""}}, {}, {"reverse_replication": True}),
     ("P10", "error", "RELOAD (granted on shop only) to load and reset; GRANT OPTION to give rights", {"privileges": LACKING}, {}, {}),
     ("P11", "error", "app@% lacks, on *.*: RELOAD", {}, {"privileges": LACKING}, {}),
+    ("P12", "error", "the method clone cannot serve this pair: CLONE is MySQL's", {}, {}, {"method": "clone"}),
     ("P20", "error", "the binary log is off", {"log_bin": False}, {}, {}),
     ("P20", "error", "log_bin, server_id; the restart costs 20 s", {}, {}, {
         "restart_required": True, "restart_reasons": ["log_bin", "server_id"], "restart_cost": "20 s"}),
@@ -277,10 +278,34 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  44 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  45 checks: 0 errors, 2 warnings, 1 notices" in text
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
     assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
     assert "-e source_allow_restart=true -e wipe_target=mig-1" in lines[-1]
+
+
+def test_the_plan_says_how_the_data_is_copied_and_why_not_otherwise() -> None:
+    outcome = run()
+    assert outcome["seed"] == {
+        "method": "mariadb-backup",
+        "not_taken": {"clone": "CLONE is MySQL's", "dump": "mariadb-backup is faster"},
+    }
+    lines = outcome["plan_text"]
+    place = lines.index(" COPY       mariadb-backup")
+    assert lines[place + 1 : place + 3] == ["             not clone: CLONE is MySQL's", "             not dump: mariadb-backup is faster"]
+    assert run(seed_state="done")["seed"]["method"] == "", "nothing is copied any more"
+    assert run(method="clone")["seed"]["method"] == "", "an error says why"
+
+
+def test_any_later_series_of_mariadb_is_no_skipped_one() -> None:
+    outcome = run(source(identity={"version": [10, 5, 23]}), target(identity={"version": [11, 8, 6]}))
+    assert found(outcome, "P05") == found(outcome, "P06") == []
+
+
+def test_a_new_table_of_default_collations_is_told() -> None:
+    outcome = run(None, target(character_set_collations="utf8mb4=utf8mb4_uca1400_ai_ci"))
+    hit = found(outcome, "P52")[0]
+    assert hit["result"] == "warning" and "utf8mb4_uca1400_ai_ci there, empty on the source" in hit["message"]
 
 
 def test_the_plan_lists_only_changes_that_come() -> None:
@@ -308,7 +333,7 @@ def test_a_waiver_is_hinted_at_for_errors_that_may_be_waived() -> None:
 def _plan_of(name: str) -> list[str]:
     """The plan for one error whose remedy does not speak of waiving."""
     finding = {"id": name, "result": "error", "where": "source", "message": "m", "remedy": "r", "waivable": True, "waived": False}
-    result = {"findings": [finding], "counts": {"errors": 1}, "summary": ""}
+    result = {"findings": [finding], "counts": {"errors": 1}, "summary": "", "seed": {"method": "", "not_taken": {}}}
     return preflight.plan_text(make_case(source(), target(), Settings("mig-1")), result)
 
 

@@ -6,95 +6,118 @@
 from __future__ import annotations
 
 import io
-from types import SimpleNamespace
+import tarfile
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import (
     backup_command,
-    clone,
+    lend,
     mariadb_backup,
     methods,
-    physical,
+    upgrade,
 )
 
-
-class Variables:
-    """A connection that knows variables and answers of statements by their first words."""
-
-    def __init__(self, variables=None, answers=None):
-        self.values = variables or {}
-        self.answers = answers or {}
-
-    def variable(self, name):
-        return self.values.get(name)
-
-    def variables(self, *names):
-        return {name: self.values[name] for name in names if name in self.values}
-
-    def rows(self, sql, args=None):
-        return next((rows for head, rows in self.answers.items() if head in sql), [])
+PROGRAMS = {"mariadb-backup": "10.11.18", "mbstream": "?", "mariadb-upgrade": "?", "mariadbd": "10.11.18", "ldd": "?"}
 
 
-def server(name="mysql", version=(9, 7, 4), variables=None, answers=None):
-    connection = Variables({"innodb_page_size": "16384", **(variables or {})}, {"SUM(DATA_LENGTH": [{"n": 1000}], **(answers or {})})
-    identity = SimpleNamespace(datadir="/", version=version)
-    return SimpleNamespace(name=name, version=version, connection=connection, identity=identity, user_schemas=lambda: ["shop"])
+def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, programs=None, **changes):
+    """A server's conditions without an obstacle; the backup program is of the server's version."""
+    text = ".".join(map(str, version))
+    known = {**PROGRAMS, "mariadb-backup": text, "mariadbd": text, **(programs or {})}
+    there = {"machine": "x86_64", "programs": known, "manager": "", "restarts": True, "free_bytes": 1 << 40, **(host or {})}
+    facts = {"flavour": flavour, "version": list(version), "encrypted": [], "not_innodb": [], "bytes": 1000, "host": there}
+    facts["values"] = {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend", **(values or {})}
+    return {**facts, **changes}
 
 
-def seed(source, target):
-    return SimpleNamespace(source=source, target=target, options={"service": ""})
+def mariadb(version=(10, 11, 18), **changes):
+    return conditions("mariadb", version, **changes)
 
 
-@pytest.fixture(autouse=True)
-def managed(monkeypatch):
-    """A service manager that does what it is told."""
-    for module in (clone, mariadb_backup):
-        monkeypatch.setattr(module, "manager_obstacle", lambda flavour, unit: "")
-    monkeypatch.setattr(clone, "restarts_by_itself", lambda flavour, unit: True)
-    monkeypatch.setattr(mariadb_backup.shutil, "which", lambda name: "/usr/bin/" + name)
-
-
-def test_auto_takes_clone_for_mysql_and_says_why_not_the_other():
-    method, not_taken = methods.choose(seed(server(), server()), "auto")
-    assert method.name == "clone"
-    assert not_taken == {"mariadb-backup": "mariadb-backup is MariaDB's"}
+def test_auto_takes_clone_for_mysql_and_says_why_not_the_others():
+    choice = methods.choose(conditions(), conditions(), "auto")
+    assert choice.method.name == "clone"
+    assert choice.not_taken == {"mariadb-backup": "mariadb-backup is MariaDB's", "dump": "clone is faster"}
 
 
 def test_auto_takes_the_backup_for_mariadb():
-    pair = seed(server("mariadb", (10, 11, 18)), server("mariadb", (10, 11, 18)))
-    assert methods.choose(pair, "auto")[0].name == "mariadb-backup"
+    choice = methods.choose(mariadb(), mariadb(), "auto")
+    assert choice.method.name == "mariadb-backup"
+    assert choice.not_taken == {"clone": "CLONE is MySQL's", "dump": "mariadb-backup is faster"}
+
+
+def test_a_named_method_is_taken_though_another_is_faster():
+    choice = methods.choose(mariadb(), mariadb(), "dump")
+    assert choice.method.name == "dump"
+    assert choice.not_taken["mariadb-backup"] == "dump was asked for"
 
 
 @pytest.mark.parametrize(
     "source, target, word",
     [
-        (server(), server(variables={"innodb_page_size": "8192"}), "innodb_page_size"),
-        (server(version=(8, 4, 3)), server(version=(9, 7, 4)), "series differ"),
-        (server(version=(8, 0, 16)), server(version=(8, 0, 16)), "8.0.17"),
-        (server(version=(8, 0, 30)), server(version=(8, 0, 31)), "equal versions"),
-        (server(variables={"default_table_encryption": "ON"}), server(), "default_table_encryption"),
-        (server(answers={"ENGINE <> 'InnoDB'": [{"s": "shop", "t": "log", "e": "MyISAM"}]}), server(), "shop.log (MyISAM)"),
-        (server(answers={"SUM(DATA_LENGTH": [{"n": 1 << 60}]}), server(), "MB free"),
+        (conditions(), conditions(values={"innodb_page_size": "8192"}), "innodb_page_size is 16384 on the source and 8192 on the target"),
+        (conditions(), conditions(values={"innodb_data_file_path": "ibdata1:1G"}), "innodb_data_file_path"),
+        (conditions(version=(8, 4, 3)), conditions(), "series differ: 8.4 and 9.7"),
+        (conditions(version=(8, 0, 16)), conditions(version=(8, 0, 16)), "8.0.17"),
+        (conditions(version=(8, 0, 30)), conditions(version=(8, 0, 31)), "equal versions"),
+        (conditions(encrypted=["default_table_encryption"]), conditions(), "default_table_encryption"),
+        (conditions(not_innodb=["shop.log (MyISAM)"]), conditions(), "shop.log (MyISAM)"),
+        (conditions(bytes=1 << 60), conditions(), "MB free"),
+        (conditions(), conditions(host={"free_bytes": None}), "cannot be seen"),
+        (conditions(), conditions(host={"restarts": False}), "Restart=no"),
+        (conditions(), conditions(host={"manager": "no systemd"}), "no systemd"),
     ],
 )
 def test_clone_is_not_taken_and_the_dump_is(source, target, word):
-    method, not_taken = methods.choose(seed(source, target), "auto")
-    assert method.name == "dump"
-    assert word in not_taken["clone"]
+    choice = methods.choose(source, target, "auto")
+    assert choice.method.name == "dump"
+    assert word in choice.not_taken["clone"]
+
+
+def test_a_host_that_was_not_looked_at_takes_no_files():
+    choice = methods.choose(conditions(), {**conditions(), "host": None}, "auto")
+    assert (choice.method.name, choice.not_taken["clone"]) == ("dump", "the target's host was not looked at")
+    choice = methods.choose({**mariadb(), "host": None}, mariadb(), "auto")
+    assert choice.not_taken["mariadb-backup"] == "the source's host was not looked at"
 
 
 def test_a_named_method_that_cannot_serve_is_refused():
-    with pytest.raises(Refusal, match="clone: CLONE is MySQL's; nothing was touched"):
-        methods.choose(seed(server("mariadb", (10, 11, 18)), server("mariadb", (10, 11, 18))), "clone")
+    with pytest.raises(Refusal, match="the method clone cannot serve this pair: CLONE is MySQL's"):
+        methods.choose(mariadb(), mariadb(), "clone")
 
 
-def test_a_target_without_the_program_falls_back(monkeypatch):
-    monkeypatch.setattr(mariadb_backup.shutil, "which", lambda name: None if name == "mbstream" else "/usr/bin/" + name)
-    pair = seed(server("mariadb", (10, 11, 18)), server("mariadb", (10, 11, 18)))
-    method, not_taken = methods.choose(pair, "auto")
-    assert method.name == "dump"
-    assert "mbstream (package mariadb-backup" in not_taken["mariadb-backup"]
+@pytest.mark.parametrize(
+    "source, target, word",
+    [
+        (mariadb(), mariadb(programs={"mbstream": ""}), "the target lacks mbstream (package mariadb-backup)"),
+        (mariadb(programs={"mariadb-backup": ""}), mariadb(), "the source lacks mariadb-backup"),
+        (mariadb(), mariadb(programs={"mariadb-backup": ""}), "the target lacks mariadb-backup"),
+        (mariadb(programs={"mariadb-backup": "11.8.6"}), mariadb(), "mariadb-backup on the source is 11.8.6, its server 10.11"),
+        (mariadb((10, 5, 23)), mariadb((12, 1, 2)), "tried is 10.5 to 11.8 only"),
+        (mariadb((10, 5, 23), host={"machine": "aarch64"}), mariadb((11, 8, 6)), "(aarch64) do not run on the target (x86_64)"),
+        (mariadb((10, 5, 23), programs={"ldd": ""}), mariadb((11, 8, 6)), "the upgrade needs ldd on the source"),
+        (mariadb((10, 5, 23)), mariadb((11, 8, 6), programs={"mariadb-upgrade": ""}), "mariadb-upgrade on the target"),
+        (mariadb((10, 5, 23), values={"innodb_compression_algorithm": "lz4"}), mariadb((11, 8, 6)), "lz4"),
+    ],
+)
+def test_the_backup_is_not_taken_and_the_dump_is(source, target, word):
+    choice = methods.choose(source, target, "auto")
+    assert choice.method.name == "dump"
+    assert word in choice.not_taken["mariadb-backup"]
+
+
+@pytest.mark.parametrize("versions", [((10, 5, 23), (10, 11, 18)), ((10, 11, 18), (11, 8, 6)), ((10, 5, 23), (11, 8, 6))])
+def test_files_are_upgraded_though_the_target_has_no_backup_program(versions):
+    source, target = mariadb(versions[0]), mariadb(versions[1], programs={"mariadb-backup": ""})
+    assert methods.choose(source, target, "auto").method.name == "mariadb-backup"
+
+
+def test_another_choice_than_the_planned_one_is_explained():
+    choice = methods.choose(mariadb(), mariadb(programs={"mbstream": ""}), "auto")
+    assert methods.change_of_choice("mariadb-backup", choice).startswith("planned was mariadb-backup; meanwhile: the target lacks mbstream")
+    assert methods.change_of_choice("dump", choice) == ""
+    assert methods.change_of_choice("", choice) == ""
 
 
 @pytest.mark.parametrize("name", mariadb_backup.INFO_FILES)
@@ -124,6 +147,28 @@ def test_memory_is_bounded():
     assert (128 << 20) <= mariadb_backup.memory() <= (8 << 30)
 
 
-def test_room_is_for_the_files_and_something_beside():
-    source = server(answers={"SUM(DATA_LENGTH": [{"n": 0}]})
-    assert physical.room_obstacle(source, "/nowhere/at/all").startswith("the target's data directory /nowhere/at/all cannot be seen")
+def test_what_the_source_lends_is_what_its_loader_loads():
+    told = (
+        "\tlinux-vdso.so.1 (0x00007ffd1c5f2000)\n\tlibpcre2-8.so.0 => /lib/x86_64-linux-gnu/libpcre2-8.so.0 (0x00007f1)\n"
+        "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f2)\n\t/lib64/ld-linux-x86-64.so.2 (0x00007f3)\n"
+    )
+    assert lend.libraries(told) == {
+        "lib/libpcre2-8.so.0": "/lib/x86_64-linux-gnu/libpcre2-8.so.0",
+        "lib/libc.so.6": "/lib/x86_64-linux-gnu/libc.so.6",
+        "loader": "/lib64/ld-linux-x86-64.so.2",
+    }
+    with pytest.raises(MigrationError, match="lacks the library libodd.so.1"):
+        lend.libraries("\tlibodd.so.1 => not found\n")
+
+
+@pytest.mark.parametrize("name, kind", [("../etc/passwd", tarfile.REGTYPE), ("/etc/passwd", tarfile.REGTYPE), ("lib/x", tarfile.SYMTYPE)])
+def test_what_arrives_as_programs_lands_in_its_folder_only(tmp_path, name, kind):
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(member, io.BytesIO())
+    buffer.seek(0)
+    with tarfile.open(fileobj=buffer) as archive, pytest.raises(MigrationError, match="belongs to none"):
+        upgrade._unpack(archive, archive.getmembers()[0], str(tmp_path))
+    assert not list(tmp_path.iterdir())

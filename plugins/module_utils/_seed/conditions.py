@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The conditions of a copy: what of a server and its host decides which methods can serve a pair.
+
+They are plain values. The plan reads them before anything is touched, the seed job reads them again, and both ask the same
+rules; where the two differ, the job says why.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import typing as t
+
+from .._server.base import Flavour
+from .service import manager_obstacle, restarts_by_itself
+
+# Name of a program in messages -> what it is called on hosts, the first that is there.
+PROGRAMS = {
+    "mariadb-backup": ("mariadb-backup", "mariabackup"),
+    "mbstream": ("mbstream",),
+    "mariadb-upgrade": ("mariadb-upgrade", "mysql_upgrade"),
+    "mariadbd": ("mariadbd", "mysqld"),
+    "ldd": ("ldd",),
+}
+ENCRYPTION = ("innodb_encrypt_tables", "innodb_encrypt_log", "default_table_encryption", "innodb_redo_log_encrypt")
+VALUES = ("innodb_page_size", "innodb_data_file_path", "innodb_compression_algorithm")
+# Where administrators' programs lie; a service's PATH may lack them.
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+NOT_INNODB = (
+    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, ENGINE AS e FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE'"
+    " AND ENGINE <> 'InnoDB' AND TABLE_SCHEMA IN %s ORDER BY 1, 2 LIMIT 5"
+)
+DATA_BYTES = "SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS n FROM information_schema.TABLES"
+
+
+def read_conditions(flavour: Flavour, host: dict | None) -> dict:
+    """A server's conditions.
+
+    :param host: its host's (see read_host); None where it was not looked at
+    """
+    connection, schemas = flavour.connection, flavour.user_schemas()
+    encrypted = connection.variables(*ENCRYPTION)
+    odd = connection.rows(NOT_INNODB, (tuple(schemas),)) if schemas else []
+    return {
+        "flavour": flavour.name,
+        "version": list(flavour.version),
+        "values": connection.variables(*VALUES),
+        "encrypted": sorted(name for name, value in encrypted.items() if value.upper() not in ("OFF", "0", "")),
+        "not_innodb": ["%(s)s.%(n)s (%(e)s)" % row for row in odd],
+        "bytes": data_bytes(flavour),
+        "host": host,
+    }
+
+
+def data_bytes(flavour: Flavour) -> int:
+    """What a server's tables take."""
+    rows = flavour.connection.rows(DATA_BYTES)
+    return int(rows[0]["n"]) if rows else 0
+
+
+def read_programs() -> dict:
+    """The programs of this host that copies need, with their versions, and its kind of processor."""
+    return {"machine": platform.machine(), "programs": {name: _version(names) for name, names in PROGRAMS.items()}}
+
+
+def read_host(flavour: str, unit: str, datadir: str) -> dict:
+    """What of this host a copy needs.
+
+    :param unit: the server's unit; the flavour's usual one where it is empty
+    """
+    obstacle = manager_obstacle(flavour, unit)
+    found: dict[str, t.Any] = read_programs()
+    found.update(manager=obstacle, restarts=not obstacle and restarts_by_itself(flavour, unit), free_bytes=None)
+    try:
+        disk = os.statvfs(datadir)
+        found["free_bytes"] = disk.f_bavail * disk.f_frsize
+    except OSError:
+        pass
+    return found
+
+
+def find(names: t.Sequence[str]) -> str:
+    """The path of the first of these programs that this host has; empty for none."""
+    path = os.environ.get("PATH", os.defpath) + ":" + SBIN
+    return next((found for found in (shutil.which(name, path=path) for name in names) if found), "")
+
+
+def _version(names: t.Sequence[str]) -> str:
+    """The version that a program tells; a question mark for one that tells none, empty for none at all."""
+    path = find(names)
+    if not path:
+        return ""
+    done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    told = re.search(r"(\d+\.\d+\.\d+)-MariaDB", done.stdout + done.stderr)
+    return told.group(1) if told else "?"
