@@ -3,7 +3,7 @@
 # `make help` says what there is. All that is made here lies in .venv and build.
 
 FLAVOUR ?= mariadb-10.11
-SCENARIOS := mariadb-10.11 mysql-9.7
+SCENARIOS := mariadb-10.11 mysql-9.7 mariadb-10.5-to-11.8 mariadb-10.11-to-11.8
 
 # A flavour that was given counts; the demo's default does not.
 FAULT_ARGS = $(if $(filter command line environment,$(origin FLAVOUR)),--flavour $(FLAVOUR)) $(if $(STEP),--step $(STEP)) \

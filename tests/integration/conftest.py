@@ -14,7 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from pairs import Pair  # noqa: E402
 
-FLAVOURS = {"mariadb": "mariadb-10.11", "mysql": "mysql-9.7"}
+#: What the source has, and the target where it is another.
+FLAVOURS = {
+    "mariadb": ("mariadb-10.11",),
+    "mysql": ("mysql-9.7",),
+    "upgrade_105_1011": ("mariadb-10.5", "mariadb-10.11"),
+    "upgrade_105_118": ("mariadb-10.5", "mariadb-11.8"),
+}
 PAIRS = pytest.StashKey[dict]()
 
 
@@ -22,7 +28,7 @@ def _shared(request, name: str) -> Pair:
     """A pair that is made when the first test asks for it, and removed at the end."""
     pairs = request.config.stash.setdefault(PAIRS, {})
     if name not in pairs:
-        pairs[name] = Pair(FLAVOURS[name])
+        pairs[name] = Pair(*FLAVOURS[name])
         pairs[name].up()
     return pairs[name]
 
@@ -39,6 +45,14 @@ def mariadb(request) -> Pair:
 def mysql(request) -> Pair:
     """Two untouched hosts with MySQL 9.7."""
     pair = _shared(request, "mysql")
+    pair.fresh()
+    return pair
+
+
+@pytest.fixture(scope="module", params=["upgrade_105_1011", "upgrade_105_118"])
+def upgrade(request) -> Pair:
+    """Two untouched hosts, the target's MariaDB of a later series."""
+    pair = _shared(request, request.param)
     pair.fresh()
     return pair
 

@@ -118,11 +118,13 @@ class Run:
 
 
 class Pair:
-    """Two hosts of one flavour."""
+    """Two hosts of one flavour, and of one version unless the target's is named."""
 
-    def __init__(self, flavour: str) -> None:
-        self.flavour = flavour
+    def __init__(self, flavour: str, target: str = "") -> None:
+        self.flavour, self.target = flavour, target or flavour
         self.name = os.environ.get("ITEST_PREFIX", "itest") + "-" + flavour.split("-")[0]
+        if self.target != flavour:
+            self.name += "-" + (flavour + "-" + self.target).replace("mariadb-", "").replace(".", "")
         self.folder = f"/var/lib/mysql_migration/{self.name}"
         self.client = flavour.split("-")[0]
         self.out = ROOT / "build/integration" / self.name
@@ -133,7 +135,7 @@ class Pair:
     def up(self) -> None:
         """New hosts, whatever an earlier run left."""
         self.down()
-        self._hosts("up", self.name, "--source", self.flavour, "--target", self.flavour)
+        self._hosts("up", self.name, "--source", self.flavour, "--target", self.target)
         self.out.mkdir(parents=True, exist_ok=True)
         self.fresh()
 

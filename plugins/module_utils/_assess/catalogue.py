@@ -301,6 +301,14 @@ CHECKS = (
         "the migration turns it off until the cutover; keep other configuration tools from turning it on: events would fire on both sides",
         waivable=True,
     ),
+    Check(
+        "P47",
+        "the target knows how the accounts log in",
+        ERROR,
+        TARGET,
+        "load the plugin on the target (MariaDB: INSTALL SONAME; it may be in a package of its own), or give these accounts another one",
+        _source("accounts"),
+    ),
     # settings that applications notice
     Check("P50", "sql_mode is the same", WARNING, TARGET, "set the source's value in the target's configuration", waivable=True),
     Check("P51", "the time zone is the same", WARNING, TARGET, "set default_time_zone to the source's zone on the target", waivable=True),

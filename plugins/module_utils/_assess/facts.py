@@ -337,6 +337,8 @@ def _activity(reader: Reader, flavour: t.Any) -> dict:
         "xa_prepared": xa,
         "longest_transaction_s": None if longest is None else int(longest),
         "accounts": accounts,
+        "login_plugins": reader.ask("accounts", flavour.login_plugins, []),
+        "known_login_plugins": reader.ask("accounts", flavour.known_login_plugins, []),
         # This one is not counted.
         "connections": max(0, int(connection.status("Threads_connected") or 1) - 1),
         "uptime_s": int(connection.status("Uptime") or 0),

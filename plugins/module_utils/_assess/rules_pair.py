@@ -130,6 +130,15 @@ def choice(case: Case) -> Choice | None:
     return choose(source, target, asked.method)
 
 
+def method_of(case: Case) -> str:
+    """The name of that method; empty for none."""
+    try:
+        found = choice(case)
+    except Refusal:
+        return ""  # P09 tells
+    return found.method.name if found else ""
+
+
 def seed_method(case: Case) -> list[Hit]:
     """P12"""
     try:

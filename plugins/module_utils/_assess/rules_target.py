@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from .._seed.recover import PHYSICAL as FILES
 from .case import Case, Hit, listed, size
 from .catalogue import NOTICE, WARNING
+from .rules_pair import method_of
 
 
 def room(case: Case) -> list[Hit]:
@@ -109,4 +111,15 @@ def scheduler(case: Case) -> list[Hit]:
     return [Hit("event_scheduler is ON at the target; the source has %d event(s)" % count, "" if count else NOTICE)]
 
 
-RULES = {"P40": room, "P41": data, "P42": permission, "P43": replication, "P44": new, "P45": filters, "P46": scheduler}
+def logins(case: Case) -> list[Hit]:
+    """P47: a copy of files brings the table of plugins along, but not their libraries; statements are refused at once."""
+    unknown = sorted(set(case.source["login_plugins"]) - set(case.target["known_login_plugins"]))
+    if not unknown or case.settings.committed or case.settings.seed_state == "done":
+        return []
+    text = "accounts log in by %s, which the target has not loaded" % listed(unknown)
+    if method_of(case) in FILES:
+        return [Hit(text + "; the copy of files loads it, if its library is installed", WARNING)]
+    return [Hit(text)]
+
+
+RULES = {"P40": room, "P41": data, "P42": permission, "P43": replication, "P44": new, "P45": filters, "P46": scheduler, "P47": logins}

@@ -24,8 +24,8 @@ from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
-from .listener import free
 from .._seed.lend import lend_programs
+from .listener import free
 
 MAX_REQUEST = 1 << 22
 

@@ -121,7 +121,7 @@ def _stream(
         load = [
             client,
             defaults,
-            "--init-command=" + LOADER_SESSION,
+            "--init-command=" + LOADER_SESSION + target.loader_defaults,
             "--default-character-set=utf8mb4",
             "--max-allowed-packet=1G",
             "--binary-mode",

@@ -35,6 +35,8 @@ class Flavour:
     dynamic_privileges: tuple = ()
     # What keeps a server from taking writes: variable and value, in a file and at run time.
     hold_settings: tuple = ()
+    # What a loader's session sets beside the usual, for definitions to mean what they meant where they were printed.
+    loader_defaults = ""
 
     if t.TYPE_CHECKING:
         # What is written in both subclasses, because the two say it differently.
@@ -110,6 +112,18 @@ class Flavour:
     def replica_settings(self) -> dict:
         """Settings of the default channel that its status does not tell; nothing on MariaDB."""
         return {}
+
+    def login_plugins(self) -> list[str]:
+        """The plugins by which accounts log in, but those of the installation's own accounts; sorted."""
+        rows = self.connection.rows("SELECT User AS u, Host AS h, plugin AS p FROM mysql.user WHERE plugin <> ''")
+        return sorted({str(row["p"]) for row in rows if (row["u"], row["h"]) not in self.system_accounts})
+
+    def known_login_plugins(self) -> list[str]:
+        """The plugins by which accounts can log in on this server; sorted."""
+        rows = self.connection.rows(
+            "SELECT PLUGIN_NAME AS p FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'AUTHENTICATION' AND PLUGIN_STATUS = 'ACTIVE'"
+        )
+        return sorted(str(row["p"]) for row in rows)
 
     def scheduler_runs(self) -> bool:
         """Whether events would fire."""

@@ -43,6 +43,14 @@ class MariaDB(Flavour):
 
     gtid_on = True
 
+    @property
+    def loader_defaults(self) -> str:  # type: ignore[override]
+        """A character set without a collation means the compiled default, as it did before 11.2 had a table of others.
+
+        Servers before 10.5.19 print columns and routines without their default collation.
+        """
+        return ", character_set_collations = ''" if self.version >= (11, 2) else ""
+
     # Whether a FLOAT's printed form reads back as another value.
     float_differs = "{column} <> CAST(CAST({column} AS CHAR) AS FLOAT)"
 

@@ -85,6 +85,8 @@ SERVER: dict = {
         },
     },
     "character_set_collations": "",
+    "login_plugins": ["mysql_native_password"],
+    "known_login_plugins": ["mysql_native_password", "unix_socket"],
     "privileges": {"login": "root@localhost", "granted": ["ALL PRIVILEGES"], "missing": []},
     "unreadable": [],
 }

@@ -92,7 +92,8 @@ def mariadb(answers: list = (), **values: str) -> Fake:
         ("ENCRYPTION' AND", [{"c": 0}]),
     ]
     copying = [(r"SUM\(DATA_LENGTH", [{"n": 2348}]), ("ENGINE <> 'InnoDB'", [{"s": "shop", "n": "hits", "e": "MyISAM"}])]
-    return Fake(copying + list(answers) + common, {**VARIABLES, **values}, STATUS)
+    logins = [("plugin AS p", [{"u": "app", "h": "%", "p": "ed25519"}]), ("'AUTHENTICATION'", [{"p": "mysql_native_password"}])]
+    return Fake(copying + list(answers) + logins + common, {**VARIABLES, **values}, STATUS)
 
 
 def mysql(answers: list = (), **values: str) -> Fake:
@@ -147,6 +148,11 @@ def test_what_decides_how_the_data_is_copied() -> None:
     host = facts.gather(mariadb(), local=True)["copying"]["host"]
     assert set(host) == {"machine", "programs", "manager", "restarts", "free_bytes"}
     assert set(host["programs"]) == {"mariadb-backup", "mbstream", "mariadb-upgrade", "mariadbd", "ldd"}
+
+
+def test_how_accounts_log_in_and_what_the_server_knows_of_it() -> None:
+    told = facts.gather(mariadb())
+    assert (told["login_plugins"], told["known_login_plugins"]) == (["ed25519"], ["mysql_native_password"])
 
 
 def test_tables_by_what_is_wrong_with_them() -> None:

@@ -116,6 +116,8 @@ FIRES = [
     ("P45", "error", "binlog_do_db=a", {}, {"binlog_do_db": ["a"]}, {}),
     ("P46", "warning", "4 event(s)", {"events": 4}, {"event_scheduler": "ON"}, {}),
     ("P46", "notice", "0 event(s)", {}, {"event_scheduler": "ON"}, {}),
+    ("P47", "error", "log in by ed25519, which", {"login_plugins": ["ed25519"]}, {}, {"method": "dump"}),
+    ("P47", "warning", "if its library is installed", {"login_plugins": ["ed25519"]}, {}, {}),
     ("P50", "warning", "only on the source NO_ENGINE_SUBSTITUTION; only on the target ANSI_QUOTES", {}, {
         "sql_mode": "STRICT_TRANS_TABLES,ANSI_QUOTES"}, {}),
     ("P51", "warning", "SYSTEM (EST)", {"system_time_zone": "EST"}, {}, {}),
@@ -278,7 +280,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  45 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  46 checks: 0 errors, 2 warnings, 1 notices" in text
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
     assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
     assert "-e source_allow_restart=true -e wipe_target=mig-1" in lines[-1]
