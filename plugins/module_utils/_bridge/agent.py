@@ -31,8 +31,13 @@ MAX_REQUEST = 1 << 22
 
 
 def probe(_request: dict) -> None:
-    """Answer that the agent is there, who it runs as, and what its host has for copies."""
-    print(json.dumps({"agent": 1, "user": os.getuid(), "host": read_programs()}))
+    """Answer that the agent is there and who it runs as."""
+    print(json.dumps({"agent": 1, "user": os.getuid()}))
+
+
+def host(_request: dict) -> None:
+    """Tell what this host has for copies."""
+    print(json.dumps(read_programs()))
 
 
 def hold(request: dict) -> None:
@@ -52,6 +57,7 @@ def unlease(request: dict) -> None:
 
 VERBS: dict[str, t.Callable[[dict], None]] = {
     "probe": probe,
+    "host": host,
     "dump": stream_dump,
     "backup": stream_backup,
     "programs": lend_programs,

@@ -71,7 +71,7 @@ def _seed(seed: Seed, journal: Journal) -> dict:
 def _conditions(seed: Seed) -> tuple[dict, dict]:
     """What decides the method, as both servers and their hosts are now."""
     source, target = seed.source, seed.target
-    there = call(seed.options["migration_id"], "probe", {}).get("host")
+    there = call(seed.options["migration_id"], "host", {})
     here = read_host(target.name, seed.options["service"], target.identity.datadir)
     return read_conditions(source, there), read_conditions(target, here)
 

@@ -65,11 +65,13 @@ def test_the_agent_is_placed_once_and_answers(placed):
     assert stat.S_IMODE((folder / "keys").stat().st_mode) == 0o600
     environment = {"SSH_ORIGINAL_COMMAND": "probe", "PATH": os.environ["PATH"]}
     done = subprocess.run([str(folder / "shop" / "agent")], input=b"{}", capture_output=True, env=environment, check=True)
-    answer = json.loads(done.stdout)
-    assert answer["agent"] == 1 and "mariadb-backup" in answer["host"]["programs"]
+    assert json.loads(done.stdout)["agent"] == 1
+    environment["SSH_ORIGINAL_COMMAND"] = "host"
+    done = subprocess.run([str(folder / "shop" / "agent")], input=b"{}", capture_output=True, env=environment, check=True)
+    assert "mariadb-backup" in json.loads(done.stdout)["programs"]
     environment["SSH_ORIGINAL_COMMAND"] = "sh -c id"
     done = subprocess.run([str(folder / "shop" / "agent")], input=b"{}", capture_output=True, env=environment, check=False)
-    assert done.returncode == 1 and b"is not one of backup, dump, free, hold, lease, probe, programs, reach, unhold, unlease" in done.stderr
+    assert done.returncode == 1 and b"is not one of backup, dump, free, hold, host, lease, probe, programs, reach, unhold, unlease" in done.stderr
 
 
 def test_a_changed_pack_is_a_change(placed):
