@@ -108,6 +108,18 @@ options:
     type: list
     elements: str
     default: []
+  cutover_budget:
+    description: Seconds of write stop after which the cutover will undo itself.
+    type: float
+    default: 5.0
+  cutover_fence_seconds:
+    description: Seconds of these that the fence may take to close.
+    type: float
+    default: 2.0
+  cutover_lease:
+    description: Seconds after which the source's own host will open the source again. More than O(cutover_budget).
+    type: float
+    default: 10.0
   fail:
     description: Whether to fail when a check finds an error. With V(false) the module only reports.
     type: bool
@@ -224,6 +236,9 @@ OPTIONS = {
     "reverse_replication": {"type": "bool", "default": False},
     "method": {"type": "str", "choices": NAMES, "default": "auto"},
     "waive": {"type": "list", "elements": "str", "default": []},
+    "cutover_budget": {"type": "float", "default": 5.0},
+    "cutover_fence_seconds": {"type": "float", "default": 2.0},
+    "cutover_lease": {"type": "float", "default": 10.0},
     "fail": {"type": "bool", "default": True},
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._cutover.times import BUDGET, FENCE_SECONDS, LEASE
 from .._errors import Refusal
 from .._server.identity import Identity
 from . import catalogue
@@ -42,6 +43,9 @@ class Settings:
     reverse_replication: bool = False
     method: str = "auto"
     waive: t.Sequence[str] = ()
+    cutover_budget: float = BUDGET
+    cutover_fence_seconds: float = FENCE_SECONDS
+    cutover_lease: float = LEASE
 
     @property
     def seeded(self) -> bool:

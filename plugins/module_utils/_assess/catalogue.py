@@ -348,5 +348,6 @@ CHECKS = (
         MIGRATION,
         "use letters, digits, dot, dash and underscore, at most 63, a letter or digit first",
     ),
+    Check("P63", "the cutover's times fit each other", ERROR, MIGRATION, "correct cutover_budget, cutover_fence_seconds or cutover_lease"),
 )
 BY_ID = {check.id: check for check in CHECKS}

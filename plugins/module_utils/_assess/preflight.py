@@ -106,6 +106,11 @@ def plan_text(case: Case, result: dict) -> list[str]:
                 lines.append("  [%s] %s [%s] %s" % (_LETTERS[severity], finding["id"], finding["where"], finding["message"]))
                 lines.append("        %s%s" % (finding["remedy"], _waive_hint(finding)))
     lines += _changes(case)
+    if not asked.committed:
+        lines.append(
+            " CUTOVER    undone after %g s of write stop; whatever dies before it is committed, the source opens by itself within %g s"
+            % (asked.cutover_budget, asked.cutover_lease)
+        )
     lines.append(" NEXT       %s" % _next(case, result))
     return lines
 

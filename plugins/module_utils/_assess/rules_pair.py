@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._cutover.times import wrong_times
 from .._errors import Refusal
 from .._reverse.rules import why_not
 from .._seed.methods import Choice, choose
@@ -273,6 +274,13 @@ def migration_id(case: Case) -> list[Hit]:
     )
 
 
+def cutover_times(case: Case) -> list[Hit]:
+    """P63"""
+    asked = case.settings
+    wrong = wrong_times(asked.cutover_budget, asked.cutover_fence_seconds, asked.cutover_lease)
+    return [Hit(wrong)] if wrong else []
+
+
 def _differ(case: Case, name: str) -> list[Hit]:
     one, other = case.source[name], case.target[name]
     return [] if one == other or one is None or other is None else [Hit("%s is %s on the source and %s on the target" % (name, one, other))]
@@ -300,4 +308,5 @@ RULES = {
     "P60": gate,
     "P61": waivers,
     "P62": migration_id,
+    "P63": cutover_times,
 }

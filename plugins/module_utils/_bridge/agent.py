@@ -18,13 +18,15 @@ import sys
 import typing as t
 
 from .._cutover import lease
-from .._cutover.hold import place_hold, remove_hold
+from .._cutover.hold import check_place, place_hold, remove_hold
+from .._cutover.turn import turn
 from .._errors import MigrationError
 from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
 from .._seed.lend import lend_programs
+from .._state.paths import directory
 from .listener import free
 
 MAX_REQUEST = 1 << 22
@@ -41,18 +43,27 @@ def host(_request: dict) -> None:
 
 
 def hold(request: dict) -> None:
-    """Write the configuration that keeps the server read-only across a restart."""
-    print(json.dumps({"changed": place_hold(request["path"], request["group"], request["settings"])}))
+    """Write the configuration that keeps the server read-only across a restart, as long as the lease stands."""
+
+    def place() -> bool:
+        return place_hold(request["path"], request["group"], request["settings"])
+
+    check_place(request["path"])
+    with turn(directory(request["migration_id"]), request["turn"]):
+        print(json.dumps({"changed": lease.placed_under(request, place)}))
 
 
 def unhold(request: dict) -> None:
     """Remove that configuration."""
-    print(json.dumps({"changed": remove_hold(request["path"])}))
+    check_place(request["path"])
+    with turn(directory(request["migration_id"]), request["turn"]):
+        print(json.dumps({"changed": remove_hold(request["path"])}))
 
 
 def unlease(request: dict) -> None:
-    """Take a lease whose connection is gone."""
-    print(json.dumps({"taken": lease.take(request), "settled": lease.settle(request)}))
+    """Do a lease's work now, or answer that it was committed."""
+    with turn(directory(request["migration_id"]), request["turn"]):
+        print(json.dumps(lease.finish(request)))
 
 
 VERBS: dict[str, t.Callable[[dict], None]] = {

@@ -12,6 +12,7 @@ from .._jobs.module import launch_job
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from . import run
+from .times import wrong_times
 
 # Beyond the budget: opening connections, the agent's two calls, and an undo.
 OVERHEAD_SECONDS = 180.0
@@ -28,15 +29,9 @@ def check_gate(gate: str, migration_id: str) -> None:
 
 def check_budget(params: dict) -> None:
     """Refuse times that cannot work."""
-    if params["budget"] <= 0:
-        raise Refusal("a write stop budget of %s s leaves no time to cut over; the default is 5" % params["budget"])
-    if params["fence_seconds"] <= 0 or params["fence_seconds"] > params["budget"]:
-        raise Refusal("fence_seconds (%s) must be more than 0 and at most the budget (%s)" % (params["fence_seconds"], params["budget"]))
-    if params["lease"] <= params["budget"]:
-        raise Refusal(
-            "the lease (%s s) must be longer than the budget (%s s): it would open the source in the middle of the cutover"
-            % (params["lease"], params["budget"])
-        )
+    wrong = wrong_times(params["budget"], params["fence_seconds"], params["lease"])
+    if wrong:
+        raise Refusal(wrong)
 
 
 def launch_cutover(params: dict, check_mode: bool) -> dict:

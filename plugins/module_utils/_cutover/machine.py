@@ -2,14 +2,15 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""The order of a cutover, as a pure function: no servers, no clock, no files.
+"""The order of a cutover and what comes next, as pure functions: no servers, no clock, no files.
 
-Before the step "commit" is done every failure undoes what was begun, in reverse. After it there is only forward.
+The commit is the lease's end on the source's host, whatever the journal says of it. Until then every failure undoes what
+was begun, in reverse; from then on there is only forward. tests/unit explores all this with every fault at every place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,17 @@ class Step:
 
 ORDER = (
     Step("preflight"),
+    # Before all that the lease undoes: whoever dies from here on leaves a source that opens by itself, and stays open.
+    Step("lease", undoable=True, journalled=True),
     Step("events_off", undoable=True, journalled=True),
     Step("stage", undoable=True, journalled=True),
-    Step("lease", undoable=True, journalled=True),
     Step("fence", undoable=True, journalled=True),
     Step("position"),
     Step("wait"),
     # Not journalled: that would be two more waits for the disk within the write stop. See may_have_begun.
     Step("check", undoable=True),
-    Step("commit"),
+    # Journalled before, for who finds it begun must ask the source's host how it ended. That asking is its undo.
+    Step("commit", undoable=True, journalled=True),
     Step("promote"),
     Step("release"),
     Step("events_on"),
@@ -44,40 +47,102 @@ COMMIT = NAMES.index("commit")
 
 @dataclass(frozen=True)
 class Action:
-    """What comes next: do or undo a step, or the end ("finished", "undone")."""
+    """What comes next: do or undo a step, or an end.
+
+    The ends: "finished"; "undone", all of it; "left", some of it failed to be undone; "undecided", nobody knows whether the
+    cutover is committed, and so nothing may be done.
+    """
 
     verb: str
     step: str = ""
 
 
-def may_have_begun(begun: tuple) -> tuple:
+@dataclass(frozen=True)
+class State:
+    """What is known.
+
+    :param begun: steps whose effect may have started, in order; journalled
+    :param done: steps that are known to be complete; journalled
+    :param failed: a step failed, or the process that did them died
+    :param undone: steps that were undone after that
+    :param left: steps whose undo failed
+    """
+
+    begun: tuple = ()
+    done: tuple = ()
+    failed: bool = False
+    undone: tuple = ()
+    left: tuple = ()
+
+    @property
+    def committed(self) -> bool:
+        """Whether the point of no return is known to lie behind."""
+        return "commit" in self.done
+
+
+def may_have_begun(begun: tuple, order: tuple = ORDER) -> tuple:
     """The steps that a process which died may have begun, from those that it journalled, in order.
 
     A step whose begin is not journalled may have begun as soon as the last journalled one before it has.
     """
     found: list[str] = []
     reached = False
-    for step in ORDER[:COMMIT]:
+    for step in _to_commit(order):
         reached = step.name in begun or (reached and not step.journalled)
         if reached:
             found.append(step.name)
     return tuple(found)
 
 
-def next_action(begun: tuple, done: tuple, failed: bool, undone: tuple) -> Action:
-    """The next action.
+def resume(begun: tuple, done: tuple, order: tuple = ORDER) -> State:
+    """What a new process knows from the journal of those before it."""
+    if "commit" in done:
+        return State(begun, done)
+    possible = may_have_begun(begun, order)
+    return State(possible, failed=bool(possible))
 
-    :param begun: steps whose effect may have started, in order; a step is begun before it is done
-    :param done: steps that are known to be complete
-    :param failed: a step failed, or the process that did them died
-    :param undone: steps that were undone after that
+
+def begin(state: State, step: str) -> State:
+    """The step's effect may start."""
+    return state if step in state.begun else replace(state, begun=state.begun + (step,))
+
+
+def after(state: State, action: Action, result: str, order: tuple = ORDER) -> State:
+    """What is known once an action has ended.
+
+    :param result: "ok"; "failed"; "committed" where the undo of the commit learnt that it had taken place
     """
-    if "commit" not in done and failed:
-        for step in reversed(ORDER[:COMMIT]):
-            if step.undoable and step.name in begun and step.name not in undone:
-                return Action("undo", step.name)
-        return Action("undone")
-    for step in ORDER:
-        if step.name not in done:
+    if result == "committed":
+        behind = tuple(step.name for step in _to_commit(order))
+        return State(behind, behind)
+    if action.verb == "undo":
+        field = "undone" if result == "ok" else "left"
+        return replace(state, **{field: getattr(state, field) + (action.step,)})
+    if result == "ok":
+        return replace(state, done=state.done + (action.step,))
+    return state if state.committed else replace(state, failed=True)
+
+
+def next_action(state: State, order: tuple = ORDER) -> Action:
+    """The next action."""
+    if state.failed and not state.committed:
+        return _backward(state, order)
+    for step in order:
+        if step.name not in state.done:
             return Action("do", step.name)
     return Action("finished")
+
+
+def _backward(state: State, order: tuple) -> Action:
+    if "commit" in state.left:
+        return Action("undecided")
+    for step in reversed(_to_commit(order)):
+        tried = step.name in state.undone or step.name in state.left
+        if step.undoable and step.name in state.begun and not tried:
+            return Action("undo", step.name)
+    return Action("left" if state.left else "undone")
+
+
+def _to_commit(order: tuple) -> tuple:
+    """The steps up to the commit, and itself."""
+    return order[: [step.name for step in order].index("commit") + 1]

@@ -15,7 +15,7 @@ import os
 from .._bridge.call import call
 from .._bridge.local import local_command, place_local
 from .._bridge.standby import Standby
-from .._errors import MigrationError, Refusal, ServerError
+from .._errors import MigrationError, Refusal
 from .._jobs.launch import wait
 from .._jobs.module import launch_job
 from .._jobs.progress import Progress
@@ -29,11 +29,12 @@ from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._state.phase import phase_of
 from .launch import OVERHEAD_SECONDS, check_budget
+from .lease import open_account
 from .lease_client import Lease
 from .lost import in_words, lost_writes
 from .preflight import replication_reasons, session_reasons
 from .run import RESULT, Course, travel
-from .steps import NO_SUCH_ACCOUNT, Steps
+from .steps import Steps
 
 PHRASES = (
     ("the source is writable again and the target replicates", "the new server is writable again, and nothing has moved"),
@@ -82,13 +83,9 @@ class RollbackSteps(Steps):
         old = self.servers.target
         old.connection.run("SET SESSION sql_log_bin = 0")
         for user, host in self.options["cutover"].get("locked_accounts", []):
-            try:
-                old.lock_account(user, host, False)
-            except ServerError as error:
-                if error.errno != NO_SUCH_ACCOUNT:  # dropped meanwhile, by a statement that was replicated
-                    raise
+            open_account(old, user, host)
         old.connection.run("SET SESSION sql_log_bin = 1")
-        self._unhold({"path": self.options["target_hold"]})
+        self._unhold(self._request(path=self.options["target_hold"]))
 
     def _unhold(self, request: dict) -> None:
         standby, self.standby = self.standby, None
@@ -140,7 +137,8 @@ class RollbackSteps(Steps):
     def _fetch_strays(self) -> None:
         """Close the fence anew; where nobody follows there is nothing to fetch."""
         if self.lossy:
-            self._close_fence()
+            if self.servers.source is not None:
+                self._close_fence()
             return
         super()._fetch_strays()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from .._errors import MigrationError, Refusal
@@ -19,8 +19,12 @@ from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import directory
 from .hold import check_place
-from .machine import JOURNALLED, NAMES, may_have_begun, next_action
-from .steps import Servers, Steps
+from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action, resume
+from .steps import Committed, Servers, Steps
+
+# The servers that a step's undo needs; the source where nothing is named. The source's host alone undoes the empty ones.
+NEEDS: dict[str, tuple] = {"check": ("target",), "commit": (), "lease": ()}
+ALL = ("source", "watch", "target")
 
 RESULT = (
     "write_stop_server_s",
@@ -59,50 +63,58 @@ class Course:
 
 
 class Record:
-    """The course's part of the journal."""
+    """The course's part of the journal, and what the machine knows."""
 
     def __init__(self, journal: Journal, course: Course) -> None:
         self.journal = journal
         self.course = course
         entry = journal.read().get(course.key, {})
-        self.begun: list[str] = entry.get("begun", [])
-        self.done: list[str] = entry.get("done", [])
+        self.state = resume(tuple(entry.get("begun", ())), tuple(entry.get("done", ())))
         self.facts: dict = entry.get("facts", {})
         self.attempt: int = entry.get("attempt", 0)
-
-    @property
-    def committed(self) -> bool:
-        """Whether the point of no return lies behind."""
-        return "commit" in self.done
+        # Of all courses: their requests meet on the same hosts, and a later one must never count as an earlier one. See turn.py.
+        self.runs: int = journal.read().get("runs", 0)
 
     @property
     def finished(self) -> bool:
         """Whether all is done."""
-        return NAMES[-1] in self.done
+        return NAMES[-1] in self.state.done
 
-    def write(self, event: str) -> None:
+    def write(self, event: str, state: State | None = None, durable: bool = True) -> None:
         """Journal what is known now."""
-        known = {"begun": self.begun, "done": self.done, "facts": self.facts, "attempt": self.attempt}
-        self.journal.update("%s: %s" % (self.course.key, event), **{self.course.key: known})
+        state = state or self.state
+        known = {"begun": list(state.begun), "done": list(state.done), "facts": self.facts, "attempt": self.attempt}
+        update = self.journal.update if durable else self.journal.update_quickly
+        update("%s: %s" % (self.course.key, event), **{self.course.key: known, "runs": self.runs})
 
     def begin(self, step: str) -> None:
-        """Journal that a step's effect may start."""
-        if step not in self.begun:
-            self.begun.append(step)
+        """Journal that a step's effect may start; where the disk does not take it, it does not."""
+        state = begin(self.state, step)
         if step in JOURNALLED:
-            self.write("%s begins" % step)
+            self.write("%s begins" % step, state)
+        self.state = state
 
-    def complete(self, step: str) -> None:
-        """Note that a step is done. Only the commit and what follows it is written: before, an undo needs only what was begun."""
-        self.done.append(step)
-        if not self.committed:
-            return
-        try:
-            self.write("%s done" % step)
-        except BaseException:
-            # The next run will believe the disk, so this one does too: a commit that was not written did not happen.
-            self.done = self.journal.read().get(self.course.key, {}).get("done", [])
-            raise
+    def after(self, action: Action, result: str) -> None:
+        """Note how an action ended. Only the commit and what follows it is written: before, an undo needs only what was begun.
+
+        The commit itself is the source's host's to know. So nobody waits for the disk with it, within the write stop, nor
+        asks whether it was written: it spares who comes after this process the question, and the source may be gone by then.
+        """
+        self.state = after(self.state, action, result)
+        if result == "committed":
+            self.write("found committed")
+        elif result == "ok" and action == Action("do", "commit"):
+            with suppress(OSError):
+                self.write("commit done", durable=False)
+        elif result == "ok" and self.state.committed:
+            self.write("%s done" % action.step)
+
+    def clear(self) -> None:
+        """Everything is undone."""
+        self.state = State()
+        # In place: the steps share the dictionary.
+        self.facts.clear()
+        self.write("undone")
 
 
 def check_seeded(journal: Journal, migration_id: str) -> None:
@@ -131,16 +143,19 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
     course.check(record.journal, options["migration_id"])
     # Found wrong at promotion, it could not be undone any more.
     check_place(options[course.local_hold])
+    # Before the first request, so that none of an earlier run can be taken for one of this.
+    record.runs += 1
+    record.write("run %d" % record.runs)
     with ExitStack() as stack:
         servers = Servers(*_open(options, record, stack))
         details = {**options, "source_local": source_local(options)}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
-        if record.begun and not record.committed:
-            progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.begun[-1])
-            record.begun = list(may_have_begun(tuple(record.begun)))
-            _undo(steps, record, progress)
-        record.attempt += 1
-        return _forward(steps, record, progress)
+        steps.turn = [record.runs, 0]
+        if record.state.failed:
+            progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.state.begun[-1])
+        else:
+            record.attempt += 1
+        return Drive(steps, record, progress).drive()
 
 
 def source_local(options: dict) -> dict:
@@ -157,84 +172,132 @@ def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
         try:
             servers.append(open_flavour(stack.enter_context(connect(read_login_file(path), name, read_timeout=60))))
         except MigrationError:
-            if name == "target" or not record.committed:
+            if name == "target" or not record.state.committed:
                 raise
             servers.append(None)
     # Half of the source is of no use: without its second connection it counts as gone.
     return servers if None not in servers else [None, None, servers[-1]]
 
 
-def _forward(steps: Steps, record: Record, progress: Progress) -> dict:
-    started = time.monotonic()
-    while True:
-        action = next_action(tuple(record.begun), tuple(record.done), False, ())
-        if action.verb == "finished":
-            return _result(record)
-        progress.say(record.course.key, action.step)
-        begun = time.monotonic()
-        try:
-            record.begin(action.step)
-            if action.step == "release" and steps.servers.source is None:
-                record.facts["source_unreachable_after_commit"] = True
+class Drive:
+    """Does what the machine says, until an end."""
+
+    def __init__(self, steps: Steps, record: Record, progress: Progress) -> None:
+        self.steps = steps
+        self.record = record
+        self.progress = progress
+        self.started = time.monotonic()
+        self.cause = ""  # why this process undoes; empty where it undoes what an earlier one left
+        self.error: BaseException | None = None
+        self.left: list[str] = []  # what could not be undone, in words
+
+    def drive(self) -> dict:
+        """Until all is done.
+
+        :raises MigrationError: with what was undone, or what is left, and what to do
+        """
+        while True:
+            action = next_action(self.record.state)
+            if action.verb == "finished":
+                return _result(self.record)
+            if action.verb == "do":
+                self._do(action)
+            elif action.verb == "undo":
+                self._undo(action)
             else:
-                getattr(steps, "do_" + action.step)()
-            record.facts.setdefault("step_s", {})[action.step] = round(time.monotonic() - begun, 4)
-            record.complete(action.step)
+                self._end(action)
+
+    def _do(self, action: Action) -> None:
+        self.progress.say(self.record.course.key, action.step)
+        began = time.monotonic()
+        try:
+            self.record.begin(action.step)
+            if action.step == "release" and self.steps.servers.source is None:
+                self.record.facts["source_unreachable_after_commit"] = True
+            else:
+                getattr(self.steps, "do_" + action.step)()
+            self.record.facts.setdefault("step_s", {})[action.step] = round(time.monotonic() - began, 4)
+            self.record.after(action, "ok")
         except BaseException as error:
-            if record.committed:
-                text = "the %s is committed and stopped at %s: %s; run the same command again, it goes forward only"
-                raise MigrationError(record.course.tell(text % (record.course.key, action.step, _words(error)))) from error
+            if self.record.state.committed:
+                raise self._committed(action, error) from error
             if action.step == "preflight":
-                record.begun.clear()
                 raise
-            _undo(steps, record, progress, "%s failed: %s" % (action.step, _words(error)))
-            text = (
-                "undone after %.1f s at %s, the source is writable again and the target replicates: %s; run the same command to try again"
-                % (time.monotonic() - started, action.step, _words(error))
-            )
-            raise MigrationError(record.course.tell(text)) from error
+            self.cause, self.error = "%s failed: %s" % (action.step, _words(error)), error
+            self.record.after(action, "failed")
+            self._next_turn()
+
+    def _undo(self, action: Action) -> None:
+        self.progress.say("undo", action.step)
+        result = "ok"
+        try:
+            self._reconnect(NEEDS.get(action.step, ("source",)))
+            getattr(self.steps, "undo_" + action.step)()
+        except Committed:
+            result = "committed"
+        except Exception as error:  # pylint: disable=broad-except  # whatever it is, the rest must still be undone
+            result = "failed"
+            self.left.append("%s: %s" % (action.step, _words(error)))
+        self.record.after(action, result)
+        if result == "committed":
+            try:
+                self._reconnect(ALL)
+            except MigrationError as error:
+                raise self._committed(action, error) from error
+
+    def _end(self, action: Action) -> None:
+        """Nothing is left to be tried. Where an earlier process's remains are gone, this one's own attempt follows."""
+        cause = self.cause or "an earlier attempt died"
+        if action.verb == "undone":
+            self.record.clear()
+            self.steps.relax_again()
+            if not self.cause:
+                self.record.attempt += 1
+                self._next_turn()
+                self._reconnect(ALL)
+                return
+            raise self._told(
+                "undone after %.1f s, the source is writable again and the target replicates: %s; run the same command to try again"
+                % (time.monotonic() - self.started, cause)
+            ) from self.error
+        self.record.write("undo incomplete")
+        if action.verb == "undecided":
+            raise self._told(
+                "%s; and the source's host does not say whether that was committed (%s): the target is not promoted, and the source"
+                " opens by itself if it did not; run the same command again as soon as the host answers" % (cause, "; ".join(self.left))
+            ) from self.error
+        raise self._told(
+            "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(self.left))
+        ) from self.error
+
+    def _committed(self, action: Action, error: BaseException) -> MigrationError:
+        """What stopped it beyond the point of no return."""
+        text = "the %s is committed and stopped at %s: %s; run the same command again, it goes forward only"
+        return self._told(text % (self.record.course.key, action.step, _words(error)))
+
+    def _told(self, text: str) -> MigrationError:
+        """The error in the words of this course."""
+        return MigrationError(self.record.course.tell(text))
+
+    def _next_turn(self) -> None:
+        """What was asked of the source's host before counts no more from the next request on."""
+        self.steps.turn = [self.record.runs, self.steps.turn[1] + 1]
+
+    def _reconnect(self, names: tuple) -> None:
+        """Sessions that were ended (by the watchdog, the lease, or a restart) are opened anew before an undo, and after it."""
+        servers, options = self.steps.servers, self.steps.options
+        for name in names:
+            try:
+                getattr(servers, name).connection.value("SELECT 1")
+            except MigrationError:
+                getattr(servers, name).connection.close()
+                login = options["target_login" if name == "target" else "source_login"]
+                setattr(servers, name, open_flavour(connect(read_login_file(login), name, read_timeout=60)))
 
 
 def _words(error: BaseException) -> str:
     """A known error's text; of an unforeseen one only the kind, for its text could quote values."""
     return str(error) if isinstance(error, MigrationError) else "unexpected %s, its place is in the job's log" % type(error).__name__
-
-
-def _undo(steps: Steps, record: Record, progress: Progress, cause: str = "an earlier attempt died") -> None:
-    """Undo everything that was begun; go on past what fails, and say at the end what is left."""
-    undone: list[str] = []
-    left: list[str] = []
-    while True:
-        action = next_action(tuple(record.begun), tuple(record.done), True, tuple(undone))
-        if action.verb == "undone":
-            break
-        progress.say("undo", action.step)
-        try:
-            if action.step != "check":  # which is the target's alone
-                _reconnect(steps)
-            getattr(steps, "undo_" + action.step)()
-        except Exception as error:  # pylint: disable=broad-except  # whatever it is, the rest must still be undone
-            left.append("%s: %s" % (action.step, _words(error)))
-        undone.append(action.step)
-    if left:
-        record.write("undo incomplete")
-        text = "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(left))
-        raise MigrationError(record.course.tell(text))
-    record.begun, record.done = [], []
-    # The facts go with them, in place: the steps share the dictionary.
-    record.facts.clear()
-    record.write("undone")
-    steps.relax_again()
-
-
-def _reconnect(steps: Steps) -> None:
-    """A source session that was ended (by the watchdog, or by a restart) is opened anew before the undo."""
-    servers = steps.servers
-    try:
-        servers.source.connection.value("SELECT 1")
-    except MigrationError:
-        servers.source.connection.close()
-        servers.source = open_flavour(connect(read_login_file(steps.options["source_login"]), "source", read_timeout=60))
 
 
 def _result(record: Record) -> dict:

@@ -24,6 +24,7 @@ from .._tuning.relax import make_durable, relax, restore_rest
 from .blockers import in_the_way
 from .events import enabled_events, scheduler, set_scheduler, wake_events
 from .hold import remove_hold
+from .lease import COMMITTED, open_account
 from .lease_client import Lease
 from .lease_client import Lease as open_lease
 from .preflight import check_ready
@@ -39,8 +40,13 @@ ENDING_SECONDS = 5.0
 
 OWN_SESSIONS = "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID NOT IN %s"
 
-NO_SUCH_ACCOUNT = 1396  # ER_CANNOT_USER
+# Beyond the lease's own time, how long the source's host is asked how a commit without an answer ended.
+DOUBT_SECONDS = 20.0
 WATCHDOG_SECONDS = 2.0
+
+
+class Committed(MigrationError):
+    """The cutover turned out to be committed."""
 
 
 class Servers:
@@ -67,6 +73,8 @@ class Steps:
         self.journal = journal
         self.durable: dict = {}  # what this process set back before the fence
         self.lease: Lease | None = None
+        self.lease_at = 0.0  # by the monotonic clock; 0 where this process armed none
+        self.turn = [0, 0]  # of the requests to the source's host, see turn.py
         self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
 
     def remember(self, **facts: t.Any) -> None:
@@ -75,8 +83,10 @@ class Steps:
         self.note(self.facts)
 
     def remaining(self) -> float:
-        """Seconds left of the write stop's budget."""
-        return self.options["budget"] - (time.monotonic() - self.fence_at)
+        """Seconds left of the write stop's budget, and of the lease where that ends sooner: all it waits for then is lost."""
+        now = time.monotonic()
+        left = self.options["budget"] - (now - self.fence_at)
+        return min(left, self.options["lease"] - (now - self.lease_at)) if self.lease_at else left
 
     # --- the steps, in order -------------------------------------------------
 
@@ -92,11 +102,57 @@ class Steps:
             with suppress(MigrationError):
                 relax(self.servers.target, self.journal)
 
+    def do_lease(self) -> None:
+        """Arm the fence's time limit on the source's host. From here on the source reopens by itself, unless the commit ends it.
+
+        It comes before all that it undoes, so it is told now what that will be.
+        """
+        source = self.servers.source
+        accounts = [pair for pair in source.bypassing_accounts() if not pair[0].startswith("nordbridge_")]
+        self.remember(
+            lease=secrets.token_hex(8),
+            source_hold=self.options["source_hold"],
+            scheduler=scheduler(source),
+            enabled_events=enabled_events(source),
+            locked_accounts=[list(pair) for pair in accounts],
+        )
+        request = {
+            "seconds": self.options["lease"],
+            "login": self.options["source_local"],
+            "hold": self.facts["source_hold"],
+            "accounts": self.facts["locked_accounts"],
+            "scheduler": self.facts["scheduler"],
+        }
+        self.lease_at = time.monotonic()
+        self.lease = self.arm(self._request(**request))
+
+    def undo_lease(self) -> None:
+        """End it by its own work, most of which the other undos have done before."""
+        if self.lease is not None:
+            self.lease.close()
+        self._end_lease()
+
+    def _end_lease(self) -> None:
+        """Have the source's host do the lease's work now.
+
+        :raises Committed: where the commit has ended it
+        """
+        if "lease" not in self.facts:
+            return
+        answer = self.ask_fenced_host("unlease", self._request())
+        if answer["outcome"] == COMMITTED:
+            raise Committed("the source's host has committed this cutover: there is only forward")
+        if not answer["settled"]:
+            # It goes on by itself, and would open the source in the middle of the next attempt.
+            raise MigrationError("the lease has ended and is still opening the source: wait until its server answers")
+
+    def _request(self, **more: t.Any) -> dict:
+        """A request to the source's host in this run's turn."""
+        return {"migration_id": self.options["migration_id"], "token": self.facts.get("lease", ""), "turn": self.turn, **more}
+
     def do_events_off(self) -> None:
         """Stop the source's event scheduler."""
-        source = self.servers.source
-        self.remember(scheduler=scheduler(source), enabled_events=enabled_events(source))
-        set_scheduler(source, "OFF")
+        set_scheduler(self.servers.source, "OFF")
 
     def undo_events_off(self) -> None:
         """Start it again if it ran; nothing is known, and nothing was done, where the process died before it looked."""
@@ -106,32 +162,27 @@ class Steps:
     def do_stage(self) -> None:
         """Make the coming fence survive a restart of the source, and close the accounts that could write through it."""
         source = self.servers.source
-        accounts = [pair for pair in source.bypassing_accounts() if not pair[0].startswith("nordbridge_")]
-        self.remember(locked_accounts=[list(pair) for pair in accounts])
-        self._hold("hold")
+        settings = [list(pair) for pair in source.hold_settings]
+        self._hold("hold", group=source.option_group, settings=settings)
         source.connection.run("SET SESSION sql_log_bin = 0")
-        for user, host in accounts:
+        for user, host in self.facts["locked_accounts"]:
             source.lock_account(user, host, True)
         source.connection.run("SET SESSION sql_log_bin = 1")
 
     def undo_stage(self) -> None:
-        """Open the accounts and remove the configuration."""
+        """Open the accounts and remove the configuration, and see that no restart since the fence was opened has closed it by that."""
         source = self.servers.source
         source.connection.run("SET SESSION sql_log_bin = 0")
         for user, host in self.facts.get("locked_accounts", []):
-            try:
-                source.lock_account(user, host, False)
-            except ServerError as error:
-                if error.errno != NO_SUCH_ACCOUNT:  # dropped meanwhile: there is nothing to open
-                    raise
+            open_account(source, user, host)
         source.connection.run("SET SESSION sql_log_bin = 1")
         self._hold("unhold")
+        if source.read_only():
+            source.open_fence()
 
-    def _hold(self, verb: str) -> None:
-        source = self.servers.source
-        settings = [list(pair) for pair in source.hold_settings]
-        request = {"path": self.options["source_hold"], "group": source.option_group, "settings": settings}
-        self.ask_fenced_host(verb, request)
+    def _hold(self, verb: str, **more: t.Any) -> None:
+        path = self.facts.get("source_hold", self.options["source_hold"])
+        self.ask_fenced_host(verb, self._request(path=path, **more))
 
     # Where each server's own host is: a rollback has the two the other way round.
 
@@ -146,32 +197,6 @@ class Steps:
     def unhold_promoted(self) -> None:
         """Let the target stay writable across a restart."""
         remove_hold(self.options["target_hold"])
-
-    def do_lease(self) -> None:
-        """Arm the fence's time limit on the source's host. From here on the source reopens by itself, unless the commit takes it."""
-        token = secrets.token_hex(8)
-        self.remember(lease=token)
-        request = {
-            "migration_id": self.options["migration_id"],
-            "token": token,
-            "seconds": self.options["lease"],
-            "login": self.options["source_local"],
-            "hold": self.options["source_hold"],
-            "accounts": self.facts.get("locked_accounts", []),
-            "scheduler": self.facts.get("scheduler", "OFF"),
-        }
-        self.lease = self.arm(request)
-
-    def undo_lease(self) -> None:
-        """End the time limit: this undo does its work. One that has fired has done it already, and nothing is left to do twice."""
-        if self.lease is not None:
-            self.lease.close()
-        if "lease" not in self.facts:
-            return
-        request = {"migration_id": self.options["migration_id"], "token": self.facts["lease"]}
-        if not self.ask_fenced_host("unlease", request)["settled"]:
-            # Let go, it could open the source in the middle of the next attempt.
-            raise MigrationError("the lease has ended and is still opening the source: wait until its server answers")
 
     def do_fence(self) -> None:
         """Stop all writes. The statement is bounded: a watchdog ends our own session's request, never a stranger's."""
@@ -267,11 +292,32 @@ class Steps:
         if self.lease is None or not self.lease.take(self.remaining()):
             raise MigrationError("the lease of %.1f s has ended, and the source has opened itself again" % self.options["lease"])
 
+    def undo_commit(self) -> None:
+        """Learn from the source's host whether the commit took place, and have it open the source where it did not.
+
+        Asked for long: what is at stake is whether there is a primary at all, and nobody else can end the doubt.
+
+        :raises Committed: where it took place
+        """
+        deadline = time.monotonic() + self.options["lease"] + DOUBT_SECONDS
+        while True:
+            try:
+                self._end_lease()
+                return
+            except Committed:
+                # The session that held the fence is in doubt, too: what was written since is to be fetched.
+                self.fence_at = self.lease_at = 0.0
+                raise
+            except MigrationError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1.0)
+
     def do_promote(self) -> None:
         """Forget replication; writable last."""
         target, resumed = self.servers.target, not self.fence_at
         if target.replica_rows():
-            if resumed and self.servers.source is not None:
+            if resumed:
                 self._fetch_strays()
             target.connection.run(target.statement("stop_replica"))
             target.connection.run(target.statement("reset_replica"))
@@ -284,23 +330,32 @@ class Steps:
         # A run that carries on after the commit has only the wall clock to compare with.
         stopped = self.facts["writable_at"] - self.facts["fenced_at"] if resumed else time.monotonic() - self.fence_at
         self.facts["write_stop_server_s"] = round(stopped, 4)
-        # After the variable: a crash between the two leaves a target that is read-only after its restart, and no harm.
+        # After the variable: a crash between the two leaves a target that is read-only after its restart, which do_confirm mends.
         self.unhold_promoted()
 
     def _fetch_strays(self) -> None:
         """Close the fence anew and fetch what was written on the source since the process died that held its lock.
 
         The variable alone does not stop everybody: on MariaDB an open session with the privilege writes through it, and
-        somebody may have opened the source by hand.
+        somebody may have opened the source by hand. And the target may have crashed and lost what it had applied.
         """
-        target, before = self.servers.target, self.facts["position"]
+        target = self.servers.target
+        if self.servers.source is None:
+            self._check_complete()
+            return
         self._close_fence()
         self.do_position()
-        now = self.facts["position"]
-        if now["gtid"] == before["gtid"] if now["gtid"] else now == before:
-            return
         target.connection.run(target.statement("start_replica"))
         self.do_wait()
+
+    def _check_complete(self) -> None:
+        """Without the source nothing can be fetched: the target must have all of the position that was journalled with the commit."""
+        wanted = self.facts["position"]["gtid"]
+        if wanted and not self.servers.target.gtid_includes(self.servers.target.gtid_applied(), wanted):
+            raise MigrationError(
+                "the source is not reachable and the target lacks transactions that it had applied before, as after a crash: it is not"
+                " promoted; make the source reachable and run the same command again"
+            )
 
     def do_release(self) -> None:
         """End the sessions that wait behind the fence, then give the lock back: the old server stays read-only."""
@@ -330,7 +385,9 @@ class Steps:
         self.facts["settings_left"] = restore_rest(self.servers.target, self.journal)
 
     def do_confirm(self) -> None:
-        """A real write on the new primary."""
+        """A real write on the new primary, which a restart may have closed again while its hold was still there."""
+        if self.servers.target.read_only():
+            self.servers.target.set_read_only(False)
         self.facts["confirmed_heartbeat"] = beat(self.servers.target.connection, self.options["migration_id"])
 
 

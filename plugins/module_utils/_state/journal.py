@@ -50,16 +50,23 @@ class Journal:
 
     def update(self, event: str, **changes: t.Any) -> dict:
         """Change top-level keys of the state, and append the event that says why. A value of None removes its key."""
+        return self._update(event, changes, True)
+
+    def update_quickly(self, event: str, **changes: t.Any) -> dict:
+        """The same without waiting for the disk: it survives the death of this process, and of this host only with luck."""
+        return self._update(event, changes, False)
+
+    def _update(self, event: str, changes: dict, durable: bool) -> dict:
         make_directory(self.directory)
         with open_lock(os.path.join(self.directory, "lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             state = {**self.read(), **changes, "format": FORMAT, "updated": self.clock()}
             state = {key: value for key, value in state.items() if value is not None}
-            write_json(self.state_path, state)
-            self._append(event, changes)
+            write_json(self.state_path, state, durable=durable)
+            self._append(event, changes, durable)
         return state
 
-    def _append(self, event: str, data: dict) -> None:
+    def _append(self, event: str, data: dict, durable: bool) -> None:
         cut_partial_line(self.events_path)
         last = last_line(self.events_path)
         line = {
@@ -73,7 +80,8 @@ class Journal:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(json.dumps(line, sort_keys=True) + "\n")
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
 
 
 def last_line(path: str) -> str:

@@ -18,6 +18,7 @@ The journal tells the two apart: it holds the id of the kernel under which the t
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 from contextlib import contextmanager, suppress
 
@@ -33,6 +34,8 @@ if t.TYPE_CHECKING:
 KEY = "tuning"
 # Rotating or flushing must not put a transaction of the target's own into its binary log.
 FLUSH = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS"
+# How long the redo log may take to be on the disk up to where it was: nobody's writes are stopped meanwhile.
+FLUSH_SECONDS = 5.0
 
 
 def observe(server: Flavour) -> dict[str, tuple[Setting, str]]:
@@ -134,8 +137,14 @@ def flush(server: Flavour) -> None:
     """
     current, flushed = REDO_STATUS[server.name]
     end = int(server.connection.status(current) or 0)
-    server.connection.run(FLUSH)
-    on_disk = int(server.connection.status(flushed) or 0)
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while True:
+        server.connection.run(FLUSH)
+        on_disk = int(server.connection.status(flushed) or 0)
+        # Under writes MariaDB answers with what was on the disk a moment ago.
+        if on_disk >= end or time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
     if on_disk < end:
         raise Refusal("%s: InnoDB's redo log is on the disk up to %d and goes to %d" % (server.connection.name, on_disk, end))
     for path in binary_logs(server):

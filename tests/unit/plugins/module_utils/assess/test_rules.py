@@ -131,6 +131,9 @@ FIRES = [
     ("P61", "error", "P01 (source and target are two servers)", {}, {}, {"waive": ["P01"]}),
     ("P62", "error", "'../x'", {}, {}, {"migration_id": "../x"}),
     ("P62", "error", "file name", {}, {}, {"migration_id": "a\n"}),
+    ("P63", "error", "longer than the budget (12 s)", {}, {}, {"cutover_budget": 12.0}),
+    ("P63", "error", "leaves no time", {}, {}, {"cutover_budget": 0.0}),
+    ("P63", "error", "at most the budget", {}, {}, {"cutover_fence_seconds": 6.0}),
 ]  # fmt: skip
 
 
@@ -206,6 +209,7 @@ SILENT = [
     ("P60", {}, {}, {"cutover": "mig-1"}),
     ("P61", {}, {}, {"waive": ["P30", "P31"]}),
     ("P62", {}, {}, {"migration_id": "Shop_2026.oslo-1"}),
+    ("P63", {}, {}, {"cutover_budget": 12.0, "cutover_lease": 30.0}),
 ]  # fmt: skip
 
 
@@ -280,7 +284,9 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  46 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  47 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
+    assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
     assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
     assert "-e source_allow_restart=true -e wipe_target=mig-1" in lines[-1]

@@ -63,6 +63,17 @@ class World:
         self.failing.clear()
         del self.log[:]
 
+    def fire(self) -> None:
+        """What the lease's timer does."""
+        self.lease = "fired"
+        self.source.update(read_only=False, locked=False, hold=False, scheduler="ON", accounts=set())
+
+    def unlease(self) -> dict:
+        """What the agent answers who asks for the timer's work."""
+        if self.lease == "armed":
+            self.fire()
+        return {"outcome": "committed" if self.lease == "committed" else "fired", "settled": self.settled}
+
     def apply(self) -> None:
         if self.arriving and self.target["threads"]:
             self.applied = max(self.applied, self.written)
@@ -191,7 +202,7 @@ class FakeLease:
         world = self.world
         world.effect("take")
         taken = world.lease == "armed"
-        world.lease = "taken" if taken else world.lease
+        world.lease = "committed" if taken else world.lease
         world.after("take")
         return taken
 
@@ -213,8 +224,7 @@ def world(monkeypatch, tmp_path):
     def agent(_id, verb, _request):
         world.effect(verb)
         if verb == "unlease":
-            world.lease = "taken" if world.lease == "armed" else world.lease
-            return {"taken": world.lease == "taken", "settled": world.settled}
+            return world.unlease()
         world.source["hold"] = verb == "hold"
         world.after(verb)
 

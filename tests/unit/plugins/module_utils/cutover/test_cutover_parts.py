@@ -28,6 +28,13 @@ def test_times_that_cannot_work_are_refused(budget, fence):
     check_budget({"budget": 5.0, "fence_seconds": 5.0, "lease": 5.1})
 
 
+@pytest.mark.parametrize("name", ["budget", "fence_seconds", "lease"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_times_that_are_no_numbers_are_refused(name, value):
+    with pytest.raises(Refusal, match="numbers of seconds"):
+        check_budget({"budget": 5.0, "fence_seconds": 2.0, "lease": 10.0, name: value})
+
+
 def test_a_lease_that_ends_within_the_budget_is_refused():
     with pytest.raises(Refusal, match="longer than the budget"):
         check_budget({"budget": 5.0, "fence_seconds": 2.0, "lease": 5.0})

@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 FORWARD = [
-    "preflight", "ask scheduler", "set source scheduler", "hold", "lock boss", "arm", "close fence", "ask source", "position", "wait",
+    "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "lock boss", "close fence", "ask source", "position", "wait",
     "stop replica", "position", "ask source", "take", "stop replica", "reset replica all", "position", "promote target", "remove hold", "ask source",
-    "release lock", "set target scheduler", "beat",
+    "release lock", "set target scheduler", "ask target", "beat",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("stop replica") + 2]
 
@@ -106,7 +106,7 @@ def test_undo_is_in_reverse(world, cut):
     world.arriving, world.written = False, 101
     assert "had not applied" in str(cut())
     undo = world.log[world.log.index("wait") + 1 :]
-    assert undo == ["open fence", "ask source", "unlease", "unlock boss", "unhold", "set source scheduler"]
+    assert undo == ["open fence", "ask source", "unlock boss", "unhold", "ask source", "set source scheduler", "unlease"]
     assert reopened(world)
 
 
@@ -179,31 +179,129 @@ def test_a_commit_that_the_disk_did_not_take_did_not_happen(world, cut, monkeypa
     real = world.journal.__class__.update
 
     def update(self, event, **changes):
-        if event == "cutover: commit done":
+        if event == "cutover: commit begins":
             raise OSError(28, "No space left on device")
         return real(self, event, **changes)
 
     monkeypatch.setattr(world.journal.__class__, "update", update)
     assert "undone" in str(cut())
-    assert "promote target" not in world.log
+    assert "promote target" not in world.log and "take" not in world.log
     assert reopened(world)
 
 
-def test_a_commit_that_reached_the_disk_is_one_whatever_came_after(world, cut, monkeypatch):
-    real = world.journal.__class__._append
+@pytest.fixture
+def lost(world, monkeypatch):
+    """The commit takes place and its answer is lost; asked again, the source's host says so, or does not answer for a while."""
+    real, silent = world.effect, []
 
-    def append(self, event, data):
-        if event == "cutover: commit done":
-            raise OSError(28, "No space left on device")
-        return real(self, event, data)
+    def effect(name):
+        if name == "unlease" and silent:
+            silent.pop()
+            raise MigrationError("the agent on the source did not answer")
+        real(name)
+        if name == "take":
+            world.lease = "committed"
+            monkeypatch.setattr(world, "effect", lambda name: effect(name) if name == "unlease" else real(name))
+            raise MigrationError("no answer about the lease")
 
-    monkeypatch.setattr(world.journal.__class__, "_append", append)
-    assert "committed" in str(cut())
+    monkeypatch.setattr(world, "effect", effect)
+    monkeypatch.setattr("%s.time.sleep" % STEPS, lambda _seconds: None)
+    return silent
+
+
+def test_a_commit_whose_answer_was_lost_is_asked_for_and_kept(world, cut, lost):
+    lost.extend([1, 2])
+    result = cut()
+    assert moved(world) and "write_stop_server_s" in result
+    assert world.log.index("take") < world.log.index("unlease") < world.log.index("promote target")
+    assert "open fence" not in world.log and "unhold" not in world.log
+    # The fence's session is in doubt with the answer: what was written since is fetched.
+    assert "start replica" in world.log[world.log.index("unlease") :]
+
+
+def test_a_commit_in_doubt_promotes_nothing_and_opens_nothing(world, cut, lost, monkeypatch):
+    lost.extend(range(1000))
+    monkeypatch.setattr("%s.DOUBT_SECONDS" % STEPS, -10.0)
+    answer = str(cut())
+    assert "does not say whether" in answer and "run the same command again" in answer
+    assert world.target["read_only"] and world.source["read_only"] and world.source["hold"]
     assert "open fence" not in world.log
+    lost.clear()
     world.revive()
     cut()
     assert moved(world)
     assert "open fence" not in world.log
+
+
+def test_killed_between_the_commit_and_the_promotion_the_next_run_goes_forward(world, cut):
+    world.killing = "take"
+    cut()
+    assert "commit" not in world.journal.read()["cutover"]["done"], "the journal does not know, and is not asked"
+    world.revive()
+    assert "write_stop_server_s" in cut()
+    assert moved(world)
+    assert "open fence" not in world.log and "unhold" not in world.log
+
+
+def test_killed_before_the_commit_took_place_the_source_opens(world, cut):
+    world.failing["take"] = world.Dead()
+    cut()
+    assert "commit" in world.journal.read()["cutover"]["begun"]
+    world.revive()
+    world.failing["preflight"] = MigrationError("not now")
+    assert str(cut()) == "not now"
+    assert world.log.index("unlease") < world.log.index("start replica") < world.log.index("open fence")
+    assert reopened(world)
+
+
+def test_after_the_commit_a_target_that_lost_what_it_had_is_not_promoted_without_the_source(world, cut):
+    world.failing["reset replica all"] = world.Dead()
+    cut()
+    world.revive()
+    world.applied, world.source_gone = 99, True
+    assert "lacks transactions" in str(cut())
+    assert world.target["read_only"]
+    world.source_gone = False
+    cut()
+    assert moved(world) and world.applied == 100
+
+
+def test_a_target_that_a_restart_closed_again_is_opened(world, cut, monkeypatch):
+    real = world.after
+
+    def restart(name):
+        real(name)
+        if name == "release lock":
+            world.target["read_only"] = True
+
+    monkeypatch.setattr(world, "after", restart)
+    cut()
+    assert moved(world)
+
+
+def test_a_restart_between_the_undos_does_not_leave_the_source_closed(world, cut, monkeypatch):
+    world.arriving, world.written = False, 101
+    real = world.after
+
+    def restart(name):
+        real(name)
+        if name == "unlock boss":
+            world.source["read_only"] = world.source["hold"]
+
+    monkeypatch.setattr(world, "after", restart)
+    assert "undone" in str(cut())
+    assert reopened(world)
+
+
+def test_requests_to_the_sources_host_carry_a_turn_that_grows(world, cut, monkeypatch):
+    turns = []
+    real = __import__(STEPS, fromlist=["call"]).call
+    monkeypatch.setattr("%s.call" % STEPS, lambda name, verb, request: turns.append((verb, request["turn"])) or real(name, verb, request))
+    world.arriving, world.written = False, 101
+    cut()
+    world.arriving = True
+    cut()
+    assert turns == [("hold", [1, 0]), ("unhold", [1, 1]), ("unlease", [1, 1]), ("hold", [2, 0])]
 
 
 @pytest.mark.parametrize("effect", ["hold", "lock boss", "arm", "close fence", "wait", "stop replica"])
@@ -221,7 +319,7 @@ def test_killed_before_the_commit_the_next_run_undoes_first(world, cut, effect):
 
 def test_killed_before_it_looked_at_the_scheduler_it_does_not_stop_it(world, cut):
     world.failing["ask scheduler"] = world.Dead()
-    assert isinstance(cut(), world.Dead)
+    cut()
     world.revive()
     world.failing["preflight"] = MigrationError("not now")
     cut()
@@ -297,9 +395,9 @@ def test_before_the_commit_a_source_that_is_gone_keeps_the_journal(world, cut, m
 
 def test_an_undo_that_fails_says_what_is_left_and_is_finished_by_the_next_run(world, cut):
     world.arriving, world.written = False, 101
-    world.failing["unhold"] = MigrationError("the agent is gone")
+    world.failing["unhold"] = world.failing["unlease"] = MigrationError("the agent is gone")
     answer = str(cut())
-    assert "stage: the agent is gone" in answer and "had not applied" in answer
+    assert "stage: the agent is gone" in answer and "lease: the agent is gone" in answer and "had not applied" in answer
     assert not world.source["read_only"] and world.source["scheduler"] == "ON"
     assert world.source["hold"]
     world.revive()

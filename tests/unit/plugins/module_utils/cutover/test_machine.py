@@ -3,8 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import itertools
-
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.machine import (
     COMMIT,
@@ -12,28 +10,46 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
     NAMES,
     ORDER,
     Action,
+    State,
+    after,
+    begin,
     may_have_begun,
     next_action,
+    resume,
 )
 
-UNDOABLE = ("events_off", "stage", "lease", "fence", "check")
+UNDOABLE = ("lease", "events_off", "stage", "fence", "check", "commit")
+
+
+def undo(state, results=()):
+    """What is undone, and the end, where the named undos end otherwise than well."""
+    tried = []
+    while True:
+        action = next_action(state)
+        if action.verb != "undo":
+            return tried, action.verb, state
+        tried.append(action.step)
+        state = after(state, action, dict(results).get(action.step, "ok"))
 
 
 def test_the_order_is_the_promise():
-    assert NAMES == (
-        "preflight", "events_off", "stage", "lease", "fence", "position", "wait", "check", "commit", "promote", "release", "events_on", "confirm",
-    )  # fmt: skip
+    names = list(NAMES)
+    promised = [
+        "preflight", "lease", "events_off", "stage", "fence", "position", "wait", "check", "commit", "promote", "release", "events_on", "confirm",
+    ]  # fmt: skip
+    assert [name for name in names if name in promised] == promised
     assert tuple(step.name for step in ORDER if step.undoable) == UNDOABLE
+    assert names[: COMMIT + 1] == promised[: promised.index("commit") + 1]
 
 
 @pytest.mark.parametrize("count", range(len(NAMES)))
 def test_forward_takes_the_first_step_that_is_not_done(count):
-    assert next_action(NAMES[: count + 1], NAMES[:count], False, ()) == Action("do", NAMES[count])
+    assert next_action(State(NAMES[: count + 1], NAMES[:count])) == Action("do", NAMES[count])
 
 
 def test_all_done_is_finished():
-    assert next_action(NAMES, NAMES, False, ()) == Action("finished")
-    assert next_action(NAMES, NAMES, True, ()) == Action("finished")
+    assert next_action(State(NAMES, NAMES)) == Action("finished")
+    assert next_action(State(NAMES, NAMES, failed=True)) == Action("finished")
 
 
 @pytest.mark.parametrize("count", range(COMMIT + 2))
@@ -42,43 +58,60 @@ def test_every_failure_before_the_commit_undoes_what_was_begun_in_reverse(count)
     for done in (NAMES[:count], NAMES[: max(0, count - 1)]):
         if "commit" in done:
             continue
-        undone: list[str] = []
-        while True:
-            action = next_action(begun, done, True, tuple(undone))
-            if action.verb == "undone":
-                break
-            assert action.verb == "undo"
-            undone.append(action.step)
-        assert undone == [name for name in reversed(UNDOABLE) if name in begun]
+        assert undo(State(begun, done, failed=True))[:2] == ([name for name in reversed(UNDOABLE) if name in begun], "undone")
 
 
 @pytest.mark.parametrize("count", range(COMMIT + 1, len(NAMES)))
 def test_after_the_commit_there_is_only_forward(count):
     for undone in ((), ("fence",)):
-        assert next_action(NAMES[:count], NAMES[:count], True, undone) == Action("do", NAMES[count])
+        assert next_action(State(NAMES[:count], NAMES[:count], True, undone)) == Action("do", NAMES[count])
+    failed = after(State(NAMES[: count + 1], NAMES[:count]), Action("do", NAMES[count]), "failed")
+    assert next_action(failed) == Action("do", NAMES[count])
 
 
-def test_commit_begun_and_not_done_is_undone():
-    assert next_action(NAMES[: COMMIT + 1], NAMES[:COMMIT], True, ()) == Action("undo", "check")
+def test_a_commit_that_was_begun_is_asked_for_first():
+    assert next_action(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True)) == Action("undo", "commit")
 
 
-@pytest.mark.parametrize("count", range(COMMIT + 1))
+def test_a_commit_that_turns_out_to_have_taken_place_is_one():
+    tried, _verb, state = undo(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True), {"commit": "committed"})
+    assert tried == ["commit"]
+    assert next_action(state) == Action("do", "promote")
+
+
+def test_a_commit_in_doubt_undoes_nothing_and_does_nothing():
+    assert undo(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True), {"commit": "failed"})[:2] == (["commit"], "undecided")
+
+
+def test_an_undo_that_fails_does_not_keep_the_rest_from_being_undone():
+    tried, verb, _state = undo(State(NAMES[:COMMIT], (), failed=True), {"fence": "failed"})
+    assert tried == [name for name in reversed(UNDOABLE) if name != "commit"]
+    assert verb == "left"
+
+
+@pytest.mark.parametrize("count", range(COMMIT + 2))
 def test_what_may_have_begun_is_found_from_the_journalled_steps_alone(count):
     begun = NAMES[:count]
     journalled = tuple(name for name in begun if name in JOURNALLED)
     found = may_have_begun(journalled)
-    really = [name for name in begun if name in UNDOABLE]
     if journalled:
-        assert set(really) <= set(found)
+        assert {name for name in begun if name in UNDOABLE} <= set(found)
     assert [name for name in found if name in JOURNALLED] == list(journalled)
 
 
 def test_a_fence_that_was_begun_may_have_stopped_replication():
-    assert "check" in may_have_begun(("events_off", "stage", "fence"))
-    assert "check" not in may_have_begun(("events_off", "stage"))
+    assert "check" in may_have_begun(("lease", "events_off", "stage", "fence"))
+    assert "check" not in may_have_begun(("lease", "events_off", "stage"))
+    assert "commit" not in may_have_begun(("lease", "events_off", "stage", "fence"))
     assert may_have_begun(()) == ()
 
 
-def test_undo_looks_at_nothing_but_its_arguments():
-    for failed, undone in itertools.product((True, False), ((), ("fence",))):
-        assert next_action(("fence",), (), failed, undone) == next_action(("fence",), (), failed, undone)
+def test_a_new_process_goes_back_unless_it_reads_of_the_commit():
+    assert resume((), ()) == State()
+    assert resume(("lease", "fence"), ("preflight", "lease")).failed
+    assert resume(NAMES[: COMMIT + 2], NAMES[: COMMIT + 1]).committed
+    assert next_action(resume(NAMES[: COMMIT + 2], NAMES[: COMMIT + 1])) == Action("do", NAMES[COMMIT + 1])
+
+
+def test_beginning_twice_is_beginning():
+    assert begin(begin(State(), "lease"), "lease").begun == ("lease",)

@@ -16,6 +16,7 @@ CUT = {
     "done": ["preflight", "commit", "promote", "confirm"],
     "facts": {"position": {"gtid": "0-1-50"}, "locked_accounts": [["boss", "%"]]},
 }
+RUNS = 3
 OPTIONS = {
     "migration_id": "shop", "new_hold": "/etc/mysql/new", "old_hold": "/etc/mysql/old", "new_socket": "/run/s", "lossy": False,
     "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
@@ -30,11 +31,12 @@ class Quiet:
 def agent_of(world):
     """The agents of both hosts: the one beside the journal is called by a command of its own."""
 
-    def agent(_id, verb, _request, command=None):
+    def agent(_id, verb, request, command=None):
         world.effect(verb if command else "%s old" % verb)
+        # Both hosts have seen the cutover's turns, and would refuse an earlier one.
+        assert verb == "probe" or (request["turn"] > [RUNS, 9] and request["migration_id"] == "shop"), (verb, request)
         if verb == "unlease":
-            world.lease = "taken" if world.lease == "armed" else world.lease
-            return {"settled": world.settled}
+            return world.unlease()
         if verb in ("hold", "unhold"):
             (world.source if command else world.target)["hold"] = verb == "hold"
         return {}
@@ -54,7 +56,8 @@ def lease_of(world):
 
         def take(self, _seconds):
             world.effect("take")
-            taken, world.lease = world.lease == "armed", "taken"
+            taken = world.lease == "armed"
+            world.lease = "committed" if taken else world.lease
             return taken
 
         def close(self):
@@ -81,7 +84,7 @@ def standby_of(world, agent):
 @pytest.fixture
 def back(world, monkeypatch, tmp_path):
     """Run the rollback; returns its result, its MigrationError, or the fact of death."""
-    world.journal.update("cutover done", cutover=CUT)
+    world.journal.update("cutover done", cutover=CUT, runs=RUNS)
     world.target["accounts"] = {"boss"}
 
     agent = agent_of(world)
@@ -119,7 +122,7 @@ def test_it_is_the_cutover_the_other_way_round(world, back):
     result = back()
     assert went_back(world), (world.source, world.target)
     order = (
-        "stand by", "hold", "arm", "close fence", "position", "wait", "take", "promote target", "unlock boss", "standby unhold", "unhold old",
+        "stand by", "arm", "hold", "close fence", "position", "wait", "take", "promote target", "unlock boss", "standby unhold", "unhold old",
         "beat",
     )  # fmt: skip
     places = [world.log.index(name) for name in order]

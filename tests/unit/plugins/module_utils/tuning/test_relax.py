@@ -158,6 +158,7 @@ def test_a_value_that_does_not_hold_refuses_the_fence(kit, target):
 def test_a_redo_log_that_is_not_on_the_disk_refuses_the_fence(kit, target, monkeypatch):
     tuning.relax(target, kit.journal)
     monkeypatch.setattr(tuning, "FLUSH", "DO 0")
+    monkeypatch.setattr(tuning, "FLUSH_SECONDS", 0.0)
     with pytest.raises(Refusal, match="redo log is on the disk up to 40 and goes to 100"):
         tuning.make_durable(target, kit.journal)
     assert kit.journal.read()["tuning"]["relaxed"] is True

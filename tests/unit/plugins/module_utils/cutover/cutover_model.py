@@ -1,0 +1,651 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A world for the cutover's state machine, small enough to be explored whole.
+
+What decides (order, next action, what follows from a result) is the real machine. What is modelled here is what its steps
+do, one effect at a time, and what may come between any two of them: clients' writes, the replica's progress, the lease's
+timer, and as many faults as the bound allows: death of the job, restarts of either server or of the source's host, a cut
+network, requests that take effect although their answer is lost, and requests that take effect long after their sender
+has given up. Anybody may start the cutover again whenever no job runs.
+
+Rules keeps the effects by name. A planted mistake replaces one of them, or the machine's order or its functions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Callable, Iterator, NamedTuple, Optional
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import machine
+
+Action = machine.Action
+
+#: Each step's effects, in order. A step that is not named here has none on what the model knows.
+EFFECTS = {
+    ("do", "preflight"): ("preflight",),
+    ("do", "lease"): ("token", "arm"),
+    ("do", "events_off"): ("events off",),
+    ("do", "stage"): ("hold",),
+    ("do", "fence"): ("close fence",),
+    ("do", "position"): ("position",),
+    ("do", "wait"): ("wait",),
+    ("do", "check"): ("stop replica", "compare"),
+    ("do", "commit"): ("ask source", "take"),
+    ("do", "promote"): (
+        "again: close fence", "again: position", "again: start replica", "again: wait",
+        "stop replica", "reset replica", "open target", "unhold target",
+    ),
+    ("do", "release"): ("keep closed", "release lock"),
+    ("do", "confirm"): ("keep open", "beat"),
+    ("undo", "commit"): ("end lease",),
+    ("undo", "check"): ("start replica",),
+    ("undo", "fence"): ("open fence",),
+    ("undo", "stage"): ("unhold", "open again"),
+    ("undo", "events_off"): ("events on",),
+    ("undo", "lease"): ("end lease",),
+}  # fmt: skip
+
+
+class World(NamedTuple):
+    """All that can differ. Servers are always up: a restart is one moment in which what is not persisted is lost."""
+
+    # the source's server
+    read_only: bool = False
+    lock: str = ""  # whose session holds it: nobody's, or the job's. One whose owner has died is taken to be gone at once
+    events: bool = True
+    written: int = 0  # writes that clients had acknowledged
+    # the source's host
+    hold: bool = False  # the configuration that a restart reads
+    leases: tuple = ()  # by number: "" never armed, "armed", "fired", "opening", "over", "committed"
+    newest: int = 0  # the newest turn of which a request came
+    flight: tuple = ()  # requests that are still to take effect: (effect, lease, turn)
+    # the target
+    applied: int = 0
+    threads: bool = True
+    replica: bool = True
+    target_read_only: bool = True
+    target_hold: bool = True
+    # between them
+    cut: bool = False
+    # the journal
+    begun: tuple = ()
+    done: tuple = ()
+    token: int = -1
+    end: int = -1  # the position, as it was journalled at the commit
+    # the job
+    alive: bool = False
+    state: Optional[machine.State] = None
+    action: Optional[Action] = None
+    at: int = 0
+    turn: int = 0
+    position: int = -1
+    session: bool = False
+    target_session: bool = False
+    fenced: bool = False  # this process holds the fence that it closed
+    outcome: str = ""
+    # what is left of the bounds
+    writes: int = 2
+    faults: int = 2
+
+    @property
+    def accepts(self) -> bool:
+        """Whether a client's write on the source would be acknowledged."""
+        return not self.read_only and not self.lock
+
+    @property
+    def committed(self) -> bool:
+        """Whether the point of no return lies behind, by the definition: the lease ended by the commit."""
+        return "committed" in self.leases
+
+
+#: The position is to be read behind the fence that was closed anew.
+ANEW = -2
+
+Step = tuple  # label, world, result: "" where the step goes on, "ok" where the action is complete, or "failed", "committed"
+FAIL = "failed"
+
+
+def kill_sessions(w: World) -> World:
+    """All sessions of the migration's account on the source are ended, and with them what they had asked for."""
+    flight = tuple(one for one in w.flight if one[0] != "close fence")
+    return w._replace(lock="", session=False, fenced=False, flight=flight)
+
+
+class Rules:
+    """The effects, by name, and the real machine."""
+
+    order = machine.ORDER
+    rerun_checks_position = True
+    privileged = False
+    #: Leases that are told apart; more would only be needed while an old request is under way for ever.
+    attempts = 3
+
+    def __init__(self) -> None:
+        self._next: dict = {}
+        self.plan = {step.name: step for step in self.order}
+
+    # --- the machine ---
+
+    def next_action(self, state: machine.State) -> Action:
+        """The real machine's word. It is a pure function: the same question is asked once."""
+        found = self._next.get(state)
+        if found is None:
+            found = self._next[state] = machine.next_action(state, self.order)
+        return found
+
+    def after(self, state: machine.State, action: Action, result: str) -> machine.State:
+        """The real machine's word."""
+        return machine.after(state, action, result, self.order)
+
+    def resume(self, begun: tuple, done: tuple) -> machine.State:
+        """The real machine's word."""
+        return machine.resume(begun, done, self.order)
+
+    # --- how requests travel ---
+
+    def ask_source(self, w: World, effect: Callable[[World], World]) -> Iterator[Step]:
+        """A statement on the job's session on the source."""
+        if not w.session or w.cut:
+            yield "no answer", self._lost(w), FAIL
+            return
+        yield "", effect(w), ""
+        if w.faults:
+            yield "and the answer is lost", self._lost(effect(w._replace(faults=w.faults - 1))), FAIL
+
+    @staticmethod
+    def _lost(w: World) -> World:
+        """The job's session on the source is of no use any more, and its lock is gone."""
+        return w._replace(session=False, fenced=False, lock="" if w.lock == "job" else w.lock)
+
+    def ask_host(self, w: World, name: str) -> Iterator[Step]:
+        """A request to the agent on the source's host."""
+        if w.cut:
+            yield "no answer", w, FAIL
+            return
+        request = (name, w.token, w.turn)
+        done, result = self.host_effect(w, request)
+        yield "", done, result
+        if w.faults:
+            poorer = w._replace(faults=w.faults - 1)
+            yield "and the answer is lost", self.host_effect(poorer, request)[0], FAIL
+            yield "is under way, and given up", poorer._replace(flight=tuple(sorted(w.flight + (request,)))), FAIL
+
+    def host_effect(self, w: World, request: tuple) -> tuple[World, str]:
+        """What the agent does. A request of an older turn than the newest is refused: its sender has given up."""
+        name, token, turn = request
+        if self.overtaken(w, turn):
+            return w, FAIL
+        w = w._replace(newest=max(w.newest, turn))
+        return getattr(self, "host_" + name.replace(" ", "_"))(w, token)
+
+    @staticmethod
+    def overtaken(w: World, turn: int) -> bool:
+        """Whether a later turn was here already."""
+        return turn < w.newest
+
+    # --- the source's host ---
+
+    @staticmethod
+    def lease_at(w: World, token: int, word: str) -> World:
+        """A lease's new word."""
+        leases = w.leases + ("",) * (token + 1 - len(w.leases))
+        return w._replace(leases=leases[:token] + (word,) + leases[token + 1 :])
+
+    @staticmethod
+    def word(w: World, token: int) -> str:
+        """A lease's word."""
+        return w.leases[token] if 0 <= token < len(w.leases) else ""
+
+    def host_arm(self, w: World, token: int) -> tuple[World, str]:
+        """Arm, if it was not ended before."""
+        return (self.lease_at(w, token, "armed"), "") if self.word(w, token) == "" else (w, FAIL)
+
+    def host_take(self, w: World, token: int) -> tuple[World, str]:
+        """End the lease by the commit; refused where it ended otherwise."""
+        if self.word(w, token) in ("armed", "committed"):
+            return self.lease_at(w, token, "committed"), ""
+        return w, FAIL
+
+    def host_end_lease(self, w: World, token: int) -> tuple[World, str]:
+        """End the lease by its timer's work, done at once; or learn that the commit has ended it."""
+        word = self.word(w, token)
+        if word == "committed":
+            return w, "committed"
+        if word in ("armed", "fired", "opening"):
+            w = self.reopened(self.unheld(w))
+        return self.lease_at(w, token, "over"), ""
+
+    def host_hold(self, w: World, token: int) -> tuple[World, str]:
+        """Write the configuration, while the lease is there that would remove it."""
+        return (w._replace(hold=True), "") if self.word(w, token) == "armed" else (w, FAIL)
+
+    @staticmethod
+    def host_unhold(w: World, _token: int) -> tuple[World, str]:
+        """Remove it."""
+        return w._replace(hold=False), ""
+
+    @staticmethod
+    def unheld(w: World) -> World:
+        """The lease's first work: a restart from here on opens the source, too."""
+        return w._replace(hold=False)
+
+    @staticmethod
+    def reopened(w: World) -> World:
+        """The lease's second."""
+        return kill_sessions(w)._replace(read_only=False, events=True)
+
+    def lease_moves(self, w: World) -> Iterator[tuple[str, World]]:
+        """What the timers do by themselves. A timer ends early only by a fault: the job is quicker otherwise."""
+        for token, word in enumerate(w.leases):
+            if word == "armed" and (w.faults or not w.alive):
+                yield "the lease ends", self.lease_at(w, token, "fired")._replace(faults=w.faults - w.alive)
+            elif word == "fired":
+                yield "the lease removes the hold", self.lease_at(self.unheld(w), token, "opening")
+            elif word == "opening":
+                yield "the lease opens the source", self.lease_at(self.reopened(w), token, "over")
+
+    # --- effects: the steps to the commit ---
+
+    def preflight(self, w: World) -> Iterator[Step]:
+        """Refuse what is not READY."""
+        ready = w.session and not w.cut and w.accepts and w.target_read_only and w.threads and w.replica and w.target_session
+        yield "", w, "" if ready else FAIL
+
+    def token(self, w: World) -> Iterator[Step]:
+        """Journal the lease's name."""
+        yield "", w._replace(token=len(w.leases)), ""
+
+    def arm(self, w: World) -> Iterator[Step]:
+        """Arm it."""
+        yield from self.ask_host(w, "arm")
+
+    def events_off(self, w: World) -> Iterator[Step]:
+        """Stop the source's events."""
+        yield from self.ask_source(w, lambda w: w._replace(events=False))
+
+    def hold(self, w: World) -> Iterator[Step]:
+        """Make the coming fence survive a restart."""
+        yield from self.ask_host(w, "hold")
+
+    def close_fence(self, w: World) -> Iterator[Step]:
+        """Stop all writes."""
+        yield from self.ask_source(w, lambda w: w._replace(read_only=True, lock="job", fenced=True))
+        if w.faults and w.session and not w.cut:
+            late = self._lost(w)._replace(faults=w.faults - 1, flight=tuple(sorted(w.flight + (("close fence", 0, 0),))))
+            yield "is under way, and given up", late, FAIL
+
+    def position_effect(self, w: World) -> Iterator[Step]:
+        """Read where the source's history ends."""
+        yield from self.ask_source(w, lambda w: w._replace(position=w.written))
+
+    def wait(self, w: World) -> Iterator[Step]:
+        """Wait for that on the target; time may run out."""
+        if not w.target_session:
+            yield "the target is lost", w, FAIL
+        elif w.applied >= w.position:
+            yield "", w, ""
+        else:
+            yield "runs out of time", w, FAIL
+
+    def stop_replica(self, w: World) -> Iterator[Step]:
+        """Stop the threads."""
+        yield from self.on_target(w, threads=False)
+
+    def compare(self, w: World) -> Iterator[Step]:
+        """Hold both ends against each other."""
+        for label, seen, result in self.ask_source(w, lambda w: w):
+            equal = w.written == w.position and w.applied == w.position and w.target_session
+            yield label, seen, result or ("" if equal else FAIL)
+
+    def ask_source_word(self, w: World) -> Iterator[Step]:
+        """The session that holds the fence answers that it is closed."""
+        for label, seen, result in self.ask_source(w, lambda w: w):
+            yield label, seen._replace(end=w.position), result or ("" if w.read_only else FAIL)
+
+    def take(self, w: World) -> Iterator[Step]:
+        """The commit."""
+        yield from self.ask_host(w, "take")
+
+    # --- effects: after the commit ---
+
+    def on_target(self, w: World, **changes: bool) -> Iterator[Step]:
+        """A statement on the job's session on the target."""
+        yield ("", w._replace(**changes), "") if w.target_session else ("the target is lost", w, FAIL)
+
+    def again_close_fence(self, w: World) -> Iterator[Step]:
+        """Who did not close the fence itself, closes it anew: the lock of who did is gone."""
+        if not w.replica or w.fenced:
+            yield "", w, ""
+        elif w.session:
+            closed = kill_sessions(w)._replace(read_only=True, lock="job", session=True, fenced=True, position=ANEW)
+            yield from self.ask_source(w, lambda _w: closed._replace(faults=_w.faults))
+        else:
+            # The source is gone.
+            yield "", w, "" if w.applied >= w.end >= 0 else FAIL
+
+    def again_position(self, w: World) -> Iterator[Step]:
+        """And reads the position anew, which differs where somebody wrote through the variable."""
+        yield from self.position_effect(w) if w.position == ANEW else iter([("", w, "")])
+
+    def again_start_replica(self, w: World) -> Iterator[Step]:
+        """And fetches."""
+        yield from self.on_target(w, threads=True) if self.must_wait(w) else iter([("", w, "")])
+
+    def again_wait(self, w: World) -> Iterator[Step]:
+        """And waits."""
+        yield from self.wait(w) if self.must_wait(w) else iter([("", w, "")])
+
+    def must_wait(self, w: World) -> bool:
+        """Whether the target lacks something of the position that was read anew."""
+        return w.replica and w.applied < w.position
+
+    def reset_replica(self, w: World) -> Iterator[Step]:
+        """Forget replication."""
+        yield from self.on_target(w, replica=False)
+
+    def open_target(self, w: World) -> Iterator[Step]:
+        """Writable."""
+        yield from self.on_target(w, target_read_only=False)
+
+    def unhold_target(self, w: World) -> Iterator[Step]:
+        """After a restart, too."""
+        yield "", w._replace(target_hold=False), ""
+
+    def keep_closed(self, w: World) -> Iterator[Step]:
+        """The variable, where somebody else cleared it."""
+        yield from self.ask_source(w, lambda w: w._replace(read_only=True)) if w.session else iter([("the source is gone", w, "")])
+
+    def release_lock(self, w: World) -> Iterator[Step]:
+        """Give the lock back; the variable stays."""
+        yield from self.ask_source(w, lambda w: w._replace(lock="")) if w.session else iter([("the source is gone", w, "")])
+
+    def keep_open(self, w: World) -> Iterator[Step]:
+        """A restart between opening the target and removing its hold has closed it again."""
+        yield from self.on_target(w, target_read_only=False)
+
+    def beat(self, w: World) -> Iterator[Step]:
+        """A real write on the new primary."""
+        yield "", w, "" if w.target_session and not w.target_read_only else FAIL
+
+    # --- effects: undo ---
+
+    def end_lease(self, w: World) -> Iterator[Step]:
+        """Have the source's host do the lease's work now, or say that it is committed."""
+        yield from self.ask_host(w, "end lease") if w.token >= 0 else iter([("nothing was armed", w, "")])
+
+    def start_replica(self, w: World) -> Iterator[Step]:
+        """Replicate again."""
+        yield from self.on_target(self.reconnected(w), threads=True)
+
+    def open_fence(self, w: World) -> Iterator[Step]:
+        """Open the source."""
+        yield from self.ask_source(self.reconnected(w), lambda w: kill_sessions(w)._replace(read_only=False, session=True))
+
+    def unhold(self, w: World) -> Iterator[Step]:
+        """Remove the configuration."""
+        yield from self.ask_host(w, "unhold")
+
+    def open_again(self, w: World) -> Iterator[Step]:
+        """A restart since the fence was opened has closed it by the configuration."""
+        yield from self.ask_source(self.reconnected(w), lambda w: w._replace(read_only=False))
+
+    def events_on(self, w: World) -> Iterator[Step]:
+        """As before."""
+        yield from self.ask_source(self.reconnected(w), lambda w: w._replace(events=True))
+
+    def reconnected(self, w: World) -> World:
+        """Sessions that ended are opened anew before an undo."""
+        return w._replace(session=w.session or not w.cut, target_session=True)
+
+    # --- the job ---
+
+    def job_moves(self, w: World) -> Iterator[tuple[str, World]]:
+        """The job's next effect. What changes nothing outside the process is no move of its own: it would only multiply the states."""
+        while w.action is None:
+            before, (label, w) = w, self._decide(w)
+            if not w.alive or w.begun != before.begun or w.outcome != before.outcome:
+                yield label, w
+                return
+            if not EFFECTS.get((w.action.verb, w.action.step), ()):  # type: ignore[union-attr]
+                yield label, self._ended(w, "ok")
+                return
+        effects = EFFECTS[w.action.verb, w.action.step]
+        if w.at >= len(effects):
+            yield "%s %s: journalled as done" % w_words(w.action), self._ended(w, "ok")
+            return
+        name = effects[w.at]
+        for label, seen, result in getattr(self, METHODS.get(name, name.replace(": ", "_").replace(" ", "_")))(w):
+            words = "%s %s: %s" % (w.action.verb, name, label)
+            seen = seen if result else seen._replace(at=w.at + 1)
+            if not result and seen.at == len(effects) and not w.state.committed and w.action != Action("do", "commit"):
+                # Only the commit and what follows it is journalled when it is done.
+                result = "ok"
+            yield words.rstrip(": "), self._ended(seen, result) if result else seen
+
+    def _decide(self, w: World) -> tuple[str, World]:
+        state = w.state
+        assert state is not None
+        action = self.next_action(state)
+        if action.verb == "undone" and w.outcome == "resumed":
+            # Everything that a dead job left is undone: now the attempt itself, in the same process.
+            return "undone; try again", w._replace(begun=(), done=(), token=-1, end=-1, state=machine.State(), outcome="", turn=w.turn + 1)
+        if action.verb in ("undone", "left", "undecided", "finished"):
+            kept = {"begun": (), "done": (), "token": -1, "end": -1} if action.verb == "undone" else {"done": state.done}
+            return "the job ends: " + action.verb, self._dead(w, action.verb)._replace(**kept)
+        if action.verb == "do":
+            state = machine.begin(state, action.step)
+            step = self.plan[action.step]
+            if step.journalled:
+                w = w._replace(begun=state.begun)
+        elif w.turn % 100 == 0:
+            w = w._replace(turn=w.turn + 1)
+        return "%s %s" % w_words(action), w._replace(state=state, action=action, at=0)
+
+    def _ended(self, w: World, result: str) -> World:
+        """An action has ended."""
+        assert w.state is not None and w.action is not None
+        state = self.after(w.state, w.action, result)
+        action = w.action
+        w = w._replace(state=state, action=None, at=0)
+        if result == "committed":
+            w = w._replace(done=state.done, begun=state.begun)
+            # What this process knew of the source is in doubt with its session.
+            return w._replace(fenced=False, position=-1, session=not w.cut, target_session=True, outcome="")
+        if action.verb == "do" and result == FAIL and (state.committed or action.step == "preflight"):
+            return self._dead(w, "stopped")._replace(**({} if state.committed else {"begun": (), "done": ()}))
+        if result == "ok" and state.committed:
+            w = w._replace(done=state.done, begun=state.begun)
+        return w
+
+    @staticmethod
+    def _dead(w: World, outcome: str) -> World:
+        """No job: its sessions end, in order or not."""
+        return w._replace(
+            alive=False, state=None, action=None, at=0, turn=0, position=-1, session=False, target_session=False, fenced=False,
+            lock="" if w.lock == "job" else w.lock, outcome=outcome,
+        )  # fmt: skip
+
+    def start(self, w: World) -> Optional[World]:
+        """The same command once more; None where it would be refused at once because the source does not answer."""
+        state = self.resume(w.begun, w.done)
+        if w.cut and not state.committed:
+            return None
+        # The real journal counts the runs; what matters is that the number is higher than that of any request under way.
+        turn = max([w.newest] + [request[2] for request in w.flight]) // 100 * 100 + 100
+        return w._replace(
+            alive=True, state=state, action=None, at=0, turn=turn, session=not w.cut, target_session=True,
+            outcome="resumed" if state.failed else "",
+        )  # fmt: skip
+
+    # --- everything that may happen next ---
+
+    def moves(self, w: World) -> Iterator[tuple[str, World]]:
+        """Label and world of each next move."""
+        if w.alive:
+            yield from self.job_moves(w)
+        elif w.outcome != "finished" and len(w.leases) < self.attempts:
+            again = self.start(w)
+            if again is not None:
+                yield "the command is run", again
+        yield from self.world_moves(w)
+        if w.faults:
+            yield from self.faults(w._replace(faults=w.faults - 1))
+
+    def world_moves(self, w: World) -> Iterator[tuple[str, World]]:
+        """What happens without a fault."""
+        if w.accepts and w.writes:
+            yield "a client writes on the source", w._replace(written=w.written + 1, writes=w.writes - 1)
+        if w.threads and w.replica and not w.cut and w.applied < w.written:
+            yield "the target applies it", w._replace(applied=w.applied + 1)
+        if w.cut:
+            yield "the network is mended", w._replace(cut=False)
+        yield from self.lease_moves(w)
+        for number, request in enumerate(w.flight):
+            less = w._replace(flight=w.flight[:number] + w.flight[number + 1 :])
+            yield "late: " + request[0], self.late(less, request)
+
+    def late(self, w: World, request: tuple) -> World:
+        """A request takes effect whose sender has given up."""
+        if request[0] == "close fence":
+            return w._replace(read_only=True, lock="")
+        return self.host_effect(w, request)[0]
+
+    def faults(self, w: World) -> Iterator[tuple[str, World]]:
+        """What may go wrong anywhere; the bound is lowered already."""
+        if w.alive:
+            yield "the job is killed", self._dead(w, "killed")
+        if not w.cut:
+            yield "the network is cut", w._replace(cut=True)
+        restarted = w._replace(read_only=w.hold, lock="", session=False, fenced=False, events=not w.hold)
+        restarted = restarted._replace(flight=tuple(one for one in w.flight if one[0] != "close fence"))
+        yield "the source's server restarts", restarted
+        yield "the source's host boots", self.booted(restarted)
+        yield "the target's server restarts", self.target_restarted(w)
+
+    def booted(self, w: World) -> World:
+        """Nothing under way survives; armed leases end at once, for their timers are gone."""
+        leases = tuple("fired" if word in ("armed", "opening") else word for word in w.leases)
+        return w._replace(flight=(), leases=leases)
+
+    @staticmethod
+    def target_restarted(w: World) -> World:
+        """Replication starts again by itself. What was not written through before the crash is fetched again."""
+        lost = 1 if w.target_read_only and w.replica and w.applied else 0
+        return w._replace(
+            threads=w.replica, applied=w.applied - lost, target_read_only=w.target_hold, target_session=False,
+        )  # fmt: skip
+
+
+METHODS = {"ask source": "ask_source_word", "position": "position_effect"}
+
+
+def w_words(action: Action) -> tuple[str, str]:
+    """An action, for a trace."""
+    return action.verb, action.step
+
+
+def renumbered(w: World) -> World:
+    """The same world with the numbers of what is over forgotten: without this every attempt would be a world of its own."""
+    if w.flight or w.alive:
+        return w
+    leases = () if w.token < 0 and all(word in ("", "over") for word in w.leases) else w.leases
+    return w._replace(newest=0, leases=leases)
+
+
+# --- what must hold ---------------------------------------------------------
+
+
+def broken(w: World) -> str:
+    """Which promise a state breaks; empty for none."""
+    if w.accepts and not w.target_read_only:
+        return "two writable servers"
+    if not w.target_read_only and w.applied < w.written:
+        return "an acknowledged write is missing on the new primary"
+    if not w.target_read_only and not w.committed:
+        return "promoted without a commit"
+    if w.committed and w.accepts:
+        return "the source is writable after the commit"
+    if not w.committed and not opens_by_itself(w):
+        return "before the commit, the source does not open without help"
+    return ""
+
+
+def opens_by_itself(w: World) -> bool:
+    """Whether the source, left alone, becomes writable and stays so through a restart: open, or with a lease that will see to it."""
+    return (not w.read_only and not w.hold) or any(word in ("armed", "fired", "opening") for word in w.leases)
+
+
+def settled(w: World) -> str:
+    """READY or DONE where the job has ended in one of them, and all is as it must be."""
+    if w.alive or w.flight or w.cut:
+        return ""
+    if w.outcome == "finished":
+        done = not w.target_read_only and not w.target_hold and not w.replica and w.read_only and w.hold and w.applied == w.written
+        return "DONE" if done else ""
+    ready = w.accepts and not w.hold and w.events and w.target_read_only and w.target_hold and w.replica and w.threads and not w.begun
+    return "READY" if ready else ""
+
+
+def calm(rules: Rules, w: World) -> Optional[World]:
+    """The next state when nothing more goes wrong and the same command is run whenever no job runs; None at an end."""
+    for label, seen in rules.world_moves(w._replace(writes=0)):
+        if not (label == "the lease ends" and w.alive):
+            return seen
+    if w.alive:
+        return next(iter(rules.job_moves(w)))[1]
+    return None if settled(w) or w.outcome == "finished" else rules.start(w)
+
+
+class Finding(NamedTuple):
+    """What an exploration found."""
+
+    states: int
+    broken: str
+    trace: tuple
+
+
+def explore(rules: Rules, start: World, ends_well: bool = True) -> Finding:
+    """Every state that can be reached, by the shortest way; stops at the first that breaks a promise.
+
+    :param ends_well: ask of each state, too, whether running it again ends well; without, a mistake shows where it does its harm
+    """
+    came: dict = {start: None}
+    good: set = set()
+    queue = deque([start])
+    while queue:
+        w = queue.popleft()
+        wrong = broken(w) or (_stuck(rules, w, good) if ends_well else "")
+        if wrong:
+            return Finding(len(came), wrong, _trace(came, w))
+        for label, seen in rules.moves(w):
+            seen = seen if seen.alive else renumbered(seen)
+            if seen not in came:
+                came[seen] = (w, label)
+                queue.append(seen)
+    return Finding(len(came), "", ())
+
+
+def _stuck(rules: Rules, w: World, good: set) -> str:
+    """Why running it again does not end well; empty where it does."""
+    path, at = [], w._replace(faults=0, writes=0)
+    while at not in good:
+        path.append(at)
+        if len(path) > 400:
+            return "running it again never ends"
+        following = calm(rules, at)
+        if following is None:
+            if not settled(at):
+                return "running it again ends in neither READY nor DONE: %s" % at.outcome
+            break
+        at = (following if following.alive else renumbered(following))._replace(faults=0, writes=0)
+    good.update(path)
+    return ""
+
+
+def _trace(came: dict, w: World) -> tuple:
+    labels = []
+    while came[w] is not None:
+        w, label = came[w]
+        labels.append(label)
+    return tuple(reversed(labels))
