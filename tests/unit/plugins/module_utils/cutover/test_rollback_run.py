@@ -243,3 +243,67 @@ def test_what_would_be_lost_in_words():
     assert "not counted" in in_words({**lost, "tables": None})
     many = {"t%02d" % number: {"inserted": 1} for number in range(30)}
     assert "and 10 more tables" in in_words({**lost, "tables": many})
+
+
+class Side:
+    """One server as the last look before the fence sees it."""
+
+    def __init__(self, read_only, written="", foreign=""):
+        self.closed, self.written, self.foreign, self.identity = read_only, written, foreign, None
+
+    def read_only(self):
+        return self.closed
+
+    def gtid_foreign(self, _other):
+        return self.foreign
+
+    def gtid_extra(self, have, allowed):
+        return ",".join(one for one in have.split(",") if int(one.split("-")[2]) > int(allowed.split("-")[2]))
+
+
+@pytest.mark.parametrize(
+    "new, old, words",
+    [
+        (Side(False), Side(True), ""),
+        # History of before the cutover, by a server that only the old one remembers.
+        (Side(False), Side(True, foreign="0-7-40"), ""),
+        (Side(False), Side(True, foreign="0-7-40,0-1-60"), "did not come from the source: 0-1-60"),
+        (Side(True), Side(True), "the source is read-only already"),
+        (Side(False), Side(False), "the target is writable before it is promoted"),
+    ],
+)
+def test_the_last_look_before_the_fence(monkeypatch, new, old, words):
+    for name in ("check_two", "session_reasons", "why_not", "replication_reasons"):
+        monkeypatch.setattr(rollback, name, lambda *_args: [])
+    found = "; ".join(rollback.check_back(new, old, {"lossy": False, "cutover": {"position": {"gtid": "0-1-50"}}}))
+    assert (words in found) if words else found == ""
+
+
+def test_permission_is_asked_for_with_the_list(monkeypatch):
+    class Pair:
+        def __enter__(self):
+            server = type("Server", (), {"identity": type("I", (), {"hostname": "oslo-db1"}), "retention_seconds": lambda self: 7200})
+            return server(), server()
+
+        def __exit__(self, *_exc):
+            return None
+
+    lost = {"transactions": 3, "from": "0-1-5", "to": "0-2-8", "own": 1, "tables": {"a.b": {"inserted": 2}}, "kept_in": "log.7:44"}
+    monkeypatch.setattr(rollback, "open_pair", lambda _id: Pair())
+    monkeypatch.setattr(rollback, "follows", lambda *_args: False)
+    monkeypatch.setattr(rollback, "lost_writes", lambda *_args: lost)
+    state = {"cutover": CUT}
+    with pytest.raises(Refusal) as refused:
+        rollback._permitted({"migration_id": "shop", "lose_writes": ""}, state)
+    for words in ("would LOSE", "3 transactions", "a.b 2 inserted", "log.7:44", "for 2 hours", "-e lose_writes=shop"):
+        assert words in str(refused.value)
+    assert rollback._permitted({"migration_id": "shop", "lose_writes": "shop"}, state) == (True, lost)
+    with pytest.raises(Refusal, match="nothing may be lost"):
+        rollback._permitted({"migration_id": "shop", "lose_writes": "other"}, state)
+    # A follower that runs is waited for, whatever was permitted; one that has stopped is given up by permission only.
+    monkeypatch.setattr(rollback, "follows", lambda *_args: True)
+    monkeypatch.setattr(rollback, "_broken", lambda _old: False)
+    assert rollback._permitted({"migration_id": "shop", "lose_writes": "shop"}, state) == (False, {})
+    monkeypatch.setattr(rollback, "_broken", lambda _old: True)
+    assert rollback._permitted({"migration_id": "shop", "lose_writes": "shop"}, state) == (True, lost)
+    assert rollback._permitted({"migration_id": "shop", "lose_writes": ""}, state) == (False, {})
