@@ -201,7 +201,8 @@ class Rig(Pair):
 
     def __init__(self, flavour: str, what: str = "faults", writers_pause_s: float = WRITERS_PAUSE_S) -> None:
         super().__init__(flavour)
-        self.name = what + "-" + flavour.split("-")[0]
+        # Another tree's hosts on this machine have other names: NORDBRIDGE_RIG.
+        self.name = os.environ.get("NORDBRIDGE_RIG", what) + "-" + flavour.split("-")[0]
         self.folder = f"/var/lib/mysql_migration/{self.name}"
         self.out = ROOT / "build" / what / flavour
         self.writers_pause_s = writers_pause_s
@@ -356,6 +357,8 @@ class Rig(Pair):
 
     def back(self) -> None:
         """READY again, with an application that writes and two probes that try to."""
+        # Those of a run that was killed would count on beside the new ones, each in its own order.
+        self.rest()
         for host in (SOURCE, TARGET):
             if (self.engine.inspect("container", self.container(host)) or {})["State"]["Status"] != "running":
                 self.boot(host)
