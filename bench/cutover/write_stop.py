@@ -66,8 +66,8 @@ class Bench(Rig):
         far = f"s/HostName {host}/HostName {gateway}/; s/Port 22/Port {RELAY_PORT}/"
         unit = "systemctl restart $(cd /etc/systemd/system && ls | grep '^nordbridge-.*tunnel.*service')"
         self.do(TARGET, f"sed -i '{far}' {self.folder}/ssh_config; {unit}")
-        until("it is far", lambda: self.round_trip() >= 0.9 * rtt_ms / 1000, seconds=20, pause=0.5)
-        until("the target follows from afar", self.follows, seconds=40, pause=0.5)
+        until("it is far", lambda: self.round_trip() >= 0.9 * rtt_ms / 1000, seconds=60, pause=0.5)
+        until("the target follows from afar", self.follows, seconds=90, pause=0.5)
 
     def round_trip(self) -> float:
         """Seconds for a question over the bridge and its answer."""
