@@ -50,6 +50,9 @@ ADDRESS = {SOURCE: 11, TARGET: 12}
 #: and root seeing other users' sockets and open files as on a real machine.
 CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_PTRACE", "AUDIT_WRITE")
 
+#: A disk that is quickly full, for the tests that fill one; it takes memory only for what lies in it.
+SMALL = "/small:rw,size=2g,mode=755"
+
 BOOT_SECONDS = 90
 PAIR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
@@ -213,7 +216,7 @@ def _start(engine: Engine, host: Host, address: str) -> None:
         "run", "--detach", "--name", host.container, "--hostname", host.name,
         "--label", host.label, "--label", host.flavour_label,
         "--network", host.network, "--network-alias", host.name, "--ip", address,
-        "--volume", f"{host.volume}:/var/lib/mysql",
+        "--volume", f"{host.volume}:/var/lib/mysql", "--tmpfs", SMALL,
         *(f"--cap-add={capability}" for capability in CAPABILITIES),
         *engine.boot_args(), host.recipe.tag, "/sbin/init",
     )  # fmt: skip

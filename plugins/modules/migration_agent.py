@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Places the agent's code and its launcher into the migration's directory on the source, and lets the target's key run it.
   - The key's entry is a forced command without a terminal or any forwarding. The agent knows a few verbs, C(probe), C(dump), C(backup),
-    C(host), C(programs), C(hold), C(unhold), C(lease) and C(unlease), and nothing else.
+    C(host), C(programs), C(present), C(space), C(hold), C(unhold), C(lease) and C(unlease), and nothing else.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes
 options:

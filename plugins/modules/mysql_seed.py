@@ -11,6 +11,8 @@ description:
   - Launches the seed as a job on the target and returns at once. The job outlives the connection and the controller.
   - Starting it again attaches to the job that runs, or reports the one that is done.
   - The dump is streamed from the source through ssh and zstd into the target's client, without a file on the way.
+  - While it copies, both hosts are watched. It stops early, and says why, where a disk would fill, where the source's binary logs no longer
+    reach back to the snapshot, or where others wait long for a lock of the copy's. The target is then as it was, or marked as half loaded.
   - Use M(nordbridge.mysql_migration.migration_watch) to wait for the job's end and to print its progress.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.no_diff
@@ -67,6 +69,45 @@ options:
       - A target whose B(host) is restarted meanwhile is not trusted any more, and is copied anew.
     type: bool
     default: true
+  bandwidth:
+    description:
+      - The most that the copy may send over the wire, in megabits (1,000,000 bits) a second; V(0) for no limit.
+      - For the streamed methods C(pv) on the source limits the packed stream. For V(clone) the recipient's
+        C(clone_max_network_bandwidth) is set meanwhile, which counts whole MiB a second.
+    type: int
+    default: 0
+  nice:
+    description: The nice level of the copy's programs on the source, 0 to 19.
+    type: int
+    default: 10
+  ionice:
+    description: Their class of disk access on the source, where its scheduler heeds classes. Empty for the usual one.
+    type: str
+    choices: ['', idle, best-effort]
+    default: best-effort
+  tries:
+    description:
+      - How often a copy of files is tried at most, in one job. It starts over by itself where that can help, after a cut connection, a
+        killed program or a restarted source, and never for a full disk, a missing right or what does not fit together.
+      - A dump is tried once. The same command again erases its half and starts over.
+    type: int
+    default: 3
+  target_reserve_mb:
+    description: Stop early where the target's data directory would have less than this many megabytes free at the copy's end.
+    type: int
+    default: 1024
+  source_reserve_mb:
+    description: Stop early where the source's data directory or binary logs have, or would have at the copy's end, less free than this.
+    type: int
+    default: 1024
+  lock_seconds:
+    description: Stop where a session on the source waits longer than this for a lock that the copy may hold; V(0) for never.
+    type: int
+    default: 60
+  watch_seconds:
+    description: Seconds between two looks at both hosts during the copy.
+    type: int
+    default: 5
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -127,6 +168,14 @@ def main():
         "lock_wait": {"type": "int", "default": 10},
         "zstd_level": {"type": "int", "default": 1},
         "fast_load": {"type": "bool", "default": True},
+        "bandwidth": {"type": "int", "default": 0},
+        "nice": {"type": "int", "default": 10},
+        "ionice": {"type": "str", "choices": ["", "idle", "best-effort"], "default": "best-effort"},
+        "tries": {"type": "int", "default": 3},
+        "target_reserve_mb": {"type": "int", "default": 1024},
+        "source_reserve_mb": {"type": "int", "default": 1024},
+        "lock_seconds": {"type": "int", "default": 60},
+        "watch_seconds": {"type": "int", "default": 5},
     }
     run_module(launch_seed, {**job_argument_spec(), **options})
 

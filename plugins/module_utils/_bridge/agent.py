@@ -26,6 +26,8 @@ from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
 from .._seed.lend import lend_programs
+from .._seed.programs import tell as tell_programs
+from .._seed.space import tell as tell_space
 from .._state.paths import directory
 from .listener import free
 
@@ -72,6 +74,8 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "dump": stream_dump,
     "backup": stream_backup,
     "programs": lend_programs,
+    "present": tell_programs,
+    "space": tell_space,
     "hold": hold,
     "unhold": unhold,
     "lease": lease.serve,

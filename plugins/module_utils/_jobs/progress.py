@@ -8,8 +8,10 @@
 # pylint: disable=ansible-bad-function
 from __future__ import annotations
 
+import threading
 import time
 import typing as t
+from contextlib import contextmanager
 
 from .._state.files import write_json
 
@@ -25,15 +27,42 @@ class Progress:
         self.interval = interval
         self._last = float("-inf")
         self._phase = ""
+        # Of the work that is done, 0 to 1, as far as anybody told.
+        self.share = 0.0
 
     def say(self, phase: str, text: str, **numbers: t.Any) -> None:
-        """Record the line; a change of phase is always written."""
+        """Record the line; a change of phase is always written.
+
+        :param numbers: for programs; done and total are the share's
+        """
         now = self.clock()
+        if numbers.get("total"):
+            self.share = min(1.0, max(0.0, numbers.get("done", 0) / numbers["total"]))
         if phase == self._phase and now - self._last < self.interval:
             return
         self._phase, self._last = phase, now
         print("%s: %s" % (phase, text), flush=True)
         write_json(self.path, {"phase": phase, "text": text, "at": time.time(), **numbers}, durable=False)
+
+
+@contextmanager
+def ticking(progress: Progress, phase: str, text: str, interval: float = 2.0, **numbers: t.Any) -> t.Iterator[None]:
+    """Tell for how long something goes on that does not tell how far it is."""
+    ended, began = threading.Event(), progress.clock()
+
+    def tick() -> None:
+        while True:
+            progress.say(phase, "%s, for %s" % (text, duration(progress.clock() - began)), **numbers)
+            if ended.wait(interval):
+                return
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(5)
 
 
 def size(number: float) -> str:

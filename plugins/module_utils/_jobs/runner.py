@@ -83,8 +83,10 @@ def place(error: t.Optional[BaseException]) -> str:
 
     Of an unforeseen one only the kind is told: its text could quote a statement's values.
     """
-    told = []
-    while error is not None:
+    told: list[str] = []
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:  # an error that was raised from itself is its own cause
+        seen.append(error)
         text = str(error) if isinstance(error, MigrationError) else ""
         told.append("%s%s: %s" % ("".join(traceback.format_tb(error.__traceback__)), type(error).__name__, text))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

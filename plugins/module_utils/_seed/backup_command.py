@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import typing as t
 
 from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
 from .dump_command import find_program, private_file
+from .polite import send
 
 PROGRAMS = ("mariadb-backup", "mariabackup")
 # The last line of a backup that is whole; the exit code alone has been wrong before.
@@ -30,7 +29,7 @@ def backup_options(work: str, threads: int) -> list[str]:
 def stream_backup(request: dict) -> None:
     """Write the compressed backup to standard output.
 
-    :param request: login (an endpoint's fields), threads, level of compression, nice
+    :param request: login (an endpoint's fields), threads, level of compression, and the manners of polite.py
     :raises MigrationError: where either program fails, or the backup does not say that it is complete
     """
     program, packer = find_program(list(PROGRAMS)), find_program(["zstd"])
@@ -38,15 +37,9 @@ def stream_backup(request: dict) -> None:
     work = tempfile.mkdtemp(prefix="nordbridge-backup-")
     try:
         with tempfile.TemporaryFile() as words:
-            command = ["nice", "-n", str(int(request.get("nice", 10))), program, "--defaults-extra-file=/proc/self/fd/%d" % handle]
-            with subprocess.Popen(
-                command + backup_options(work, int(request["threads"])), stdout=subprocess.PIPE, stderr=words, pass_fds=[handle]
-            ) as backup:
-                zip_command = [packer, "-q", "-T0", "-%d" % int(request.get("level", 1))]
-                with subprocess.Popen(zip_command, stdin=backup.stdout, stdout=sys.stdout.fileno()) as pack:
-                    # Only the packer may hold the pipe, or the backup would never learn that its reader is gone.
-                    t.cast("t.IO[bytes]", backup.stdout).close()
-                    codes = {"zstd": pack.wait(), os.path.basename(program): backup.wait()}
+            command = [program, "--defaults-extra-file=/proc/self/fd/%d" % handle] + backup_options(work, int(request["threads"]))
+            pack = [packer, "-q", "-T0", "-%d" % int(request.get("level", 1))]
+            codes = send(command, pack, request, stderr=words, pass_fds=[handle])
             check_words(codes, words)
     finally:
         os.close(handle)

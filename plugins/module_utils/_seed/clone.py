@@ -11,23 +11,31 @@ from __future__ import annotations
 
 import threading
 import time
+import typing as t
+from contextlib import contextmanager
 
 from .._errors import MigrationError, ServerError
-from .._jobs.progress import copy_line
+from .._jobs.progress import copy_line, ticking
 from .._server.base import Flavour
 from .._server.connection import connect
 from .context import Seed
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
+from .watch import StoppedEarly
 
 OLDEST = (8, 0, 17)
 # From here on servers of one series clone from each other; before, only equal versions did.
 SERIES = (8, 0, 37)
 PLUGIN = "SELECT PLUGIN_STATUS FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone'"
-PROGRESS = "SELECT COALESCE(SUM(ESTIMATE), 0) AS total, COALESCE(SUM(DATA), 0) AS done FROM performance_schema.clone_progress"
+PROGRESS = (
+    "SELECT COALESCE(SUM(ESTIMATE), 0) AS total, COALESCE(SUM(DATA), 0) AS done, COALESCE(SUM(NETWORK), 0) AS crossed,"
+    " MAX(CASE WHEN STATE = 'In Progress' THEN STAGE END) AS stage FROM performance_schema.clone_progress"
+)
 STATUS = (
     "SELECT STATE AS state, ERROR_NO AS errno, ERROR_MESSAGE AS words, BINLOG_FILE AS file, BINLOG_POSITION AS position,"
     " GTID_EXECUTED AS gtid FROM performance_schema.clone_status"
 )
+# https://dev.mysql.com/doc/refman/en/clone-plugin-options-variables.html: MiB a second, on the recipient.
+LIMIT = "clone_max_network_bandwidth"
 # The answers of a clone that worked: the connection goes with the restarting server, or it says that somebody must start it.
 RESTARTING = (0, 2006, 2013, 3707)
 
@@ -61,10 +69,10 @@ def copy(seed: Seed) -> dict:
     started = time.monotonic()
     for server in (seed.source, seed.target):
         _need_plugin(server)
-    with _Watcher(seed, started) as watcher:
+    with _Watcher(seed, started) as watcher, _limited(seed), seed.watch.armed():
         _clone(seed)
-    seed.progress.say("restart", "the target's server restarts with the copied files")
-    _await_restart(seed)
+    with ticking(seed.progress, "restart", "the target's server restarts with the copied files", done=1, total=1):
+        _await_restart(seed)
     status = seed.target.connection.row(STATUS)
     if str(status.get("state", "")).lower() != "completed" or int(status.get("errno") or 0):
         raise MigrationError("CLONE ended as %s: [%s] %s" % (status.get("state"), status.get("errno"), status.get("words")))
@@ -90,11 +98,48 @@ def _clone(seed: Seed) -> None:
     if login.tls_ca:
         connection.run("SET GLOBAL clone_ssl_ca = %s", (login.tls_ca,))
     statement = "CLONE INSTANCE FROM %%s@%%s:%d IDENTIFIED BY %%s REQUIRE %s" % (login.port, "SSL" if secure else "NO SSL")
+    number = connection.id
     try:
         connection.run(statement, (login.user, login.host, login.password))
+    except StoppedEarly:
+        _end_statement(seed, number)
+        raise
     except ServerError as error:
         if error.errno not in RESTARTING:
             raise MigrationError("CLONE failed: %s" % error) from None
+
+
+@contextmanager
+def _limited(seed: Seed) -> t.Iterator[None]:
+    """The recipient takes no more than the bandwidth, and what it was set to before where its server goes on with it.
+
+    A clone that works ends in a restart, which brings the configured value back by itself.
+    """
+    connection, bandwidth = seed.target.connection, seed.options["bandwidth"]
+    before = int(connection.variable(LIMIT) or 0)
+    # Whole MiB a second, and 0 is no limit.
+    wanted = max(1, bandwidth * 1000000 // 8 >> 20) if bandwidth else before
+    connection.run("SET GLOBAL %s = %d" % (LIMIT, wanted))
+    try:
+        yield
+    except BaseException:
+        # The connection may be one that was interrupted, or went with the server; another try needs one that works.
+        seed.reopen_target()
+        seed.target.connection.run("SET GLOBAL %s = %d" % (LIMIT, before))
+        raise
+
+
+def _end_statement(seed: Seed, number: int) -> None:
+    """End the clone on the recipient: the server does not notice by itself that nobody waits for it any more."""
+    seed.reopen_target()
+    connection, deadline = seed.target.connection, time.monotonic() + 60
+    running = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = %s AND COMMAND = 'Query'"
+    while time.monotonic() < deadline and connection.value(running, (number,)):
+        try:
+            connection.run("KILL %d" % number)
+        except ServerError:
+            return  # it has ended meanwhile
+        time.sleep(0.5)
 
 
 def _await_restart(seed: Seed) -> None:
@@ -132,7 +177,8 @@ class _Watcher:
                 while not self._stop.wait(0.5):
                     row = connection.row(PROGRESS)
                     self.done, total = int(row["done"]), int(row["total"])
-                    line = copy_line(self.done, total, self.done, time.monotonic() - self.started)
-                    self.seed.progress.say("seed", line, done=self.done, total=total)
+                    line = copy_line(self.done, total, int(row["crossed"]), time.monotonic() - self.started)
+                    stage = "  (%s)" % str(row["stage"]).lower() if row["stage"] else ""
+                    self.seed.progress.say("seed", line + stage, done=self.done, total=total, crossed=int(row["crossed"]))
         except ServerError:
             return  # the server restarts, or the clone's own connection tells what is wrong

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+import typing as t
 from dataclasses import dataclass
 
 from .._errors import MigrationError, ServerError
@@ -17,6 +18,7 @@ from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 
 START_SECONDS = 300.0
+MANNERS = ("bandwidth", "nice", "ionice")
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Seed:
 
     :param options: of the seed job (see run.py)
     :param erase: schemas on the target that the copy replaces, with permission
+    :param watch: the watch over the copy (see watch.py); a method arms it around what may be ended
     """
 
     source: Flavour
@@ -34,6 +37,19 @@ class Seed:
     options: dict
     progress: Progress
     erase: list
+    watch: t.Any = None
+
+    def manners(self) -> dict:
+        """What the agent's programs are told of staying out of the source's clients' way (see polite.py)."""
+        return {name: self.options[name] for name in MANNERS}
+
+    def reopen_source(self) -> None:
+        """Connect to the source again.
+
+        :raises ServerError: where it does not answer
+        """
+        self.source.connection.close()
+        self.source = open_flavour(connect(self.source_login, "source"))
 
     def reopen_target(self, seconds: float = START_SECONDS) -> None:
         """Connect to the target again after its server was started.

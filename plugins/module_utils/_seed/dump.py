@@ -19,6 +19,7 @@ from .._jobs.progress import Progress, copy_line
 from .._server.base import Flavour
 from .._server.endpoint import Endpoint, client_options
 from .catalogue import changed_objects, read_catalogue, schema_sizes
+from .context import MANNERS
 from .dump_command import find_program, private_file
 from .dump_text import Coordinates, DumpReader, parse_coordinates
 from .guard import LockWatch, check_transactions
@@ -113,6 +114,7 @@ def _stream(
         "lock_wait": options["lock_wait"],
         "login": {"user": source_login.user, "password": source_login.password, "unix_socket": options["source_socket"]},
         "level": options["zstd_level"],
+        **{name: options[name] for name in MANNERS},
     }
     handle = private_file(client_options(target_login))
     try:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-import typing as t
 
 from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
+from .polite import send
 
 # What every dump has: one consistent snapshot without locking tables, the programs in the data, bytes as hex.
 COMMON = (
@@ -72,7 +71,8 @@ def private_file(text: str) -> int:
 def stream_dump(request: dict) -> None:
     """Write the compressed dump to standard output; fail where either program does.
 
-    :param request: flavour, programs, gtid, schemas, lock_wait, login (an endpoint's fields), level of compression, nice
+    :param request: flavour, programs, gtid, schemas, lock_wait, login (an endpoint's fields), level of compression,
+        and the manners of polite.py
     """
     if not set(request["programs"]) <= set(PROGRAMS):
         raise MigrationError("the agent runs %s and no other program" % ", ".join(PROGRAMS))
@@ -82,13 +82,7 @@ def stream_dump(request: dict) -> None:
     options = dump_options(request["flavour"], request["gtid"], help_text, request["schemas"], int(request["lock_wait"]))
     handle = private_file(client_options(Endpoint(**request["login"])))
     defaults = "--defaults-file=/proc/self/fd/%d" % handle
-    with subprocess.Popen(  # noqa: SIM117
-        ["nice", "-n", str(int(request.get("nice", 10))), program, defaults] + options, stdout=subprocess.PIPE, pass_fds=[handle]
-    ) as dump:
-        with subprocess.Popen([packer, "-q", "-%d" % int(request.get("level", 1))], stdin=dump.stdout, stdout=sys.stdout.fileno()) as pack:
-            # Only the packer may hold the pipe, or the dump would never learn that its reader is gone.
-            t.cast("t.IO[bytes]", dump.stdout).close()
-            codes = {"zstd": pack.wait(), os.path.basename(program): dump.wait()}
+    codes = send([program, defaults] + options, [packer, "-q", "-%d" % int(request.get("level", 1))], request, pass_fds=[handle])
     os.close(handle)
     failed = ["%s ended with %d" % item for item in codes.items() if item[1]]
     if failed:

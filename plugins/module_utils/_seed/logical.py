@@ -29,7 +29,8 @@ def copy_logically(seed: Seed, load: Loader) -> dict:
     accounts = read_accounts(seed.source)
     create_accounts(target, accounts)
     options = {**seed.options, "source": asdict(seed.source_login), "target": asdict(seed.target_login)}
-    result = load(seed.source, target, options, progress)
+    with seed.watch.armed(snapshot_now=True):
+        result = load(seed.source, target, options, progress)
     progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
     catalogue = result.pop("catalogue")
     check_arrived(catalogue, read_catalogue(target.connection, result["schemas"]))

@@ -19,7 +19,7 @@ import time
 
 from .._bridge.call import agent_command, tail
 from .._errors import MigrationError
-from .._jobs.progress import copy_line
+from .._jobs.progress import copy_line, ticking
 from .backup_command import COMPLETED, PROGRAMS
 from .conditions import data_bytes
 from .context import Seed
@@ -81,8 +81,9 @@ def _copy(seed: Seed, tools: Borrowed | None) -> dict:
     stop_server(flavour, unit)
     try:
         new = make_room(datadir)
-        crossed = _stream(seed, new, started)
-        _make_ready(seed, new, tools)
+        with seed.watch.armed():
+            crossed = _stream(seed, new, started)
+            _make_ready(seed, new, tools)
         coordinates = read_info(new)
         bring_in(datadir)
         start_server(flavour, unit)
@@ -104,12 +105,12 @@ def _copy(seed: Seed, tools: Borrowed | None) -> dict:
 
 def _make_ready(seed: Seed, folder: str, tools: Borrowed | None) -> None:
     """Bring the copied files to one point in time, by the programs of their own series."""
-    seed.progress.say("prepare", "applying the redo log to %s" % folder)
-    if not tools:
-        _prepare(folder)
-        return
-    hand_over(folder, seed.target.identity.datadir)
-    told = tools.run("mariadb-backup", *prepare_options(folder))
+    with ticking(seed.progress, "prepare", "applying the redo log to %s" % folder, done=1, total=1):
+        if not tools:
+            _prepare(folder)
+            return
+        hand_over(folder, seed.target.identity.datadir)
+        told = tools.run("mariadb-backup", *prepare_options(folder))
     if COMPLETED not in told[-200:]:
         raise MigrationError("the prepare does not say that it is complete: %s" % tail(told))
     seed.progress.say("settle", "a clean shutdown by the source's own server, %s" % seed.source.identity.version_text)
@@ -129,7 +130,7 @@ def _stream(seed: Seed, folder: str, started: float) -> int:
         seed.progress.say("seed", line, done=passed["plain"], total=total, crossed=passed["packed"])
 
     login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
-    request = {"login": login, "threads": seed.options["threads"], "level": seed.options["zstd_level"]}
+    request = {"login": login, "threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
     stages = [
         Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
         Stage("zstd on the target", ["zstd", "-q", "-d", "-c"]),

@@ -22,11 +22,13 @@ class Method:
 
     :param obstacle: why it cannot serve a pair of conditions (source, target); empty where it can
     :param copy: does it, and returns schemas, tables, bytes, crossed, seconds, coordinates
+    :param starts_over: whether a try that failed leaves the target as it was, so that the next may follow by itself
     """
 
     name: str
     obstacle: t.Callable[[dict, dict], str]
     copy: t.Callable[[Seed], dict]
+    starts_over: bool = True
 
 
 class Choice(t.NamedTuple):
@@ -40,7 +42,7 @@ class Choice(t.NamedTuple):
 METHODS = (
     Method("mariadb-backup", mariadb_backup.obstacle, mariadb_backup.copy),
     Method("clone", clone.obstacle, clone.copy),
-    Method("dump", lambda source, target: "", lambda seed: copy_logically(seed, seed_by_dump)),
+    Method("dump", lambda source, target: "", lambda seed: copy_logically(seed, seed_by_dump), starts_over=False),
 )
 NAMES = ["auto"] + [method.name for method in METHODS]
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import time
+
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress
@@ -20,14 +22,18 @@ from .._tuning.relax import relaxed_copy
 from .conditions import read_conditions, read_host
 from .context import Seed
 from .landing import admitted, check_apart, check_landing
-from .methods import change_of_choice, choose
+from .methods import Method, change_of_choice, choose
+from .programs import check_programs
+from .tries import copy_in_tries
+from .watch import Watch
 
 
 def run(options: dict, progress: Progress) -> dict:
     """Seed the target.
 
     :param options: migration_id, method, planned (what the plan named), source_login and target_login (files), source_socket, wipe,
-        dump_file, service (the target's unit), threads, max_transaction_seconds, lock_wait (seconds), zstd_level
+        dump_file, service (the target's unit), threads, max_transaction_seconds, lock_wait (seconds), zstd_level; bandwidth, nice, ionice
+        (see polite.py), tries, target_reserve_mb, source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
     """
     journal = Journal(directory(options["migration_id"]))
     source_login, target_login = read_login_file(options["source_login"]), read_login_file(options["target_login"])
@@ -51,6 +57,7 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     method, changed = choice.method, change_of_choice(options.get("planned", ""), choice)
     if changed:
         seed.progress.say("choosing", "%s; %s" % (method.name, changed))
+    check_programs(seed, method.name)
     # Only what this copy brings is its own: a later run may erase that without being asked, and nothing else.
     entry: dict = {"status": "running", "target": mark, "erased": seed.erase}
     reasons = {"method": method.name, "not_taken": choice.not_taken, **({"changed_choice": changed} if changed else {})}
@@ -58,11 +65,10 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     # For whoever finds the target down after this process was killed.
     entry.update(datadir=target.identity.datadir, flavour=target.name, service=options["service"])
     entry["schemas"] = sorted({*source.user_schemas(), *seed.erase})
-    # A copy that starts anew is behind again, whatever an earlier catch-up found.
-    journal.update("seed started", seed=entry, catchup=None)
-    with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, options["migration_id"]):
-        result = method.copy(seed)
-        check_marker(seed.target, options["migration_id"])
+    with Watch(seed) as seed.watch:
+        # A copy that starts anew is behind again, whatever an earlier catch-up found.
+        journal.update("seed started", seed=entry, catchup=None)
+        result = _copy(seed, method, journal, entry)
     result = {**entry, **result, "status": "done", "target": _mark(seed.target)}
     journal.update("seed done", seed=result)
     return result
@@ -74,6 +80,22 @@ def _conditions(seed: Seed) -> tuple[dict, dict]:
     there = call(seed.options["migration_id"], "host", {})
     here = read_host(target.name, seed.options["service"], target.identity.datadir)
     return read_conditions(source, there), read_conditions(target, here)
+
+
+def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
+    """Copy, in as many tries as are allowed, each of them journalled; and see that what arrived can be replicated from."""
+    tried: list[dict] = []
+
+    def note(failed: dict) -> None:
+        tried.append({**failed, "at": time.time()})
+        journal.update("seed try %d of %d failed" % (failed["try"], failed["of"]), seed={**entry, "tried": tried})
+
+    tries = seed.options["tries"] if method.starts_over else 1
+    with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
+        result = copy_in_tries(seed, method.copy, tries, note)
+        check_marker(seed.target, seed.options["migration_id"])
+    seed.watch.check_covered(result["coordinates"])
+    return {**result, "tried": tried, "notes": seed.watch.notes}
 
 
 def unfinished(entry: dict, mark: str) -> list[str] | None:

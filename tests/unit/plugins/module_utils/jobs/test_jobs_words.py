@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.progress import Progress, copy_line, duration, size
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.progress import Progress, copy_line, duration, size, ticking
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.watch import Pace, interpret
 
 
@@ -54,6 +55,25 @@ def test_progress_is_written_seldom_and_at_each_change_of_phase(tmp_path):
     now[0] = 0.6
     assert told("proving", "d") == "d"
     assert json.loads(path.read_text())["lag"] == 1
+
+
+def test_what_tells_no_share_tells_its_time(tmp_path):
+    path = tmp_path / "progress.json"
+    progress = Progress(str(path), interval=0.0)
+    with ticking(progress, "prepare", "applying", interval=0.05, done=1, total=1):
+        time.sleep(1.2)
+    assert json.loads(path.read_text())["text"] == "applying, for 1s" and progress.share == 1.0
+    before = path.read_text()
+    time.sleep(0.2)
+    assert path.read_text() == before
+
+
+def test_the_share_is_what_was_told_last(tmp_path):
+    progress = Progress(str(tmp_path / "progress.json"), interval=9.0)
+    progress.say("seed", "a", done=1, total=4)
+    progress.say("seed", "b", done=3, total=4)
+    progress.say("seed", "c")
+    assert progress.share == 0.75
 
 
 def test_pace_slows_down_within_a_phase():
