@@ -176,7 +176,7 @@ def test_a_source_whose_disk_is_nearly_full_is_not_copied(pair_of):
     pair = pair_of("mariadb", rows=400, slow=False)
     free = int(pair.sh(SOURCE, "df --output=avail -B1000000 /var/lib/mysql | tail -n 1"))
     seed(pair, "mariadb-backup", source_reserve_mb=free * 2).failed(
-        "the source's disk is nearly full", "in /var/lib/mysql", "target_source_reserve_mb", "nothing was copied"
+        "the source's disk is nearly full", "in us-db1:/var/lib/mysql", "target_source_reserve_mb", "nothing was copied"
     )
     assert "seed" not in pair.state()
     as_it_was(pair)

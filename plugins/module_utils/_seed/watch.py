@@ -179,7 +179,7 @@ class Watch:
             at=self.clock(),
             share=share,
             to_come=int(self.expected * (1 - share)),
-            target_dir=directory,
+            target_dir="%s:%s" % (self.seed.target.identity.hostname, directory),
             target_free=free_bytes(directory) if room else None,
             **self._ask_server("often", self._sessions),
             **self._seldom,
@@ -190,7 +190,8 @@ class Watch:
         began = self.clock()
         seen = self._ask_server("seldom", self._history)
         try:
-            seen["source_free"] = call(self.seed.options["migration_id"], "space", {"paths": self.paths}, ANSWER_SECONDS)["free"]
+            free = call(self.seed.options["migration_id"], "space", {"paths": self.paths}, ANSWER_SECONDS)["free"]
+            seen["source_free"] = {"%s:%s" % (self.seed.source.identity.hostname, path): room for path, room in free.items()}
         except MigrationError as error:
             print("watch: the source's disk cannot be seen: %s" % error, flush=True)
         self._seldom = {**self._seldom, **seen}

@@ -40,7 +40,8 @@ class Look:
     :param at: seconds of a clock that never jumps
     :param share: of the copy that is done, 0 to 1
     :param to_come: bytes that the target's disk must still take
-    :param source_free: path to bytes
+    :param target_dir: host:path, for messages
+    :param source_free: host:path to bytes
     :param uptime: seconds since the source's server started
     :param logs: the source's binary logs, name to size
     :param retention: seconds that the source keeps them; 0 for ever

@@ -129,10 +129,10 @@ class Server:
 def watched(monkeypatch):
     server = Server()
     room = {"source": 5000 * MB, "target": 5000 * MB}
-    source = SimpleNamespace(connection=server, binlog_position=lambda: ("bin.1", 5))
+    source = SimpleNamespace(connection=server, binlog_position=lambda: ("bin.1", 5), identity=SimpleNamespace(hostname="us"))
     options = {"migration_id": "shop", "watch_seconds": 0.01, "target_reserve_mb": 100, "source_reserve_mb": 100, "lock_seconds": 9}
     seed = SimpleNamespace(
-        source=source, target=SimpleNamespace(identity=SimpleNamespace(datadir="/there")), options=options,
+        source=source, target=SimpleNamespace(identity=SimpleNamespace(datadir="/there", hostname="oslo")), options=options,
         source_login=SimpleNamespace(user="ours"), progress=SimpleNamespace(share=0.0),
     )  # fmt: skip
     monkeypatch.setattr(watching, "connect", lambda *_args, **_more: server)
@@ -144,13 +144,13 @@ def watched(monkeypatch):
 
 def test_a_source_without_room_is_refused_before_anything(watched):
     watched.room["source"] = MB
-    with pytest.raises(Refusal, match="nothing was copied"), Watch(watched.seed):
+    with pytest.raises(Refusal, match="in us:/data, .*nothing was copied"), Watch(watched.seed):
         raise AssertionError("it began")
 
 
 def test_what_waits_is_woken(watched):
     began = time.monotonic()
-    with Watch(watched.seed) as watch, pytest.raises(StoppedEarly, match="stopped early: the target's disk would fill") as told:
+    with Watch(watched.seed) as watch, pytest.raises(StoppedEarly, match="stopped early: the target's disk .* in oslo:/there") as told:
         with watch.armed():
             watched.room["target"] = 50 * MB
             time.sleep(20)
