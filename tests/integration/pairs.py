@@ -26,6 +26,9 @@ CUTOVER = "nordbridge.mysql_migration.cutover"
 #: a copy break a dump; those of the other methods name theirs, and a later -e wins.
 QUICK = ("-e", json.dumps({"assess_disk_io": False, "target_ready_seconds": 1, "target_seed_method": "dump"}))
 
+#: How many times slower than usual the machine may be, where it does much else meanwhile.
+PATIENCE = float(os.environ.get("ITEST_PATIENCE", "1"))
+
 #: Back to the state of the first boot. The copy beside the data directory is made the first time.
 PRISTINE = r"""
 set -eu
@@ -82,7 +85,7 @@ class Run:
         """The messages, as one line without Ansible's quoting and line breaks."""
         return " ".join(self.output.replace('\\"', '"').replace("\\n", " ").split())
 
-    def wait(self, seconds: float = 420.0) -> Run:
+    def wait(self, seconds: float = 420.0 * PATIENCE) -> Run:
         """Wait for its end."""
         try:
             self.process.wait(seconds)
@@ -155,7 +158,7 @@ class Pair:
         script = PRISTINE.replace("SERVICE", self.client).replace("CLIENT", self.client)
         both = [self.background(host, script) for host in (SOURCE, TARGET)]
         for process in both:
-            output, _none = process.communicate(timeout=120)
+            output, _none = process.communicate(timeout=120 * PATIENCE)
             assert process.returncode == 0, output
 
     def address(self, host: str) -> str:
@@ -180,7 +183,7 @@ class Pair:
     def sh(self, host: str, script: str, check: bool = True) -> str:
         """The output of a shell script on a host."""
         command = [*self.ssh(host), "sh"]
-        done = subprocess.run(command, input=script, capture_output=True, text=True, errors="replace", timeout=180, check=False)
+        done = subprocess.run(command, input=script, capture_output=True, text=True, errors="replace", timeout=180 * PATIENCE, check=False)
         assert done.returncode == 0 or not check, f"{host}: {script}\n{done.stdout}{done.stderr}"
         return done.stdout if check else done.stdout + done.stderr
 
@@ -281,7 +284,7 @@ class Pair:
 
 def until(what: str, check: Callable[[], Any], seconds: float = 60.0, pause: float = 0.1) -> Any:
     """Repeat until it is so; returns what was seen."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         seen = check()
         if seen:

@@ -30,13 +30,11 @@ def recover(params: dict, check_mode: bool) -> dict:
     :param params: migration_id
     """
     journal = Journal(directory(params["migration_id"]))
-    words = distrust(journal, check_mode)
-    if words:
-        return {"changed": True, "restored": False, "warnings": [words]}
+    warnings = [words for words in (distrust(journal, check_mode),) if words]
     entry = journal.read().get("seed", {})
     running = observe(job_directory(params["migration_id"], "seed")).state == "running"
     if running or entry.get("status") != "running" or entry.get("method") not in PHYSICAL:
-        return {"changed": False, "restored": False}
+        return {"changed": bool(warnings), "restored": False, "warnings": warnings}
     datadir, flavour, unit = entry["datadir"], entry["flavour"], entry["service"]
     left = [name for name in (NEW, OLD) if os.path.isdir(os.path.join(datadir, name))]
     if left and not check_mode:
@@ -46,4 +44,4 @@ def recover(params: dict, check_mode: bool) -> dict:
     if not check_mode:
         return_programs(params["migration_id"])
         start_server(flavour, unit)
-    return {"changed": bool(left), "restored": OLD in left}
+    return {"changed": bool(left or warnings), "restored": OLD in left, "warnings": warnings}

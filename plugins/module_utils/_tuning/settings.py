@@ -10,6 +10,8 @@ What is left alone on purpose:
 - innodb_flush_log_at_trx_commit=0, which would make a killed *server* lose what its binary log already has. MySQL takes what
   it has executed from the binary log too, would not ask the source for it again, and the rows would be missing for ever.
 - innodb_doublewrite: a process that is killed while it writes can leave half a page, and the doublewrite buffer is what mends it.
+- MySQL's redo log (ALTER INSTANCE DISABLE INNODB REDO_LOG): a server that is killed without it does not start again, and takes its
+  accounts with it. A dump is loaded by one connection.
 - slave_domain_parallel_threads: it shares the threads out among several domains, and a migration has one source.
 - replica_pending_jobs_size_max, slave_parallel_max_queued: their defaults hold more transactions than there are threads.
 """

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
@@ -57,6 +58,12 @@ def test_no_heartbeat_is_not_readiness():
     assert (verdict.lag, verdict.ready_for, verdict.eta) == (None, 0.0, None)
 
 
+def test_a_source_that_could_tell_more_is_named():
+    source = SimpleNamespace(variable=lambda name: "COMMIT_ORDER")
+    with pytest.raises(MigrationError, match="binlog_transaction_dependency_tracking = 'WRITESET' on the source"):
+        catchup._check_patience(source, OPTIONS, 161.0, 60.0, BEHIND)
+
+
 @pytest.mark.parametrize(
     ("verdict", "text"),
     [
@@ -76,15 +83,16 @@ def test_a_line_that_warns():
 
 OPTIONS = {"patience": 100.0, "timeout": 1000.0}
 BEHIND = Verdict(90.0, 0.5, None, 0.0, False)
+SOURCE = SimpleNamespace(variable=lambda name: None)
 
 
 def test_patience():
-    catchup._check_patience(OPTIONS, 150.0, 60.0, BEHIND)
-    catchup._check_patience(OPTIONS, 999.0, None, BEHIND)
+    catchup._check_patience(SOURCE, OPTIONS, 150.0, 60.0, BEHIND)
+    catchup._check_patience(SOURCE, OPTIONS, 999.0, None, BEHIND)
     with pytest.raises(MigrationError, match="not converging.*1m30s behind"):
-        catchup._check_patience(OPTIONS, 161.0, 60.0, BEHIND)
+        catchup._check_patience(SOURCE, OPTIONS, 161.0, 60.0, BEHIND)
     with pytest.raises(MigrationError, match="still 1m30s behind after 16m41s"):
-        catchup._check_patience(OPTIONS, 1001.0, None, BEHIND)
+        catchup._check_patience(SOURCE, OPTIONS, 1001.0, None, BEHIND)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import recover as recovery
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning import relax as tuning
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.settings import REDO_STATUS, SETTINGS
@@ -213,6 +214,22 @@ def test_a_host_that_went_down_while_relaxed_makes_the_copy_anew(kit, target):
     assert (state["seed"]["status"], state["seed"]["schemas"], "catchup" in state) == ("running", ["shop"], False)
     assert tuning.distrust(kit.journal, False) == "", "told once"
     tuning.relax(target, kit.journal, anew=True)
+
+
+def test_a_dead_host_is_told_of_and_its_half_physical_copy_put_back_all_the_same(kit, target, monkeypatch):
+    entry = {"status": "running", "method": "mariadb-backup", "datadir": "/nowhere", "flavour": "mariadb", "service": ""}
+    kit.journal.update("seed started", seed=entry)
+    tuning.relax(target, kit.journal)
+    kit.boot = "kernel-2"
+    started = []
+    monkeypatch.setattr(recovery, "directory", lambda _id: kit.journal.directory)
+    monkeypatch.setattr(recovery, "observe", lambda _folder: SimpleNamespace(state="lost"))
+    monkeypatch.setattr(recovery, "start_server", lambda *server: started.append(server))
+    result = recovery.recover({"migration_id": "shop"}, False)
+    assert result["changed"] and "made anew" in result["warnings"][0]
+    assert started == [("mariadb", "")]
+    again = recovery.recover({"migration_id": "shop"}, False)
+    assert (again["changed"], again["warnings"]) == (False, [])
 
 
 def test_a_host_that_went_down_after_it_was_made_durable_is_trusted(kit, target):
