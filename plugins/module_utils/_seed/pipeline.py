@@ -22,13 +22,22 @@ CHUNK = 1 << 18
 
 # The servers' clients print the statement that failed, and the server quotes the value or place in it: rows, all of them.
 CLIENT_ERROR = re.compile(r"^ERROR \d+ .*", re.M | re.S)
+# A server hangs up on a statement that is larger than it takes, mostly before it can say so.
+TOO_LARGE_ERRORS = ("ERROR 2006 ", "ERROR 2013 ", "ERROR 1153 ")
+TOO_LARGE = (
+    " (where the server itself still runs: a row is larger than the target's max_allowed_packet takes; as text it is twice its size."
+    " target_fast_load: true raises it for the copy)"
+)
 VALUE = re.compile(r"(near|entry|value:?) '.*?'(?= at line| at row| for |$)", re.S)
 
 
 def client_words(text: bytes) -> str:
     """What a server's client said, without any part of the data."""
     found = CLIENT_ERROR.search(text.decode("utf-8", "replace"))
-    return tail(VALUE.sub(r"\1 '...'", found.group(0).strip()).encode()) if found else ""
+    if not found:
+        return ""
+    told = tail(VALUE.sub(r"\1 '...'", found.group(0).strip()).encode())
+    return told + TOO_LARGE if told.startswith(TOO_LARGE_ERRORS) else told
 
 
 @dataclass

@@ -39,6 +39,10 @@ class Setting:
 
 INNODB_COMMIT = "a commit hands its redo log to the operating system and does not wait for the disk, which is synced once a second"
 SYNC_BINLOG = "the target's own binary log is written and not synced with each group of commits"
+PACKETS = (
+    "a dump writes a binary value as hexadecimal digits in one statement: a value that fitted into the source's packets needs twice "
+    "as much here; 1 GiB is the most that servers take"
+)
 THREADS = "set to target_applier_threads: by default MariaDB applies in one thread, and MySQL in four"
 
 SETTINGS: dict[str, tuple] = {
@@ -47,6 +51,13 @@ SETTINGS: dict[str, tuple] = {
             ("innodb_flush_log_at_trx_commit",), "2", True, INNODB_COMMIT, "https://dev.mysql.com/doc/refman/en/innodb-parameters.html"
         ),
         Setting(("sync_binlog",), "0", True, SYNC_BINLOG, "https://dev.mysql.com/doc/refman/en/replication-options-binary-log.html"),
+        Setting(
+            ("max_allowed_packet",),
+            "1073741824",
+            False,
+            PACKETS,
+            "https://dev.mysql.com/doc/refman/en/packet-too-large.html",
+        ),
         Setting(
             ("replica_parallel_workers", "slave_parallel_workers"),
             "",
@@ -83,6 +94,13 @@ SETTINGS: dict[str, tuple] = {
             True,
             SYNC_BINLOG,
             "https://mariadb.com/kb/en/replication-and-binary-log-system-variables/#sync_binlog",
+        ),
+        Setting(
+            ("max_allowed_packet",),
+            "1073741824",
+            False,
+            PACKETS,
+            "https://mariadb.com/kb/en/server-system-variables/#max_allowed_packet",
         ),
         Setting(("slave_parallel_threads",), "", False, THREADS, "https://mariadb.com/kb/en/parallel-replication/"),
         Setting(

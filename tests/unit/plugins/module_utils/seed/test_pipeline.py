@@ -111,3 +111,8 @@ def test_a_tap_that_fails_ends_the_stream_without_its_text():
 
 def test_nobody_reads_the_request():
     run(sh("exec true"), sh("cat"), request=b"x" * 300000)
+
+
+def test_a_row_that_is_too_large_for_the_target_is_told_as_that():
+    assert "max_allowed_packet" in client_words(b"ERROR 2006 (HY000) at line 59: Server has gone away")
+    assert "max_allowed_packet" not in client_words(b"ERROR 1062 (23000) at line 9: Duplicate entry 'secret' for key 'PRIMARY'")

@@ -19,12 +19,15 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning
 CONFIGURED = {
     "mysql": {
         "innodb_flush_log_at_trx_commit": "1", "sync_binlog": "1", "replica_parallel_workers": "4", "replica_preserve_commit_order": "ON",
+        "max_allowed_packet": "67108864",
     },
     "mariadb": {
         "innodb_flush_log_at_trx_commit": "1", "sync_binlog": "0", "slave_parallel_threads": "0", "slave_parallel_mode": "optimistic",
+        "max_allowed_packet": "16777216",
     },
 }  # fmt: skip
-RELAXED = {"innodb_flush_log_at_trx_commit": "2", "sync_binlog": "0"}
+DURABILITY = {"innodb_flush_log_at_trx_commit": "2", "sync_binlog": "0"}
+RELAXED = {**DURABILITY, "max_allowed_packet": "1073741824"}
 
 
 class Died(BaseException):
@@ -128,9 +131,9 @@ def test_a_server_that_was_restarted_with_another_configuration_gets_that_one_ba
 def test_made_durable_first_the_settings_then_what_was_before_then_the_journal(kit, target):
     tuning.relax(target, kit.journal)
     del kit.log[:]
-    expected = {name: CONFIGURED[target.name][name] for name in RELAXED}
+    expected = {name: CONFIGURED[target.name][name] for name in DURABILITY}
     assert tuning.make_durable(target, kit.journal) == expected
-    assert {name: target.connection.known[name] for name in RELAXED} == expected
+    assert {name: target.connection.known[name] for name in DURABILITY} == expected
     assert kit.log[-2:] == [tuning.FLUSH, "journal: the target's commits wait for the disk again"]
     assert kit.binary_logs_synced() == ["binlog.000001"], "a closed one is synced, a purged one is no error"
     assert kit.journal.read()["tuning"]["relaxed"] is False
@@ -283,7 +286,7 @@ def test_without_the_option_nothing_is_touched(kit, target):
 
 def test_each_setting_says_why_and_where_that_is_written():
     for flavour, settings in SETTINGS.items():
-        assert {setting.names[0] for setting in settings if setting.durable} == set(RELAXED), flavour
+        assert {setting.names[0] for setting in settings if setting.durable} == set(DURABILITY), flavour
         assert all(len(setting.why) > 30 and setting.source.startswith("https://") for setting in settings)
         # 0 would let a killed server's binary log tell of more than its tables have.
         assert [setting.relaxed for setting in settings if setting.names[0] == "innodb_flush_log_at_trx_commit"] == ["2"]
