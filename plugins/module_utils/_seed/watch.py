@@ -140,8 +140,9 @@ class Watch:
             self.last = now if now.uptime is not None else self.last
         if stop and not self.found:
             self.found = stop
-            if self._armed:
-                signal.pthread_kill(self._main, signal.SIGUSR1)
+        # Again with each look, until it was heard: a signal that comes right before a system call does not end that one.
+        if self.found and self._armed:
+            signal.pthread_kill(self._main, signal.SIGUSR1)
 
     def _run(self, interval: float, work: t.Callable[[], None]) -> None:
         while not self._ended.wait(interval):
