@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An application for a pair of test hosts: its accounts and data on the old server, and its writers, the ledger's.
 
-    application.py start --pair PAIR --out DIR [--megabytes 500]    data, accounts, writers in the background
+    application.py start --pair PAIR --out DIR [--megabytes 500] [--proxy]    data, accounts, writers in the background
     application.py stop --out DIR                                   end the writers
     application.py judge --out DIR                                  ledger check and comparison, as JSON
 
@@ -23,6 +23,10 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Sequence
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import proxy  # noqa: E402
 
 SHARED = Path(__file__).resolve().parent
 ROOT = SHARED.parents[1]
@@ -91,14 +95,27 @@ def tool(name: str, *arguments: str, check: bool = True) -> subprocess.Completed
     return done
 
 
-def start(pair: str, out: Path, megabytes: int) -> dict[str, Any]:
-    """Load the data and start the writers; returns what was loaded."""
+def start_proxy(pair: str, out: Path, host: str = TARGET) -> None:
+    """HAProxy on one of the hosts, and the application's way through it."""
+    ssh(pair, host, proxy.START, proxy.config(hosts(pair)))
+    login = json.loads((out / "endpoint.json").read_text())
+    write_private(out / "endpoint.json", json.dumps({**login, "host": hosts(pair)[host]["ip"], "port": proxy.PORT}))
+
+
+def start(pair: str, out: Path, megabytes: int, through: str = "", pause: float = 0.002) -> dict[str, Any]:
+    """Load the data and start the writers; returns what was loaded.
+
+    :param through: the host on which a HAProxy is started that the writers go through; empty for none
+    :param pause: seconds that each writer rests after a transaction
+    """
     out.mkdir(parents=True, exist_ok=True)
     make_accounts(pair, out)
+    if through:
+        start_proxy(pair, out, through)
     loaded = json.loads(tool("load.py", "--endpoint", str(out / "loader.source.json"), "--megabytes", str(megabytes)).stdout)
     tool("ledger.py", "setup", "--endpoint", str(out / "loader.source.json"))
     ssh(pair, SOURCE, client(pair), "DROP USER loader@'%';")
-    write(out)
+    write(out, pause)
     return loaded
 
 
@@ -169,11 +186,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == "start":
             command.add_argument("--pair", required=True)
             command.add_argument("--megabytes", type=int, default=500)
+            command.add_argument("--proxy", action="store_true", help="the writers go through a HAProxy on the new server's host")
     given = parser.parse_args(arguments)
     if given.command == "stop":
         stop(given.out)
         return 0
-    result = start(given.pair, given.out, given.megabytes) if given.command == "start" else judge(given.out)
+    if given.command == "start":
+        result = start(given.pair, given.out, given.megabytes, TARGET if given.proxy else "")
+    else:
+        result = judge(given.out)
     print(json.dumps(result, indent=2))
     return 0 if result.get("ok", True) else 1
 

@@ -24,6 +24,7 @@ from typing import Any, Callable, Sequence
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import application  # noqa: E402
+import proxy  # noqa: E402
 from application import ROOT, SHARED, SOURCE, TARGET  # noqa: E402
 
 #: What of Ansible's output is the story; the rest is in ansible.log.
@@ -93,7 +94,10 @@ def evidence(pair: str, flavour: str, verdict: dict[str, Any], seconds: dict[str
         "cutover": {
             "write_stop_s": {"server": state["cutover"]["facts"]["write_stop_server_s"], "clients": ledger["clients_gap_s"]},
             "position": state["cutover"]["facts"]["position"],
+            "clients_held_s": state["cutover"]["facts"].get("clients_held_s"),
+            "switches": state["cutover"]["facts"].get("switches_s", []),
         },
+        "requests": {name: ledger["requests"][name] for name in ("retried", "failed_after_one_retry", "longest_request_s")},
         "ledger": {name: ledger[name] for name in ("acknowledged", "lost", "duplicated", "only_on_source", "two_writable")},
         "integrity": verdict["integrity"],
         "phases_s": {**phase_seconds(events), **seconds},
@@ -103,6 +107,8 @@ def evidence(pair: str, flavour: str, verdict: dict[str, Any], seconds: dict[str
 def check_evidence(record: dict[str, Any], verdict: dict[str, Any]) -> list[str]:
     """What is wrong with the migration; empty where nothing is."""
     wrong = list(verdict["ledger"]["wrong"])
+    if record["requests"]["failed_after_one_retry"]:
+        wrong.append("%(failed_after_one_retry)d requests failed although they were tried twice" % record["requests"])
     if record["integrity"]["mismatched"] or not record["integrity"]["tables"]:
         wrong.append("tables differ: %s" % (record["integrity"].get("differences") or "none was compared"))
     return wrong
@@ -115,6 +121,11 @@ def summary(record: dict[str, Any], wrong: list[str], path: Path) -> None:
     for name, value in record["phases_s"].items():
         say(f"  {name:<26} {value:8.1f} s")
     say(f"  write stop                 {stop['server']:8.3f} s on the servers, {stop['clients']:.3f} s as the clients saw it")
+    requests = record["requests"]
+    say(
+        f"  requests through HAProxy   {requests['failed_after_one_retry']:>8} failed, {requests['retried']} succeeded at the second try, "
+        f"the slowest took {requests['longest_request_s']:.3f} s"
+    )
     say(
         f"  acknowledged writes        {ledger['acknowledged']:>8}   lost {ledger['lost']}, duplicated {ledger['duplicated']}, "
         f"only on the source {ledger['only_on_source']}"
@@ -134,8 +145,8 @@ def timed(seconds: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
 
 def migrate(pair: str, out: Path) -> None:
     """First to READY, then through the gate; the writers never pause."""
-    endpoint = json.dumps({"demo_endpoint": str(out / "endpoint.json"), "cutover_after": [str(ROOT / "molecule/shared/hooks/switch.yml")]})
-    for arguments in ((), ("-e", f"cutover={pair}", "-e", endpoint)):
+    switches = json.dumps({"cutover_switches": [proxy.switch()], "cutover_after": [str(SHARED / "hooks/haproxy.yml")]})
+    for arguments in ((), ("-e", f"cutover={pair}", "-e", switches)):
         if playbook(pair, out / "ansible.log", *arguments):
             raise SystemExit(f"demo: the playbook failed; its whole output is {out / 'ansible.log'}")
 
@@ -151,8 +162,8 @@ def run(flavour: str, megabytes: int, keep: bool) -> int:
     try:
         say(f"Hosts {SOURCE} and {TARGET}: {flavour} in containers")
         timed(seconds, "hosts", lambda: run_hosts("up", pair, "--source", flavour, "--target", flavour))
-        say(f"Data on {SOURCE}: {megabytes} MB, then {application.WRITERS} writers that do not stop")
-        timed(seconds, "load", lambda: application.start(pair, out, megabytes))
+        say(f"Data on {SOURCE}: {megabytes} MB, then {application.WRITERS} writers that do not stop, through a HAProxy on {TARGET}")
+        timed(seconds, "load", lambda: application.start(pair, out, megabytes, through=TARGET))
         migrate(pair, out)
         time.sleep(3)
         application.stop(out)

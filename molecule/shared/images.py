@@ -25,7 +25,7 @@ from engine import LABEL, PREFIX, Engine, Failure, Step, run
 COMMON = (
     "systemd", "systemd-sysv", "dbus", "apt", "sudo", "python3", "python3-apt", "python3-pymysql",
     "openssh-server", "openssh-client", "iproute2", "iputils-ping", "procps", "zstd", "pv",
-    "ca-certificates", "tcpdump", "iptables", "fio",
+    "ca-certificates", "tcpdump", "iptables", "fio", "haproxy",
 )  # fmt: skip
 
 #: Test images have no reader for documentation, and dpkg need not wait for the
@@ -69,10 +69,13 @@ FILES: Mapping[str, str] = {
 }
 
 #: Runs last in every image, with the new root directory as its first argument.
+#: HAProxy runs where a test gives it something to do.
+#:
 #: Keys, ids and certificates must not be the same on two hosts; the timers and
 #: the console login would only fight the tests for locks and processor time.
 FINISH = """\
 chroot "$1" systemctl --quiet enable ssh-host-keys.service ssh.service
+chroot "$1" systemctl --quiet disable haproxy.service
 chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer console-getty.service
 rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/machine-id "$1"/var/lib/dbus/machine-id
 rm -f "$1"/var/lib/mysql/auto.cnf "$1"/var/lib/mysql/*.pem

@@ -13,6 +13,7 @@ from typing import Any
 import pymysql.cursors
 from ledger_files import Ack, Attempt, Dialer, Failure, Login, ack_log, attempt_log, read_acks, read_attempts, writers_in
 from ledger_gaps import measure
+from ledger_requests import requests
 
 #: How many tokens of each kind the result names.
 EXAMPLES = 10
@@ -144,7 +145,7 @@ def server_books(login: Login) -> Books:
 def check(out: Path, source: Login | None, target: Login) -> dict[str, Any]:
     """The whole check of a directory's runs against the servers."""
     result = compare(out, server_books(source) if source else None, server_books(target))
-    result.update(measure(out))
+    result.update(measure(out), requests=requests(out))
     result["wrong"] = judge(result)
     result["ok"] = not result["wrong"]
     return result

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "molecule/shared"), str(ROOT / "build/coll")]
 
 import application  # noqa: E402
 import onlooker  # noqa: E402
-from ledger_files import Dialer, read_login  # noqa: E402
+from ledger_files import Dialer, Login, read_login  # noqa: E402
 
 PAIR = os.environ["NORDBRIDGE_PAIR"]
 OUT = ROOT / "build/molecule" / PAIR
@@ -60,6 +60,12 @@ def open_side(name: str, side: str) -> Side:
     """A host by the pair's own ssh_config."""
     host = testinfra.get_host(f"ssh://{name}", ssh_config=str(ROOT / "build/hosts" / PAIR / "ssh_config"))
     return Side(name, side, host, application.hosts(PAIR)[name]["flavour"])
+
+
+@pytest.fixture(scope="session")
+def application_login() -> Login:
+    """Where the application went."""
+    return read_login(OUT / "endpoint.json")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pymysql
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import broken_link
+from ledger_files import Dialer
 
 #: What a server answers to a write that it does not take: read only, or the account is closed.
 READ_ONLY = (1290, 1836)
@@ -68,6 +69,25 @@ def test_the_journal_is_whole(target, folder, tmp_path):
     copy.write_text(target.host.file(f"{folder}/events.jsonl").content_string)
     assert broken_link(str(copy)) == 0
     assert len(copy.read_text().splitlines()) > 5
+
+
+@pytest.mark.skipif(os.environ["NORDBRIDGE_SWITCH"] != "haproxy", reason="the application of this scenario is switched by a hook")
+def test_clients_behind_a_proxy_that_retry_once_see_no_failed_request(verdict, state):
+    requests, facts = verdict["ledger"]["requests"], state["cutover"]["facts"]
+    assert requests["failed_after_one_retry"] == 0, requests
+    assert requests["retried"] >= 1, "no session was ended: the proxy was not part of it"
+    assert facts["switch_errors"] == [] and facts["switches_s"][0]["switch"] == "haproxy /run/haproxy/admin.sock mysql"
+    crowd = max(1.0, os.getloadavg()[0] / (2 * (os.cpu_count() or 1)))
+    assert facts["clients_held_s"] < 0.5 * crowd
+    assert requests["longest_request_s"] < 1.0 * crowd
+
+
+@pytest.mark.skipif(os.environ["NORDBRIDGE_SWITCH"] != "haproxy", reason="the application of this scenario is switched by a hook")
+def test_a_restarted_proxy_sends_clients_to_the_new_server(target, application_login, verdict):
+    assert target.host.run("systemctl restart haproxy").rc == 0
+    with Dialer(5.0, 20.0).open(application_login) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@hostname")
+        assert cursor.fetchone() == (target.name,)
 
 
 # --- one server takes writes ----------------------------------------------

@@ -29,6 +29,7 @@ from .._seed.lend import lend_programs
 from .._seed.programs import tell as tell_programs
 from .._seed.space import tell as tell_space
 from .._state.paths import directory
+from .._switch import keeper
 from .listener import free
 
 MAX_REQUEST = 1 << 22
@@ -82,6 +83,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "unlease": unlease,
     "reach": reach,
     "free": free,
+    "switch": keeper.serve,
 }
 
 

@@ -11,6 +11,7 @@ from .._jobs.launch import wait
 from .._jobs.module import launch_job
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
+from .._switch.table import read_switches
 from . import run
 from .times import wrong_times
 
@@ -38,10 +39,12 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     """Start the cutover's job, or attach to it, and wait for its end."""
     check_gate(params["gate"], params["migration_id"])
     check_budget(params)
+    switches = read_switches(params["switches"], params["migration_id"], params["old_address"] or "", params["new_address"] or "")
     if not check_mode:
         # Here too: a refusal leaves no job behind, on a host that nobody has touched yet.
         run.check_seeded(Journal(directory(params["migration_id"])), params["migration_id"])
-    options = {name: value for name, value in params.items() if name != "gate"}
+    unneeded = ("gate", "old_address", "new_address")
+    options = {**{name: value for name, value in params.items() if name not in unneeded}, "switches": switches}
     result = launch_job("cutover", "_cutover.run:run", options, check_mode)
     if check_mode or result["state"] == "succeeded":
         return result

@@ -28,6 +28,7 @@ ORDER = (
     Step("lease", undoable=True, journalled=True),
     Step("events_off", undoable=True, journalled=True),
     Step("stage", undoable=True, journalled=True),
+    Step("hold", undoable=True, journalled=True),
     Step("fence", undoable=True, journalled=True),
     Step("position"),
     Step("wait"),
@@ -36,8 +37,10 @@ ORDER = (
     # Journalled before, for who finds it begun must ask the source's host how it ended. That asking is its undo.
     Step("commit", undoable=True, journalled=True),
     Step("promote"),
+    Step("switch"),
     Step("release"),
     Step("events_on"),
+    Step("switched"),
     Step("confirm"),
 )
 NAMES = tuple(step.name for step in ORDER)

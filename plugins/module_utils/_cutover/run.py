@@ -23,7 +23,7 @@ from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action
 from .steps import Committed, Servers, Steps
 
 # The servers that a step's undo needs; the source where nothing is named. The source's host alone undoes the empty ones.
-NEEDS: dict[str, tuple] = {"check": ("target",), "commit": (), "lease": ()}
+NEEDS: dict[str, tuple] = {"check": ("target",), "commit": (), "lease": (), "hold": ()}
 ALL = ("source", "watch", "target")
 
 RESULT = (
@@ -36,6 +36,9 @@ RESULT = (
     "events_woken",
     "events_left",
     "locked_accounts",
+    "clients_held_s",
+    "switches_s",
+    "switch_errors",
     "source_unreachable_after_commit",
     "durability",
     "settings_left",
@@ -130,7 +133,7 @@ def run(options: dict, progress: Progress) -> dict:
     """Cut over, or carry on where an earlier run stopped.
 
     :param options: migration_id, source_login, target_login (files), source_hold, target_hold, source_socket (paths),
-        budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds)
+        budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds), switches (definitions)
     """
     return travel(options, progress, CUTOVER)
 
@@ -150,6 +153,8 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
         servers = Servers(*_open(options, record, stack))
         details = {**options, "source_local": source_local(options)}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
+        # What is still held when the job ends in any way is released by the end of its keepers.
+        stack.callback(steps.close)
         steps.turn = [record.runs, 0]
         if record.state.failed:
             progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.state.begun[-1])

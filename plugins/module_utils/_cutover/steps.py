@@ -20,6 +20,7 @@ from .._replication.status import only_status
 from .._server.base import Flavour
 from .._server.connection import Connection
 from .._state.journal import Journal
+from .._switch.client import Switching
 from .._tuning.relax import make_durable, relax, restore_rest
 from .blockers import in_the_way
 from .events import enabled_events, scheduler, set_scheduler, wake_events
@@ -28,6 +29,7 @@ from .lease import COMMITTED, open_account
 from .lease_client import Lease
 from .lease_client import Lease as open_lease
 from .preflight import check_ready
+from .stragglers import baseline
 
 SESSIONS = (
     "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE COMMAND NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')"
@@ -75,12 +77,17 @@ class Steps:
         self.lease: Lease | None = None
         self.lease_at = 0.0  # by the monotonic clock; 0 where this process armed none
         self.turn = [0, 0]  # of the requests to the source's host, see turn.py
+        self.switching = Switching(options)
         self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
 
     def remember(self, **facts: t.Any) -> None:
         """Journal facts that must outlive this process, before the effect that they describe."""
         self.facts.update(facts)
         self.note(self.facts)
+
+    def close(self) -> None:
+        """The end of this process's part: the switches' keepers end, and with them a hold that nobody ended."""
+        self.switching.close()
 
     def remaining(self) -> float:
         """Seconds left of the write stop's budget, and of the lease where that ends sooner: all it waits for then is lost."""
@@ -93,6 +100,7 @@ class Steps:
     def do_preflight(self) -> None:
         """Refuse early. What the target applies from here on waits for its disk: after the fence it has no second chance."""
         check_ready(self.servers.source, self.servers.target, self.options)
+        self.switching.check()
         self.durable = make_durable(self.servers.target, self.journal)
         self.facts["durability"] = dict(self.durable)
 
@@ -198,8 +206,33 @@ class Steps:
         """Let the target stay writable across a restart."""
         remove_hold(self.options["target_hold"])
 
+    def do_hold(self) -> None:
+        """Have new clients wait, where a switch can."""
+        if not self.switching.definitions:
+            return
+        self.remember(switches=self.switching.held)
+        self.switching.hold()
+        # Part of the lease is used up by programs that take their time. Less than the budget must not be left of it.
+        used = time.monotonic() - self.lease_at
+        if self.options["lease"] - used < self.options["budget"]:
+            raise MigrationError(
+                "holding the clients took until %.1f s after the lease began: of its %.1f s less than the budget of %.1f s is left"
+                % (used, self.options["lease"], self.options["budget"])
+            )
+
+    def undo_hold(self) -> None:
+        """Let them go on to the old server, whatever the options say now about switches."""
+        held = self.facts.get("switches")
+        if held is not None and held != self.switching.held:
+            self.switching.close()
+            self.switching = Switching({**self.options, "switches": [entry["switch"] for entry in held]})
+            self.switching.take_up(held)
+        self.switching.undo()
+
     def do_fence(self) -> None:
         """Stop all writes. The statement is bounded: a watchdog ends our own session's request, never a stranger's."""
+        # Ended before the fence, clients learn nothing of it but a lost connection; behind it some would be told that it is read-only.
+        self.switching.cut()
         self.facts["fenced_at"] = time.time()
         self._close_fence()
 
@@ -333,6 +366,28 @@ class Steps:
         # After the variable: a crash between the two leaves a target that is read-only after its restart, which do_confirm mends.
         self.unhold_promoted()
 
+    def do_switch(self) -> None:
+        """Send clients to the target and let go of them. A switch that fails must not keep the rest from happening: see do_switched."""
+        self.switching.take_up(self.facts.get("switches", []))
+        self.switching.switch()
+        self._note_switches()
+
+    def do_switched(self) -> None:
+        """Try again what failed at the switches, and say so where it still does."""
+        if self.facts.get("switch_errors"):
+            self.switching.take_up(self.facts.get("switches", []))
+            self.switching.switch()
+            self._note_switches()
+        if self.switching.errors:
+            raise MigrationError("clients are not switched: %s" % "; ".join(self.switching.errors))
+
+    def _note_switches(self) -> None:
+        self.facts["switch_errors"] = self.switching.errors
+        if self.switching.definitions:
+            self.facts["switches_s"] = self.switching.report()
+        if self.switching.held_at:
+            self.facts["clients_held_s"] = round(time.monotonic() - self.switching.held_at, 4)
+
     def _fetch_strays(self) -> None:
         """Close the fence anew and fetch what was written on the source since the process died that held its lock.
 
@@ -370,6 +425,8 @@ class Steps:
         deadline = time.monotonic() + ENDING_SECONDS
         while ended and watch.connection.value(STILL_THERE, (ended,)) and time.monotonic() < deadline:
             time.sleep(0.02)
+        # Behind the fence and without those that met it: who is refused from here on is late.
+        self.facts["late_base"] = baseline(source)
         source.release_lock()
 
     def do_events_on(self) -> None:

@@ -37,6 +37,8 @@ class Flavour:
     hold_settings: tuple = ()
     # What a loader's session sets beside the usual, for definitions to mean what they meant where they were printed.
     loader_defaults = ""
+    # Requests that are counted as commands and not as questions.
+    not_questions = ("Com_admin_commands", "Com_stmt_prepare", "Com_stmt_close", "Com_stmt_reset", "Com_stmt_fetch")
 
     if t.TYPE_CHECKING:
         # What is written in both subclasses, because the two say it differently.
@@ -128,6 +130,22 @@ class Flavour:
     def scheduler_runs(self) -> bool:
         """Whether events would fire."""
         return (self.connection.variable("event_scheduler") or "OFF").upper() == "ON"
+
+    def refused_writes(self) -> tuple[int, str]:
+        """How many writes a read-only server has refused since its start, and how that is known.
+
+        MariaDB keeps no count of errors by number, and counts a command only behind its check for read_only (seen on 10.11). What is left
+        of the questions without the commands, and without the goodbyes of those who left, is refused; or was not understood.
+        """
+        rows = self.connection.rows(
+            "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\\_%%'"
+            " OR Variable_name IN ('Questions', 'Connections', 'Aborted_connects', 'Aborted_clients', 'Threads_connected')",
+            (),
+        )
+        known = {row["Variable_name"]: int(row["Value"]) for row in rows}
+        commands = sum(value for name, value in known.items() if name.startswith("Com_") and name not in self.not_questions)
+        goodbyes = known["Connections"] - known["Aborted_connects"] - known["Aborted_clients"] - known["Threads_connected"]
+        return max(0, known["Questions"] - commands - goodbyes), "approximated: statements that arrived and were not executed"
 
     def user_schemas(self) -> list[str]:
         """The schemas that hold users' data, sorted."""

@@ -34,6 +34,7 @@ class World:
         self.applied = 100
         self.arriving = True
         self.lease = "none"
+        self.refused = 7
         self.settled = True
         self.source = {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set()}
         self.target = {"read_only": True, "hold": True, "replica": True, "threads": True, "scheduler": "OFF"}
@@ -92,6 +93,10 @@ class FakeConnection:
     def close(self) -> None:
         return None
 
+    def status(self, _name: str) -> str:
+        self._alive()
+        return "60"
+
     def _alive(self) -> None:
         if self.world.dead:
             raise Dead
@@ -133,6 +138,10 @@ class FakeServer:
         self.world.effect(name)
         self.state.update(changes)
         self.world.after(name)
+
+    def refused_writes(self) -> tuple:
+        self.connection._alive()
+        return self.world.refused, "counted"
 
     def bypassing_accounts(self) -> list:
         return [("boss", "%"), ("nordbridge_ctl", "%")]

@@ -27,6 +27,7 @@ EFFECTS = {
     ("do", "lease"): ("token", "arm"),
     ("do", "events_off"): ("events off",),
     ("do", "stage"): ("hold",),
+    ("do", "hold"): ("hold clients",),
     ("do", "fence"): ("close fence",),
     ("do", "position"): ("position",),
     ("do", "wait"): ("wait",),
@@ -37,10 +38,12 @@ EFFECTS = {
         "stop replica", "reset replica", "open target", "unhold target",
     ),
     ("do", "release"): ("keep closed", "release lock"),
+    ("do", "switched"): ("switch clients",),
     ("do", "confirm"): ("keep open", "beat"),
     ("undo", "commit"): ("end lease",),
     ("undo", "check"): ("start replica",),
     ("undo", "fence"): ("open fence",),
+    ("undo", "hold"): ("let clients go",),
     ("undo", "stage"): ("unhold", "open again"),
     ("undo", "events_off"): ("events on",),
     ("undo", "lease"): ("end lease",),
@@ -267,6 +270,14 @@ class Rules:
     def hold(self, w: World) -> Iterator[Step]:
         """Make the coming fence survive a restart."""
         yield from self.ask_host(w, "hold")
+
+    def hold_clients(self, w: World) -> Iterator[Step]:
+        """Have new clients wait. It changes nothing of who may write; but it may fail, and the machine must bear that."""
+        yield "", w, ""
+        if w.faults:
+            yield "fails", w._replace(faults=w.faults - 1), FAIL
+
+    switch_clients = let_clients_go = hold_clients
 
     def close_fence(self, w: World) -> Iterator[Step]:
         """Stop all writes."""

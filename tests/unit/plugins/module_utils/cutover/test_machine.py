@@ -18,7 +18,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
     resume,
 )
 
-UNDOABLE = ("lease", "events_off", "stage", "fence", "check", "commit")
+UNDOABLE = ("lease", "events_off", "stage", "hold", "fence", "check", "commit")
 
 
 def undo(state, results=()):
@@ -35,7 +35,8 @@ def undo(state, results=()):
 def test_the_order_is_the_promise():
     names = list(NAMES)
     promised = [
-        "preflight", "lease", "events_off", "stage", "fence", "position", "wait", "check", "commit", "promote", "release", "events_on", "confirm",
+        "preflight", "lease", "events_off", "stage", "hold", "fence", "position", "wait", "check", "commit", "promote", "switch", "release",
+        "events_on", "switched", "confirm",
     ]  # fmt: skip
     assert [name for name in names if name in promised] == promised
     assert tuple(step.name for step in ORDER if step.undoable) == UNDOABLE

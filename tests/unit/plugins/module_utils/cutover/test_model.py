@@ -249,6 +249,9 @@ def test_the_model_ends_well_by_itself():
 LOGGED = {
     "token": [],
     "events off": ["set source scheduler"],
+    "hold clients": [],
+    "let clients go": [],
+    "switch clients": [],
     "close fence": ["close fence", "ask source"],
     "compare": ["position"],
     "again: close fence": [],

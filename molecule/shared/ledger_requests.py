@@ -1,0 +1,65 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The requests as an application saw them that tries each once more: which failed all the same, and how long they took.
+
+A writer repeats without end; what lies between two of its acknowledgements is one request and all its tries. One failed try
+in between is what a single retry hides, two are a failed request.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ledger_files import Ack, Attempt, ack_log, attempt_log, read_acks, read_attempts, writers_in
+
+#: That no connection came about is noted once for each cause and not for each try: it may stand for more than one.
+FAILURES = {"no_connection": 2}
+
+
+class Requests:
+    """What is counted over all writers."""
+
+    def __init__(self) -> None:
+        self.retried = 0
+        self.failed = 0
+        self.longest_us = 0
+        self.longest_at_us = 0
+
+    def add(self, acks: Iterable[Ack], attempts: Iterable[Attempt]) -> None:
+        """Take in one writer's logs."""
+        entries: Iterable[tuple[int, Any]] = heapq.merge(
+            ((ack.mono_us, ack) for ack in acks), ((attempt.mono_us, attempt) for attempt in attempts), key=lambda entry: entry[0]
+        )
+        failures, previous = 0, 0
+        for at_us, entry in entries:
+            if isinstance(entry, Attempt):
+                failures += FAILURES.get(entry.outcome, 1)
+                continue
+            self.retried += failures > 0
+            self.failed += failures > 1
+            # Connecting anew is part of what the application waits for, and only the time since the last answer has it all.
+            took = at_us - previous if failures and previous else at_us - entry.started_us
+            if took > self.longest_us:
+                self.longest_us, self.longest_at_us = took, at_us
+            failures, previous = 0, at_us
+
+    def facts(self) -> dict[str, Any]:
+        """For the report."""
+        return {
+            "retried": self.retried,
+            "failed_after_one_retry": self.failed,
+            "longest_request_s": round(self.longest_us / 1e6, 6),
+            "longest_request_mono_us": self.longest_at_us,
+        }
+
+
+def requests(out: Path) -> dict[str, Any]:
+    """The requests of the runs in a directory."""
+    found = Requests()
+    for writer in writers_in(out):
+        found.add(read_acks(ack_log(out, writer)), read_attempts(attempt_log(out, writer)))
+    return found.facts()

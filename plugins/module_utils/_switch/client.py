@@ -1,0 +1,232 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The cutover's end of the switches: a keeper for each place, started before anything is frozen, and what they answered."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+
+from .._bridge.call import agent_command, tail
+from .._errors import MigrationError, Refusal
+from .._jobs.payload import BOOT
+from .._state.paths import job_directory
+from .table import SOURCE, TARGET, open_switch, place_of
+
+START_SECONDS = 30.0
+#: Beyond what the switches themselves may take.
+GRACE_SECONDS = 5.0
+
+
+def target_command(migration_id: str) -> list[str]:
+    """A keeper on this host: a child of PID 1, so that it survives the job and all of the job's processes."""
+    payload = os.path.join(job_directory(migration_id, "cutover"), "payload.zip")
+    command = [sys.executable, "-I", "-c", BOOT % "_switch.keeper", payload]
+    if os.path.isdir("/run/systemd/system") and shutil.which("systemd-run"):
+        unit = "nordbridge-%s-switch-%s" % (migration_id, secrets.token_hex(4))
+        return ["systemd-run", "--quiet", "--collect", "--pipe", "--unit", unit, "--"] + command
+    return command
+
+
+def source_command(migration_id: str) -> list[str]:
+    """A keeper on the source's host: the agent's verb."""
+    return agent_command(migration_id, "switch")
+
+
+COMMANDS: dict[str, t.Callable[[str], list[str]]] = {TARGET: target_command, SOURCE: source_command}
+
+
+class Keeping:
+    """A keeper that was started.
+
+    :param numbers: which of all switches' definitions are its own
+    """
+
+    def __init__(self, place: str, numbers: list[int], definitions: list[dict], options: dict) -> None:
+        self.place = place
+        self.numbers = numbers
+        self._switches = [definitions[number] for number in numbers]
+        self._seconds = options["lease"]
+        self._limit = sum(open_switch(definition).limit for definition in self._switches)
+        self._words = tempfile.TemporaryFile()  # pylint: disable=consider-using-with  # lives as long as this
+        try:
+            self._process = subprocess.Popen(  # pylint: disable=consider-using-with  # see close()
+                COMMANDS[place](options["migration_id"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise MigrationError("the switches' keeper could not be started: %s" % error.strerror) from None
+        self._input = t.cast(t.BinaryIO, self._process.stdin)
+        self._output = t.cast(t.BinaryIO, self._process.stdout)
+
+    def start(self, facts: list[dict]) -> None:
+        """Hand it the switches, and what is known of each."""
+        self.say({"switches": self._switches, "facts": [facts[number] for number in self.numbers], "seconds": self._seconds})
+        self.answer(START_SECONDS)
+
+    def say(self, request: dict) -> None:
+        """Ask."""
+        try:
+            self._input.write(json.dumps(request).encode() + b"\n")
+            self._input.flush()
+        except OSError as error:
+            raise MigrationError("the switches' keeper on the %s's host is gone: %s" % (self.place, error.strerror)) from None
+
+    def answer(self, seconds: float = 0.0) -> dict:
+        """Its answer.
+
+        :raises MigrationError: where none comes
+        """
+        seconds = seconds or self._limit + GRACE_SECONDS
+        ready, _write, _error = select.select([self._output], [], [], seconds)
+        line = self._output.readline() if ready else b""
+        try:
+            return json.loads(line)
+        except ValueError:
+            self._words.seek(0)
+            told = tail(self._words.read())
+            raise MigrationError(
+                "the switches' keeper on the %s's host gave no answer within %.1f s%s" % (self.place, seconds, ": " + told if told else "")
+            ) from None
+
+    def close(self) -> None:
+        """End it: the end of its input lets it release what it still holds."""
+        for stream in (self._input, self._output):
+            try:
+                stream.close()
+            except OSError:
+                pass
+        try:
+            self._process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # What is left runs on by itself, as a unit or behind ssh.
+            self._process.kill()
+            self._process.wait()
+        self._words.close()
+
+
+class Switching:
+    """All switches of a cutover.
+
+    :param options: migration_id, switches (definitions), lease (seconds: no hold may outlast it)
+    """
+
+    def __init__(self, options: dict) -> None:
+        self.options = options
+        self.definitions: list[dict] = list(options.get("switches") or [])
+        self.facts: list[dict] = [{} for _definition in self.definitions]
+        self.seconds: list[dict] = [{} for _definition in self.definitions]
+        self.errors: list[str] = []
+        self.held_at = 0.0
+        self._keepers: dict[str, Keeping] = {}
+        self._places = sorted({place_of(definition) for definition in self.definitions})
+
+    def take_up(self, held: list[dict]) -> None:
+        """Know what an earlier run's check had found.
+
+        :param held: its switches, each with its definition and facts
+        """
+        known = {json.dumps(entry["switch"], sort_keys=True): entry["facts"] for entry in held}
+        self.facts = [known.get(json.dumps(definition, sort_keys=True), {}) for definition in self.definitions]
+
+    def check(self) -> None:
+        """See that all will work.
+
+        :raises Refusal: with every reason at once
+        """
+        errors = [error for told in self._all("check", self._places).values() for error in told]
+        if errors:
+            raise Refusal("not cut over, and nothing was frozen: %s" % "; ".join(errors))
+
+    @property
+    def held(self) -> list[dict]:
+        """What an undo in another process must know."""
+        return [{"switch": definition, "facts": facts} for definition, facts in zip(self.definitions, self.facts)]
+
+    def hold(self) -> None:
+        """New connections wait from now on."""
+        self.held_at = time.monotonic()
+        self._must("hold")
+
+    def cut(self) -> None:
+        """Sessions on the old server end, at the very moment of the fence."""
+        self._must("cut")
+
+    def switch(self) -> None:
+        """To the new server, and go on: after the commit nothing is in the way of the rest. What failed is in C(errors)."""
+        self.errors = self._insist("switch")
+
+    def undo(self) -> None:
+        """To the old server."""
+        errors = self._insist("undo")
+        if errors:
+            raise MigrationError("; ".join(errors))
+
+    def report(self) -> list[dict]:
+        """Each switch's name and the seconds that its verbs took."""
+        return [{"switch": open_switch(one).name, **seconds} for one, seconds in zip(self.definitions, self.seconds)]
+
+    def close(self) -> None:
+        """End the keepers. What is still held is released by this."""
+        for place in list(self._keepers):
+            self._drop(place)
+
+    # --- the keepers ---------------------------------------------------------
+
+    def _must(self, verb: str) -> None:
+        errors = [error for told in self._all(verb, self._places).values() for error in told]
+        if errors:
+            raise MigrationError("; ".join(errors))
+
+    def _insist(self, verb: str) -> list[str]:
+        """Ask, and where a keeper is gone ask a new one; the errors that are left."""
+        errors = self._all(verb, self._places)
+        errors.update(self._all(verb, [place for place in self._places if place not in self._keepers]))
+        return [error for told in errors.values() for error in told]
+
+    def _all(self, verb: str, places: list[str]) -> dict[str, list[str]]:
+        """Ask the keepers of these places at the same time; the errors of each."""
+        errors: dict[str, list[str]] = {place: [] for place in places}
+        for step in (self._say, self._hear):
+            for place in places:
+                if errors[place]:
+                    continue
+                try:
+                    errors[place] = step(place, verb)
+                except MigrationError as error:
+                    errors[place] = [str(error)]
+                    self._drop(place)
+        return errors
+
+    def _say(self, place: str, verb: str) -> list[str]:
+        if place not in self._keepers:
+            self._keepers[place] = keeper = Keeping(place, self._numbers(place), self.definitions, self.options)
+            keeper.start(self.facts)
+        self._keepers[place].say({"do": verb})
+        return []
+
+    def _hear(self, place: str, verb: str) -> list[str]:
+        keeper = self._keepers[place]
+        answer = keeper.answer()
+        for number, facts, seconds in zip(keeper.numbers, answer["facts"], answer["seconds"]):
+            self.facts[number] = facts
+            self.seconds[number].update(seconds)
+        return [error for error in answer["errors"] if error]
+
+    def _numbers(self, place: str) -> list[int]:
+        return [number for number, definition in enumerate(self.definitions) if place_of(definition) == place]
+
+    def _drop(self, place: str) -> None:
+        keeper = self._keepers.pop(place, None)
+        if keeper is not None:
+            keeper.close()

@@ -1,0 +1,51 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The kinds of switches there are, and reading them from the options."""
+
+from __future__ import annotations
+
+from .._errors import Refusal
+from .base import Switch, check_options
+from .command import Command
+from .forwarder import Forwarder
+from .haproxy import Haproxy
+
+TYPES: dict[str, type[Switch]] = {"haproxy": Haproxy, "command": Command, "forwarder": Forwarder}
+TARGET, SOURCE = "target", "source"
+
+
+def place_of(given: dict) -> str:
+    """Whose host drives a switch."""
+    return given.get("where") or TYPES[given["type"]].places[0]
+
+
+def open_switch(given: dict) -> Switch:
+    """One switch.
+
+    :raises Refusal: for options that no such switch could have
+    """
+    known = TYPES.get(given.get("type", ""))
+    if known is None:
+        raise Refusal("a switch's type must be one of %s, not %r" % (", ".join(sorted(TYPES)), given.get("type", "")))
+    check_options(given["type"], known.options, known.required, given)
+    if place_of(given) not in known.places:
+        raise Refusal("a switch of type %s: where must be %s, not %r" % (given["type"], " or ".join(known.places), given["where"]))
+    switch = known(given)
+    switch.validate()
+    return switch
+
+
+def read_switches(given: list | None, migration_id: str = "", old_address: str = "", new_address: str = "") -> list[dict]:
+    """The switches' definitions without what was not given, and with the addresses where a kind wants them; all are looked at."""
+    always = {"command": {"migration_id": migration_id, "old_address": old_address, "new_address": new_address}}
+    always["forwarder"] = {"migration_id": migration_id, "new_address": new_address.rpartition(":")[0]}
+    found = []
+    for one in given or []:
+        definition = {name: value for name, value in one.items() if value is not None}
+        told = always.get(definition.get("type", ""), {})
+        definition = {**{name: value for name, value in told.items() if value}, **definition}
+        open_switch(definition)
+        found.append(definition)
+    return found

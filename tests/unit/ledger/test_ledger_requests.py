@@ -1,0 +1,52 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A request that is tried once more, as the writers' logs tell of it."""
+
+from __future__ import annotations
+
+import pytest
+from ledger_files import Ack, Attempt
+from ledger_requests import Requests
+
+
+def ack(at: int, took: int = 10) -> Ack:
+    return Ack(1, at, at, at, at - took, "us-db1")
+
+
+def failed(at: int, outcome: str = "unsent") -> Attempt:
+    return Attempt(1, at, outcome, 2013, at, at, "us-db1", "lost")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "retried", "lost"),
+    [
+        ([], 0, 0),
+        ([failed(200)], 1, 0),
+        ([failed(200, "refused")], 1, 0),
+        ([failed(200, "unknown")], 1, 0),
+        ([failed(200), failed(300)], 1, 1),
+        # It is noted once for each cause, however often it was tried.
+        ([failed(200, "no_connection")], 1, 1),
+        ([failed(200), failed(600)], 2, 0),
+    ],
+)
+def test_one_failed_try_is_hidden_and_two_are_a_failure(attempts, retried, lost):
+    requests = Requests()
+    requests.add([ack(100), ack(500), ack(900)], attempts)
+    facts = requests.facts()
+    assert (facts["retried"], facts["failed_after_one_retry"]) == (retried, lost)
+
+
+def test_the_longest_request_has_all_its_tries():
+    requests = Requests()
+    requests.add([ack(100_000), ack(900_000, took=20_000)], [failed(200_000)])
+    requests.add([ack(100_000), ack(400_000, took=150_000)], [])
+    assert requests.facts()["longest_request_s"] == 0.8
+    assert requests.facts()["longest_request_mono_us"] == 900_000
+
+
+def test_a_pause_is_no_request():
+    requests = Requests()
+    requests.add([ack(100_000), ack(900_000, took=20_000)], [])
+    assert requests.facts()["longest_request_s"] == 0.02

@@ -1,0 +1,157 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The switches' places in the cutover: who waits when, and who is let go to which server by every way that it can end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
+
+SWITCH = {"type": "haproxy", "frontend": "mysql"}
+
+
+class FakeSwitching:
+    """Moves the world's clients."""
+
+    world: Any = None
+
+    def __init__(self, options):
+        self.definitions = list(options.get("switches") or [])
+        self.facts, self.errors, self.held_at = [{} for _one in self.definitions], [], 0.0
+
+    @property
+    def held(self):
+        return [{"switch": one, "facts": facts} for one, facts in zip(self.definitions, self.facts)]
+
+    def take_up(self, held):
+        self.world.taken_up = held
+
+    def check(self):
+        self.world.effect("check switches")
+        self.facts = [{"maxconn": 200} for _one in self.definitions]
+
+    def _to(self, name, where):
+        if self.definitions:
+            self.world.effect(name)
+            self.world.clients = where or self.world.clients
+            self.world.after(name)
+
+    def hold(self):
+        self._to("hold clients", "waiting")
+
+    def cut(self):
+        self._to("cut", "")
+
+    def switch(self):
+        self.errors = []
+        try:
+            self._to("switch", "new")
+        except MigrationError as error:
+            self.errors = [str(error)]
+
+    def undo(self):
+        self._to("undo clients", "old")
+
+    def report(self):
+        return [{"switch": "haproxy mysql"}]
+
+    def close(self):
+        return None
+
+
+@pytest.fixture
+def clients(world, monkeypatch):
+    """Where clients are: old, waiting, or new."""
+    world.clients = "old"
+    monkeypatch.setattr(FakeSwitching, "world", world)
+    monkeypatch.setattr(steps, "Switching", FakeSwitching)
+    return world
+
+
+@pytest.fixture
+def through(clients, cut):
+    """A cutover with a switch."""
+    return lambda **options: cut(switches=[SWITCH], **options)
+
+
+def test_clients_wait_from_just_before_the_fence_to_just_after_the_promotion(clients, through):
+    result = through()
+    log = clients.log
+    assert "arm" in log[: log.index("hold clients")], "a hold that outlives the job ends with the lease"
+    assert log[log.index("hold clients") :][:3] == ["hold clients", "cut", "close fence"]
+    assert log[log.index("promote target") :][:3] == ["promote target", "remove hold", "switch"]
+    assert clients.clients == "new" and result["switches_s"] == [{"switch": "haproxy mysql"}]
+
+
+def test_a_switch_that_cannot_work_freezes_nothing(clients, through):
+    clients.failing["check switches"] = Refusal("no backend")
+    assert str(through()) == "no backend"
+    assert clients.log == ["preflight", "check switches"]
+
+
+@pytest.mark.parametrize("effect", ["hold clients", "cut", "close fence", "wait", "stop replica", "take"])
+def test_what_fails_before_the_commit_lets_clients_go_on_to_the_source(clients, through, effect):
+    clients.failing[effect] = MigrationError("no")
+    assert "undone" in str(through())
+    assert clients.clients == "old" and not clients.source["read_only"]
+
+
+def test_the_source_is_open_before_clients_are_let_go(clients, through):
+    clients.arriving, clients.written = False, 101
+    through()
+    assert clients.log.index("open fence") < clients.log.index("undo clients") < clients.log.index("unlease")
+
+
+def test_clients_are_let_go_although_the_source_is_gone(clients, through, monkeypatch):
+    real = clients.after
+
+    def vanish(name):
+        real(name)
+        clients.source_gone = clients.source_gone or name == "wait"
+
+    monkeypatch.setattr(clients, "after", vanish)
+    assert "undo is incomplete" in str(through())
+    assert clients.clients == "old"
+
+
+@pytest.mark.parametrize("effect", ["hold clients", "cut", "close fence", "wait"])
+def test_killed_while_they_wait_the_next_run_lets_them_go_first(clients, through, cut, effect):
+    clients.killing = effect
+    assert isinstance(through(), clients.Dead)
+    clients.revive()
+    clients.failing["preflight"] = MigrationError("not now")
+    # The options may have changed: what was held counts.
+    assert str(cut()) == "not now"
+    assert clients.clients == "old"
+    assert clients.taken_up == [{"switch": SWITCH, "facts": {"maxconn": 200}}]
+
+
+@pytest.mark.parametrize("effect", ["promote target", "switch", "release lock"])
+def test_killed_after_the_commit_the_next_run_switches(clients, through, effect):
+    clients.killing = effect
+    through()
+    assert clients.dead
+    clients.revive()
+    through()
+    assert clients.clients == "new" and "undo clients" not in clients.log
+    assert clients.taken_up == [{"switch": SWITCH, "facts": {"maxconn": 200}}]
+
+
+def test_a_switch_that_fails_after_the_commit_is_told_after_all_the_rest(clients, through):
+    clients.failing["switch"] = MigrationError("socket")
+    answer = str(through())
+    assert "committed" in answer and "clients are not switched: socket" in answer
+    assert clients.log.count("switch") == 2 and "release lock" in clients.log
+    assert clients.target["scheduler"] == "ON" and not clients.target["read_only"]
+    clients.revive()
+    result = through()
+    assert clients.clients == "new" and result["switch_errors"] == []
+
+
+def test_a_hold_that_uses_up_the_lease_is_given_up(clients, through):
+    assert "less than the budget" in str(through(lease=5.0, budget=5.0))
+    assert clients.clients == "old" and "close fence" not in clients.log
