@@ -15,12 +15,14 @@ from ._errors import MigrationError
 def run_module(function: t.Callable[[dict, bool], dict], options: dict, **spec: t.Any) -> t.NoReturn:
     """Parse, call, report.
 
-    :param function: gets the options and whether this is check mode, and returns the module's result
+    :param function: gets the options and whether this is check mode, and returns the module's result, with C(warnings) as texts
     """
     module = AnsibleModule(argument_spec=options, supports_check_mode=True, **spec)
     try:
         result = function(module.params, module.check_mode)
     except MigrationError as error:
         module.fail_json(msg=str(error), **getattr(error, "facts", {}))
+    for words in result.pop("warnings", ()):
+        module.warn(words)
     module.exit_json(**result)
     raise AssertionError("exit_json ends the process")
