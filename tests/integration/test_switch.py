@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pymysql
@@ -194,7 +195,8 @@ def test_a_program_that_fails_after_the_commit_is_told_and_repeated(behind):
     pair.sh(TARGET, "rm /root/fail-switch")
     behind.cutover(*switches).ok()
     asked = [line.split() for line in behind.noted()]
-    assert [line[1] for line in asked] == ["undo", "hold", "switch", "release", "switch", "release", "switch", "release"]
+    # What is let go may be let go once more, by the end of the keeper.
+    assert [stage for stage, _times in groupby(line[1] for line in asked)] == ["undo", "hold", "switch", "release", "switch", "release", "switch", "release"]
     addresses = [pair.address(SOURCE) + ":3306", pair.address(TARGET) + ":3306"]
     assert {tuple(line[2:]) for line in asked} == {(*addresses, pair.name)}
     behind.cutover(*switches).ok()
