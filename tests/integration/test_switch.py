@@ -249,6 +249,7 @@ def test_late_writes_on_the_old_server_are_refused_and_counted(behind):
             with pytest.raises(pymysql.MySQLError, match="read-only"), connection.cursor() as cursor:
                 cursor.execute("INSERT INTO ledger.entries (writer, seq, token, server, at_us) VALUES (999, 1, 1, 'late', 0)")
     after = late(behind.pair)
-    assert after["count"] - before["count"] == 3, (before, after)
-    assert after["basis"].startswith({"mysql": "counted", "mariadb": "approximated"}[behind.pair.client])
+    basis, most, least = {"mysql": ("counted", 3, 3), "mariadb": ("approximated", 6, 1)}[behind.pair.client]
+    assert least <= after["count"] - before["count"] <= most, (before, after)
+    assert after["basis"].startswith(basis)
     assert behind.pair.value(SOURCE, "SELECT COUNT(*) FROM ledger.entries WHERE writer = 999;") == "0"
