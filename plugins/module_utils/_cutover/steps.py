@@ -212,22 +212,28 @@ class Steps:
             return
         self.remember(switches=self.switching.held)
         self.switching.hold()
-        # Part of the lease is used up by programs that take their time. Less than the budget must not be left of it.
+        # The lease runs since before the source was prepared, and programs take their time. What is left bounds the waits behind the
+        # fence, see remaining(); to close it for nothing is to be spared.
         used = time.monotonic() - self.lease_at
-        if self.options["lease"] - used < self.options["budget"]:
+        if used >= self.options["lease"] - self.options["fence_seconds"]:
             raise MigrationError(
-                "holding the clients took until %.1f s after the lease began: of its %.1f s less than the budget of %.1f s is left"
-                % (used, self.options["lease"], self.options["budget"])
+                "holding the clients took until %.1f s after the lease of %.1f s began: not even the fence's %.1f s are left of it"
+                % (used, self.options["lease"], self.options["fence_seconds"])
             )
 
     def undo_hold(self) -> None:
         """Let them go on to the old server, whatever the options say now about switches."""
         held = self.facts.get("switches")
-        if held is not None and held != self.switching.held:
-            self.switching.close()
-            self.switching = Switching({**self.options, "switches": [entry["switch"] for entry in held]})
-            self.switching.take_up(held)
-        self.switching.undo()
+        if held is None or held == self.switching.held:
+            self.switching.undo()
+            return
+        # Held by an earlier process, whose definitions are not those of the attempt that follows in this one.
+        earlier = Switching({**self.options, "switches": [entry["switch"] for entry in held]})
+        earlier.take_up(held)
+        try:
+            earlier.undo()
+        finally:
+            earlier.close()
 
     def do_fence(self) -> None:
         """Stop all writes. The statement is bounded: a watchdog ends our own session's request, never a stranger's."""

@@ -130,6 +130,15 @@ def test_killed_while_they_wait_the_next_run_lets_them_go_first(clients, through
     assert clients.taken_up == [{"switch": SWITCH, "facts": {"maxconn": 200}}]
 
 
+def test_after_an_earlier_hold_is_undone_the_options_count_again(clients, through, cut):
+    clients.killing = "wait"
+    assert isinstance(through(), clients.Dead)
+    clients.revive()
+    result = cut()
+    assert clients.clients == "old", "let go, and neither held nor switched by what is not in the options any more"
+    assert "switches_s" not in result and not clients.target["read_only"]
+
+
 @pytest.mark.parametrize("effect", ["promote target", "switch", "release lock"])
 def test_killed_after_the_commit_the_next_run_switches(clients, through, effect):
     clients.killing = effect
@@ -153,5 +162,5 @@ def test_a_switch_that_fails_after_the_commit_is_told_after_all_the_rest(clients
 
 
 def test_a_hold_that_uses_up_the_lease_is_given_up(clients, through):
-    assert "less than the budget" in str(through(lease=5.0, budget=5.0))
+    assert "not even the fence's 2.0 s are left" in str(through(lease=2.0))
     assert clients.clients == "old" and "close fence" not in clients.log
