@@ -165,7 +165,7 @@ result:
   description: >-
     The cutover's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the
     target's being writable, C(position) the source's last position, C(clients_held_s) how long switches held clients,
-    C(switches_s) what each switch took.
+    C(switches_s) what each switch took, C(warnings) by name what the cutover cannot vouch for.
   returned: success
   type: dict
   sample:

@@ -349,5 +349,13 @@ CHECKS = (
         "use letters, digits, dot, dash and underscore, at most 63, a letter or digit first",
     ),
     Check("P63", "the cutover's times fit each other", ERROR, MIGRATION, "correct cutover_budget, cutover_fence_seconds or cutover_lease"),
+    Check(
+        "P64",
+        "the copied rows were compared",
+        WARNING,
+        MIGRATION,
+        "compare what matters to you before you open the gate, as by the module mysql_table_digest on both servers",
+        waivable=True,
+    ),
 )
 BY_ID = {check.id: check for check in CHECKS}

@@ -15,6 +15,7 @@ from .._reverse.rules import why_not
 from .._seed.methods import Choice, choose
 from .._server.flavour import check_pair
 from .._server.identity import same_server
+from .._verify.record import NOT_COMPARED
 from .case import Case, Hit, listed, size
 from .catalogue import BY_ID, SOURCE, TARGET
 from .privileges import grant_statement
@@ -281,6 +282,12 @@ def cutover_times(case: Case) -> list[Hit]:
     return [Hit(wrong)] if wrong else []
 
 
+def compared(case: Case) -> list[Hit]:
+    """P64"""
+    asked = case.settings
+    return [Hit(NOT_COMPARED)] if asked.cutover and not asked.committed else []
+
+
 def _differ(case: Case, name: str) -> list[Hit]:
     one, other = case.source[name], case.target[name]
     return [] if one == other or one is None or other is None else [Hit("%s is %s on the source and %s on the target" % (name, one, other))]
@@ -309,4 +316,5 @@ RULES = {
     "P61": waivers,
     "P62": migration_id,
     "P63": cutover_times,
+    "P64": compared,
 }

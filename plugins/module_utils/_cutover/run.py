@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress
@@ -18,6 +18,7 @@ from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import directory
+from .._verify.record import NAME, NOT_COMPARED
 from .hold import check_place
 from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action, resume
 from .steps import Committed, Servers, Steps
@@ -56,6 +57,7 @@ class Course:
     :param local_hold: the option with the path of the hold on this host
     :param check: what the journal must say before anything begins
     :param tell: puts a message into the words of this course
+    :param warnings: name and words of what this course cannot vouch for
     """
 
     key: str
@@ -63,6 +65,7 @@ class Course:
     local_hold: str
     check: t.Callable[[Journal, str], None]
     tell: t.Callable[[str], str] = str
+    warnings: t.Mapping[str, str] = field(default_factory=dict)
 
 
 class Record:
@@ -126,7 +129,7 @@ def check_seeded(journal: Journal, migration_id: str) -> None:
         raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % migration_id)
 
 
-CUTOVER = Course("cutover", Steps, "target_hold", check_seeded)
+CUTOVER = Course("cutover", Steps, "target_hold", check_seeded, warnings={NAME: NOT_COMPARED})
 
 
 def run(options: dict, progress: Progress) -> dict:
@@ -306,4 +309,5 @@ def _words(error: BaseException) -> str:
 
 
 def _result(record: Record) -> dict:
-    return {"attempt": record.attempt, **{name: record.facts[name] for name in RESULT if name in record.facts}}
+    known = {name: record.facts[name] for name in RESULT if name in record.facts}
+    return {"attempt": record.attempt, "warnings": dict(record.course.warnings), **known}

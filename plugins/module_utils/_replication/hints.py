@@ -20,7 +20,10 @@ _IDENTITY = (
     "source and target must differ in server_id and, on MySQL, in server_uuid "
     "(a copied machine or data directory carries the original's: remove auto.cnf from the target's data directory and restart it)"
 )
-_RELAY = "the relay log is damaged: run this task with state absent and then again with state started to fetch it anew; check the disk"
+_RELAY = (
+    "the relay log is damaged, as after a crash: run this task again, with GTID positioning it fetches it anew; with file coordinates "
+    "run it with state absent first; check the disk"
+)
 _DIFFERS = (
     "the target's data differ from the source's. Nothing was skipped, and nothing should be: find out who wrote to the target "
     "or whether the coordinates belong to another seed, then make a new seed"
@@ -78,6 +81,9 @@ HINTS: dict[int, str] = {
     13121: _RELAY,
     13146: _COLUMNS,
 }
+
+# ER_REPLICA_RELAY_LOG_READ_FAILURE under its old and its new number.
+RELAY_ERRNOS = (1594, 13121)
 
 # The same number stands for several causes of 1236 and its like: words in the server's text decide.
 TEXTS: tuple = (

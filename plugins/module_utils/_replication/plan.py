@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from .._errors import Refusal
 from .._server.base import Flavour
 from .desired import Desired
-from .hints import LOGIN_ERRNOS
+from .hints import LOGIN_ERRNOS, RELAY_ERRNOS
 from .status import ReplicaStatus
 
 RECEIVER, APPLIER = "receiver", "applier"
@@ -57,6 +57,11 @@ POSITIONING = {
 # applier keeps the relay logs (stopping both drops them and fetches them again), and always both on MariaDB.
 # https://dev.mysql.com/doc/refman/en/change-replication-source-to.html
 STOPS_BOTH = {"mysql": ADDRESS | {"positioning", "delay"}, "mariadb": None}
+
+# How damaged relay logs are dropped while both threads stand; what was applied is in the tables, and the rest is asked for by
+# GTID. A MariaDB that starts both threads with GTIDs drops them by itself.
+# https://dev.mysql.com/doc/refman/en/reset-replica.html https://mariadb.com/kb/en/gtid/
+DISCARDS = {"mysql": ("discard_relay_logs",), "mariadb": ()}
 
 
 @dataclass(frozen=True)
@@ -146,10 +151,12 @@ def make_plan(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> Plan
     if changed or password:
         both = STOPS_BOTH[flavour.name]
         stops |= BOTH if both is None or both & set(changed) else {RECEIVER}
-    stops = set(status.active) if desired.state == "stopped" else stops & status.active
+    refetches = _refetches(status, desired, changed)
+    stops = set(status.active) if desired.state == "stopped" or refetches else stops & status.active
     starts = desired.state == "started" and bool(stops or status.active != BOTH)
 
     steps = _stop_steps(flavour, status, stops)
+    steps += [Step(flavour.statement(name)) for name in DISCARDS[flavour.name] if refetches]
     steps += [Step("SET GLOBAL %s = %%s" % name, (value,)) for _variable, name, _was, value in variables]
     if changed or password:
         steps += _seed_steps(flavour, status, desired, changed)
@@ -157,8 +164,16 @@ def make_plan(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> Plan
     if starts:
         steps.append(Step(flavour.statement("start_replica")))
     before, after = _sides(status, desired, changed, variables, password)
+    if refetches:
+        before["relay_logs"], after["relay_logs"] = "damaged", "fetched anew"
     encrypts = bool(changed or password) and desired.settings["ssl_allowed"]
     return Plan(tuple(steps), before, after, starts, encrypts, resumes=starts and bool(stops))
+
+
+def _refetches(status: ReplicaStatus, desired: Desired, changed: dict) -> bool:
+    """Whether the applier stands before relay logs that it cannot read, and the source can send them again."""
+    damaged = desired.state == "started" and status.last_sql_errno in RELAY_ERRNOS and APPLIER not in status.active
+    return damaged and status.auto_position and not {"positioning", *ADDRESS} & set(changed)
 
 
 def _plan_absent(flavour: Flavour, status: ReplicaStatus) -> Plan:

@@ -25,6 +25,7 @@ STATEMENTS: dict[str, dict[str, list]] = {
         "stop_applier": [((8, 0, 22), "STOP REPLICA SQL_THREAD"), ((5, 7), "STOP SLAVE SQL_THREAD")],
         "stop_receiver": [((8, 0, 22), "STOP REPLICA IO_THREAD"), ((5, 7), "STOP SLAVE IO_THREAD")],
         "reset_replica": [((8, 0, 22), "RESET REPLICA ALL"), ((5, 7), "RESET SLAVE ALL")],
+        "discard_relay_logs": [((8, 0, 22), "RESET REPLICA"), ((5, 7), "RESET SLAVE")],
         "change_source": [((8, 0, 23), "CHANGE REPLICATION SOURCE TO"), ((5, 7), "CHANGE MASTER TO")],
         "wait_for_gtid": [((5, 7, 5), "SELECT WAIT_FOR_EXECUTED_GTID_SET(%s, %s)")],
         "wait_for_position": [((8, 0, 26), "SELECT SOURCE_POS_WAIT(%s, %s, %s)"), ((5, 7), "SELECT MASTER_POS_WAIT(%s, %s, %s)")],

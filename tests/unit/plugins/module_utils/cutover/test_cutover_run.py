@@ -37,6 +37,7 @@ def test_the_order_of_effects(world, cut):
     assert result["locked_accounts"] == [["boss", "%"]]
     assert result["events_woken"] == 1
     assert 0 <= result["write_stop_server_s"] < 5
+    assert list(result["warnings"]) == ["data_not_compared"]
     assert world.target["scheduler"] == "ON"
 
 

@@ -308,3 +308,28 @@ def test_encryption_is_looked_at_only_where_a_channel_is_set_up_with_it(planned)
     assert planned("mysql", tls="required")[0].encrypts
     assert not planned("mysql", connect_retry=7)[0].encrypts
     assert not planned("mysql", changes={"Source_SSL_Allowed": "Yes", "Get_Source_public_key": 0}, tls="required")[0].encrypts
+
+
+#: How each flavour's status says that the applier cannot read its relay logs.
+TORN = {
+    "mariadb": {"Slave_SQL_Running": "No", "Last_SQL_Errno": 1594, "Last_SQL_Error": "Relay log read failure"},
+    "mysql": {"Replica_SQL_Running": "No", "Last_SQL_Errno": 13121, "Last_SQL_Error": "Relay log read failure"},
+}
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_relay_logs_that_cannot_be_read_are_fetched_anew(planned, flavour):
+    plan, shown = planned(flavour, changes=TORN[flavour])
+    assert shown == {"mariadb": ["STOP REPLICA", "START REPLICA"], "mysql": ["STOP REPLICA", "RESET REPLICA", "START REPLICA"]}[flavour]
+    assert (plan.before["relay_logs"], plan.after["relay_logs"]) == ("damaged", "fetched anew")
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_relay_logs_are_kept_where_nobody_could_send_them_again(planned, flavour):
+    by_file = {"Using_Gtid": "No"} if flavour == "mariadb" else {"Auto_Position": 0}
+    shown = planned(flavour, changes={**TORN[flavour], **by_file}, positioning="file", source_log_file="a.1", source_log_pos=4)[1]
+    assert "RESET REPLICA" not in shown and "STOP REPLICA" not in shown
+    # An applier that stopped over the data has nothing to gain from it.
+    other = {**TORN[flavour], "Last_SQL_Errno": 1062}
+    assert "RESET REPLICA" not in planned(flavour, changes=other)[1]
+    assert planned(flavour, changes=TORN[flavour], state="stopped")[1][-1].startswith("STOP ")
