@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests/faults"), str(ROOT), str(ROOT / "molecule/shared"), str(ROOT / "tests/integration")]
 
+import application  # noqa: E402
+import proxy  # noqa: E402
 import stops  # noqa: E402
 from ledger_check import check  # noqa: E402
 from ledger_files import read_login  # noqa: E402
@@ -51,6 +53,15 @@ class Bench(Rig):
         self.relay: subprocess.Popen | None = None
         self.ssh_config = ROOT / "build/hosts" / self.name / "ssh_config"
         self.near = ""
+
+    def lead_application(self) -> None:
+        """Through HAProxy, as it was before the first cutover."""
+        application.start_proxy(self.name, self.application, TARGET)
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """As the faults' rig, but for the way that clients are turned: by HAProxy, within the module."""
+        switches = json.dumps({"cutover_switches": [proxy.switch()], "cutover_after": []})
+        return (*super().command(*arguments), "-e", switches)
 
     def go_far(self, rtt_ms: int) -> None:
         """All ssh to the old server takes the longer way, this machine's and the bridge's; 0 for none."""

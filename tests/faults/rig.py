@@ -371,6 +371,7 @@ class Rig(Pair):
         for path in (self.application / "ledger").glob("*"):
             path.unlink()
         application.write_private(self.application / "endpoint.json", (self.application / "app.source.json").read_text())
+        self.lead_application()
         until("the target follows", self.follows, seconds=60, pause=0.3)
         application.write(self.application, self.writers_pause_s)
         self.probes = {
@@ -380,6 +381,9 @@ class Rig(Pair):
             probe.start()
         until("the source takes writes", lambda: len(self.probes[SOURCE].taken) > 5, seconds=20)
         until("they arrive", self.follows, seconds=30, pause=0.3)
+
+    def lead_application(self) -> None:
+        """The way of the application, which is about to start, to the source: none but the address."""
 
     def follows(self) -> bool:
         """Whether the target has the source's newest row of a moment ago."""

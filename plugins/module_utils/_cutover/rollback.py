@@ -125,7 +125,6 @@ class RollbackSteps(Steps):
         if not self.lossy:
             super().do_check()
             return
-        self._check_stands()
         if self.remaining() <= 0:
             raise MigrationError("the write stop's budget of %.1f s is used up" % self.options["budget"])
 
@@ -139,6 +138,7 @@ class RollbackSteps(Steps):
         if self.lossy:
             if self.servers.source is not None:
                 self._close_fence()
+                self.do_position()
             return
         super()._fetch_strays()
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from .._bridge.call import call
 from .._errors import MigrationError, ServerError
 from .._replication.health import error_text
-from .._replication.heartbeat import beat, seen
+from .._replication.heartbeat import READ, beat, number, seen
 from .._replication.status import only_status
 from .._server.base import Flavour
 from .._server.connection import Connection
@@ -79,6 +79,7 @@ class Steps:
         self.turn = [0, 0]  # of the requests to the source's host, see turn.py
         self.switching = Switching(options)
         self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
+        self.heartbeat = 0  # the source's newest, behind the fence
 
     def remember(self, **facts: t.Any) -> None:
         """Journal facts that must outlive this process, before the effect that they describe."""
@@ -255,8 +256,6 @@ class Steps:
         if watchdog.fired:
             # Its KILL may still meet this session's next statement: a fence that closed that late counts as not closed.
             raise MigrationError(why)
-        if not source.read_only():
-            raise MigrationError("the source answers that it is writable although the fence was set")
 
     def undo_fence(self) -> None:
         """Open the source again, and have it say so."""
@@ -275,9 +274,11 @@ class Steps:
 
     def do_position(self) -> None:
         """Read where the source's history ends: now, and not before the fence."""
-        source = self.servers.source
-        file, position = source.binlog_position()
-        self.facts["position"] = {"file": file, "position": position, "gtid": source.gtid_written()}
+        end, (heartbeat,) = self.servers.source.history_end((READ, (self.options["migration_id"],)))
+        if not end.closed:
+            raise MigrationError("the source answers that it is writable although the fence was set")
+        self.facts["position"] = {"file": end.file, "position": end.position, "gtid": end.gtid}
+        self.heartbeat = number(heartbeat)
 
     def do_wait(self) -> None:
         """Wait until the target has applied exactly that. Anything but success is a failure."""
@@ -296,29 +297,20 @@ class Steps:
             )
 
     def do_check(self) -> None:
-        """Stop replication cleanly and hold both ends against each other once more."""
-        source, target, position = self.servers.source, self.servers.target, self.facts["position"]
+        """Stop replication cleanly and hold the target against the position. Whether that still stands is for the commit to say."""
+        target, position = self.servers.target, self.facts["position"]
         target.connection.run(target.statement("stop_replica"))
         if _words(target):
             raise MigrationError("replication did not stop cleanly%s" % _words(target))
-        self._check_stands()
         if position["gtid"]:
             have = target.gtid_applied()
             extra = target.gtid_extra(target.gtid_written(), position["gtid"])
             if not target.gtid_includes(have, position["gtid"]) or extra:
                 raise MigrationError("the target's transactions are not the source's: it has %s, the source %s" % (have, position["gtid"]))
-        if seen(target.connection, self.options["migration_id"]) != seen(source.connection, self.options["migration_id"]):
+        if seen(target.connection, self.options["migration_id"]) != self.heartbeat:
             raise MigrationError("the source's last heartbeat has not arrived on the target")
         if self.remaining() <= 0:
             raise MigrationError("the write stop's budget of %.1f s is used up" % self.options["budget"])
-
-    def _check_stands(self) -> None:
-        """The fence holds: nothing has been written since the position was read."""
-        position, (file, place) = self.facts["position"], self.servers.source.binlog_position()
-        if (file, place) != (position["file"], position["position"]):
-            raise MigrationError(
-                "the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position + " to %s:%d" % (file, place)
-            )
 
     def undo_check(self) -> None:
         """Replicate again."""
@@ -326,8 +318,14 @@ class Steps:
 
     def do_commit(self) -> None:
         """The point of no return: the session that holds the fence answers, and the fence holds. No answer, no promotion."""
-        if not self.servers.source.read_only():
+        position, (end, _none) = self.facts["position"], self.servers.source.history_end()
+        if not end.closed:
             raise MigrationError("the source does not acknowledge the fence")
+        if (end.file, end.position, end.gtid) != (position["file"], position["position"], position["gtid"]):
+            raise MigrationError(
+                "the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position
+                + " to %s:%d" % (end.file, end.position)
+            )
         if self.lease is None or not self.lease.take(self.remaining()):
             raise MigrationError("the lease of %.1f s has ended, and the source has opened itself again" % self.options["lease"])
 

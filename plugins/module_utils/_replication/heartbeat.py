@@ -64,7 +64,12 @@ class Beater:
 
 def seen(target: Connection, migration_id: str) -> int:
     """The number of the newest heartbeat that has arrived; 0 for none."""
-    return int(target.row(READ, (migration_id,)).get("seq") or 0)
+    return number(target.rows(READ, (migration_id,)))
+
+
+def number(rows: list[dict]) -> int:
+    """The number of the newest heartbeat in the rows of READ; 0 for none."""
+    return int(rows[0]["seq"] or 0) if rows else 0
 
 
 def arrives(source: Connection, target: Connection, migration_id: str, seconds: float) -> bool:

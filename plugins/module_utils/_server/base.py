@@ -6,11 +6,27 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from .._errors import Refusal
 from .connection import Connection
 from .identity import Identity
 from .statements import source_option, statement
+
+
+@dataclass(frozen=True)
+class HistoryEnd:
+    """Where a server's own history ends, and whether anybody may add to it.
+
+    :param closed: read-only, as Flavour.read_only
+    :param file: the binary log, empty where there is none
+    :param gtid: as Flavour.gtid_written
+    """
+
+    closed: bool
+    file: str
+    position: int
+    gtid: str
 
 
 class Flavour:
@@ -37,6 +53,8 @@ class Flavour:
     hold_settings: tuple = ()
     # What a loader's session sets beside the usual, for definitions to mean what they meant where they were printed.
     loader_defaults = ""
+    # The variables that Flavour.read_only and Flavour.gtid_written tell.
+    end_variables = ""
     # Requests that are counted as commands and not as questions.
     not_questions = ("Com_admin_commands", "Com_stmt_prepare", "Com_stmt_close", "Com_stmt_reset", "Com_stmt_fetch")
 
@@ -106,6 +124,18 @@ class Flavour:
         """The server's own binary log file and position now; empty and 0 where the binary log is off."""
         row = self.connection.row(self.statement("binlog_position"))
         return str(row.get("File") or ""), int(row.get("Position") or 0)
+
+    def history_end(self, *also: tuple) -> tuple[HistoryEnd, list[list[dict]]]:
+        """Where the history ends now, in one round trip, and the rows of further statements in the same.
+
+        The connection must allow batches.
+        """
+        (log, (told,), *more) = self.connection.batch((self.statement("binlog_position"), None), (self.end_variables, None), *also)
+        row = log[0] if log else {}
+        closed = str(told["closed"] or 0).upper() not in ("0", "OFF")
+        # MySQL breaks a long set into lines.
+        gtid = "".join(str(told["gtid"] or "").split())
+        return HistoryEnd(closed, str(row.get("File") or ""), int(row.get("Position") or 0), gtid), more
 
     def replica_rows(self) -> list[dict]:
         """The replica's status, a row a channel; empty where this server replicates from nobody."""

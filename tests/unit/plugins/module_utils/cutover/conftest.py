@@ -10,6 +10,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.base import HistoryEnd
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 GTID = "0-1-%d"
@@ -172,6 +173,11 @@ class FakeServer:
         self.world.effect("position")
         return "binlog.000001", self.world.written
 
+    def history_end(self, *also: tuple) -> tuple:
+        self.connection._alive()
+        self.world.effect("history end")
+        return HistoryEnd(self.state["read_only"], "binlog.000001", self.world.written, self.gtid_written()), [[{"seq": 7}] for _one in also]
+
     def gtid_written(self) -> str:
         return GTID % (self.world.written if self.name != "target" else self.world.applied)
 
@@ -245,7 +251,8 @@ def world(monkeypatch, tmp_path):
         running = "Yes" if world.target["threads"] else "No"
         return ReplicaStatus(source_host="us-db1", io_running=running, sql_running=running)
 
-    def connect(_login, name, read_timeout=None):
+    def connect(_login, name, read_timeout=None, batches=False):
+        assert batches
         if world.source_gone and name != "target":
             raise ServerError("source: not there", 2003)
         return FakeConnection(world, name)

@@ -304,15 +304,13 @@ class Rules:
         yield from self.on_target(w, threads=False)
 
     def compare(self, w: World) -> Iterator[Step]:
-        """Hold both ends against each other."""
-        for label, seen, result in self.ask_source(w, lambda w: w):
-            equal = w.written == w.position and w.applied == w.position and w.target_session
-            yield label, seen, result or ("" if equal else FAIL)
+        """Hold the target against the position."""
+        yield "", w, "" if w.target_session and w.applied == w.position else FAIL
 
     def ask_source_word(self, w: World) -> Iterator[Step]:
-        """The session that holds the fence answers that it is closed."""
+        """The session that holds the fence answers that it is closed, and that the position stands."""
         for label, seen, result in self.ask_source(w, lambda w: w):
-            yield label, seen._replace(end=w.position), result or ("" if w.read_only else FAIL)
+            yield label, seen._replace(end=w.position), result or ("" if w.read_only and w.written == w.position else FAIL)
 
     def take(self, w: World) -> Iterator[Step]:
         """The commit."""

@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 FORWARD = [
-    "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "lock boss", "close fence", "ask source", "position", "wait",
-    "stop replica", "position", "ask source", "take", "stop replica", "reset replica all", "position", "promote target", "remove hold", "ask source",
+    "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "lock boss", "close fence", "history end", "wait",
+    "stop replica", "history end", "take", "stop replica", "reset replica all", "position", "promote target", "remove hold", "ask source",
     "release lock", "set target scheduler", "ask target", "beat",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("stop replica") + 2]
@@ -91,7 +91,7 @@ def test_each_failure_before_the_commit_reopens_the_source(world, cut, effect, e
     world.failing[effect] = error
     answer = cut()
     world.failing.clear()
-    if effect in ("ask source", "hold", "set source scheduler") and "incomplete" in str(answer):
+    if effect in ("hold", "set source scheduler") and "incomplete" in str(answer):
         answer = cut() and answer  # the undo itself asks these too: the second run finishes it
     assert isinstance(answer, MigrationError)
     assert "s3cret" not in str(answer)
@@ -114,7 +114,7 @@ def test_undo_is_in_reverse(world, cut):
 def test_a_failure_after_replication_stopped_starts_it_again_first(world, cut, monkeypatch):
     monkeypatch.setattr("%s.seen" % STEPS, lambda connection, _id: connection.id)
     assert "heartbeat has not arrived" in str(cut())
-    undo = world.log[world.log.index("stop replica") + 2 :]
+    undo = world.log[world.log.index("stop replica") + 1 :]
     assert undo[:2] == ["start replica", "open fence"]
     assert reopened(world)
 
@@ -131,7 +131,7 @@ def test_a_wait_that_runs_out_never_promotes(world, cut):
 
 def test_the_position_is_read_behind_the_fence(world, cut):
     cut()
-    assert world.log.index("position") > world.log.index("close fence")
+    assert world.log.index("history end") > world.log.index("close fence")
 
 
 def test_a_source_that_writes_behind_the_fence_is_not_left(world, cut, monkeypatch):
@@ -164,7 +164,7 @@ def test_no_acknowledgement_no_promotion(world, cut, monkeypatch):
     real = world.effect
 
     def effect(name):
-        if name == "ask source":
+        if name == "history end":
             asked.append(name)
             if len(asked) == 2:
                 raise ServerError("source: lost", 2013)
@@ -346,7 +346,7 @@ def test_killed_after_the_commit_late_writes_are_fetched(world, cut):
     cut()
     assert world.applied == world.written
     assert (
-        world.log.index("close fence") < world.log.index("position") < world.log.index("start replica") < world.log.index("promote target")
+        world.log.index("close fence") < world.log.index("history end") < world.log.index("start replica") < world.log.index("promote target")
     )
     assert moved(world)
 
@@ -383,7 +383,7 @@ def test_before_the_commit_a_source_that_is_gone_keeps_the_journal(world, cut, m
 
     monkeypatch.setattr(world, "after", vanish)
     answer = str(cut())
-    assert "the undo is incomplete" in answer and "fence: " in answer and "check failed: " in answer
+    assert "the undo is incomplete" in answer and "fence: " in answer and "commit failed: " in answer
     assert world.target["threads"], "the target replicates again although the source is gone"
     assert "fence" in world.journal.read()["cutover"]["begun"]
     world.source_gone = False
@@ -430,10 +430,10 @@ def test_half_of_the_source_counts_as_gone_after_the_commit(world, cut, monkeypa
     module = "%s.run" % STEPS.rpartition(".")[0]
     real = __import__(module, fromlist=["connect"]).connect
 
-    def connect(login, name, read_timeout=None):
+    def connect(login, name, **options):
         if name == "watch":
             raise ServerError("source: too many connections", 1040)
-        return real(login, name)
+        return real(login, name, **options)
 
     monkeypatch.setattr("%s.connect" % module, connect)
     assert cut()["source_unreachable_after_commit"] is True

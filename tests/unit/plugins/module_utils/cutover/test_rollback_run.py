@@ -122,7 +122,7 @@ def test_it_is_the_cutover_the_other_way_round(world, back):
     result = back()
     assert went_back(world), (world.source, world.target)
     order = (
-        "stand by", "arm", "hold", "close fence", "position", "wait", "take", "promote target", "unlock boss", "standby unhold", "unhold old",
+        "stand by", "arm", "hold", "close fence", "history end", "wait", "take", "promote target", "unlock boss", "standby unhold", "unhold old",
         "beat",
     )  # fmt: skip
     places = [world.log.index(name) for name in order]
