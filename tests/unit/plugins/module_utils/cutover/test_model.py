@@ -39,12 +39,16 @@ def through(w):
 
 
 class PositionBeforeFence(model.Rules):
-    """The last check compares with a position that was read just now, and so would find it: it goes, too."""
+    """The last checks compare with what is there just now, and so would find it: they go, too."""
 
     order = reordered("position", "fence")
 
     def compare(self, w):
         yield "", w, ""
+
+    def ask_source_word(self, w):
+        for label, seen, result in self.ask_source(w, lambda w: w):
+            yield label, seen._replace(end=w.position), result or ("" if w.read_only else model.FAIL)
 
 
 class PositionBeforeFenceAndChecked(model.Rules):
