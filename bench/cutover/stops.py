@@ -12,8 +12,8 @@ from typing import Any
 
 TASKS, MODULE = "tasks", "module"
 CONDITIONS = (
-    "both ways on the same pair of hosts, put back to the same READY before each run; 8 writers that rest 2 ms after each transaction",
-    "write_stop_s: from the last write that the old server acknowledged to the first of the new one, by two probes of 500 tries a second",
+    "both ways on the same pair of hosts, put back to the same READY before each run; 8 writers that rest 20 ms after each transaction",
+    "write_stop_s: from the last write that the old server acknowledged to the first of the new one, by two probes of 250 tries a second",
     "clients_s: the longest time without an acknowledgement among the writers, who go through a HAProxy on the new server's host; the"
     " module drives it as its switch, and the last of the tasks by the same socket",
     "tasks: six statements as ansible.builtin.command with the server's client, in the right order, over connections that are open already",

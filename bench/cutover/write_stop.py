@@ -35,8 +35,9 @@ from pairs import CUTOVER, SOURCE, TARGET, until  # noqa: E402
 from rig import SETTINGS, Rig  # noqa: E402
 
 OUT = ROOT / "build/bench/cutover.json"
-WRITERS_PAUSE_S = 0.002
-PROBE_EVERY_S = 0.002
+#: So that clients, probes and both servers leave the two cores time for what is measured: a saturated machine measures its queue.
+WRITERS_PAUSE_S = 0.02
+PROBE_EVERY_S = 0.004
 AFTER_S = 2.0
 RELAY_PORT = 2222
 
@@ -121,7 +122,7 @@ def measure(bench: Bench, way: str, rtt_ms: int) -> dict[str, Any]:
     try:
         WAYS[way](bench)
         time.sleep(AFTER_S)
-        server_s = bench.state_now().get("facts", {}).get("write_stop_server_s") if way == stops.MODULE else None
+        facts = bench.state_now().get("facts", {}) if way == stops.MODULE else {}
         bench.rest()
     finally:
         bench.come_near()
@@ -136,7 +137,8 @@ def measure(bench: Bench, way: str, rtt_ms: int) -> dict[str, Any]:
         "way": way,
         "rtt_ms": rtt_ms,
         "write_stop_s": round(new[0].ended - old[-1].ended, 4),
-        "server_s": server_s,
+        "server_s": facts.get("write_stop_server_s"),
+        "step_s": facts.get("step_s"),
         "clients_s": ledger["clients_gap_s"],
         "acknowledged": ledger["acknowledged"],
         "lost": ledger["lost"],

@@ -178,7 +178,7 @@ def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
     servers: list[t.Any] = []
     for name, path in logins.items():
         try:
-            servers.append(open_flavour(stack.enter_context(connect(read_login_file(path), name, read_timeout=60, batches=True))))
+            servers.append(open_flavour(stack.enter_context(connect(read_login_file(path), name, read_timeout=60))))
         except MigrationError:
             if name == "target" or not record.state.committed:
                 raise
@@ -300,7 +300,7 @@ class Drive:
             except MigrationError:
                 getattr(servers, name).connection.close()
                 login = options["target_login" if name == "target" else "source_login"]
-                setattr(servers, name, open_flavour(connect(read_login_file(login), name, read_timeout=60, batches=True)))
+                setattr(servers, name, open_flavour(connect(read_login_file(login), name, read_timeout=60)))
 
 
 def _words(error: BaseException) -> str:

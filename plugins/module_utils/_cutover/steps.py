@@ -15,7 +15,7 @@ from contextlib import suppress
 from .._bridge.call import call
 from .._errors import MigrationError, ServerError
 from .._replication.health import error_text
-from .._replication.heartbeat import READ, beat, number, seen
+from .._replication.heartbeat import NUMBER, beat, seen
 from .._replication.status import only_status
 from .._server.base import Flavour
 from .._server.connection import Connection
@@ -274,11 +274,11 @@ class Steps:
 
     def do_position(self) -> None:
         """Read where the source's history ends: now, and not before the fence."""
-        end, (heartbeat,) = self.servers.source.history_end((READ, (self.options["migration_id"],)))
+        end, heartbeat = self.servers.source.history_end(NUMBER, (self.options["migration_id"],))
         if not end.closed:
             raise MigrationError("the source answers that it is writable although the fence was set")
         self.facts["position"] = {"file": end.file, "position": end.position, "gtid": end.gtid}
-        self.heartbeat = number(heartbeat)
+        self.heartbeat = int(heartbeat or 0)
 
     def do_wait(self) -> None:
         """Wait until the target has applied exactly that. Anything but success is a failure."""
@@ -322,9 +322,10 @@ class Steps:
         if not end.closed:
             raise MigrationError("the source does not acknowledge the fence")
         if (end.file, end.position, end.gtid) != (position["file"], position["position"], position["gtid"]):
+            before = position["gtid"] or "%(file)s:%(position)d" % position
             raise MigrationError(
-                "the source wrote behind the fence: its position moved from %(file)s:%(position)d" % position
-                + " to %s:%d" % (end.file, end.position)
+                "the source wrote behind the fence: its position moved from %s to %s"
+                % (before, end.gtid or "%s:%d" % (end.file, end.position))
             )
         if self.lease is None or not self.lease.take(self.remaining()):
             raise MigrationError("the lease of %.1f s has ended, and the source has opened itself again" % self.options["lease"])
@@ -429,6 +430,9 @@ class Steps:
         deadline = time.monotonic() + ENDING_SECONDS
         while ended and watch.connection.value(STILL_THERE, (ended,)) and time.monotonic() < deadline:
             time.sleep(0.02)
+        if not self.facts["position"]["file"]:
+            # The fence stands still: these are the coordinates that belong to the GTIDs, for the record.
+            self.facts["position"]["file"], self.facts["position"]["position"] = source.binlog_position()
         # Behind the fence and without those that met it: who is refused from here on is late.
         self.facts["late_base"] = baseline(source)
         source.release_lock()

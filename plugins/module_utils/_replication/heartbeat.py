@@ -24,6 +24,8 @@ MARK = "INSERT IGNORE INTO `%s`.marker VALUES (%%s, 'source', UTC_TIMESTAMP(6))"
 BEAT = (
     "INSERT INTO `%s`.heartbeat VALUES (%%s, 1, UTC_TIMESTAMP(6)) ON DUPLICATE KEY UPDATE seq = seq + 1, at = UTC_TIMESTAMP(6)" % SCHEMA
 )
+#: The number of the newest, as an expression.
+NUMBER = "(SELECT seq FROM `%s`.heartbeat WHERE migration_id = %%s)" % SCHEMA
 READ = "SELECT seq, at FROM `%s`.heartbeat WHERE migration_id = %%s" % SCHEMA
 
 
@@ -64,12 +66,7 @@ class Beater:
 
 def seen(target: Connection, migration_id: str) -> int:
     """The number of the newest heartbeat that has arrived; 0 for none."""
-    return number(target.rows(READ, (migration_id,)))
-
-
-def number(rows: list[dict]) -> int:
-    """The number of the newest heartbeat in the rows of READ; 0 for none."""
-    return int(rows[0]["seq"] or 0) if rows else 0
+    return int(target.row(READ, (migration_id,)).get("seq") or 0)
 
 
 def arrives(source: Connection, target: Connection, migration_id: str, seconds: float) -> bool:

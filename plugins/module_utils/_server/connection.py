@@ -14,7 +14,6 @@ from .endpoint import Endpoint
 try:
     import pymysql
     import pymysql.cursors
-    from pymysql.constants import CLIENT
 except ImportError:  # said clearly by connect(): the program lacks on the managed host, not here
     pymysql = None
 
@@ -50,23 +49,6 @@ class Connection:
         except (OSError, AttributeError) as error:
             # PyMySQL raises AttributeError on a connection that another thread closed.
             raise ServerError("%s: the connection is lost during %r: %s" % (self.name, _head(sql), error), 2013) from None
-
-    def batch(self, *statements: tuple) -> list[list[dict]]:
-        """The rows of each of several statements, for one round trip; after one that fails none is executed.
-
-        :param statements: each a statement and its values
-        """
-        try:
-            with self.raw.cursor() as cursor:
-                cursor.execute("; ".join(cursor.mogrify(sql, args) for sql, args in statements))
-                found = [list(cursor.fetchall())]
-                while cursor.nextset():
-                    found.append(list(cursor.fetchall()))
-                return found
-        except pymysql.MySQLError as error:
-            raise self._error(error, "; ".join(sql for sql, _args in statements)) from None
-        except (OSError, AttributeError) as error:
-            raise ServerError("%s: the connection is lost during a batch of statements: %s" % (self.name, error), 2013) from None
 
     def stream(self, sql: str) -> t.Iterator[tuple]:
         """The rows of a large result, unbuffered, each a tuple. Nothing else may run on the connection meanwhile."""
@@ -145,12 +127,11 @@ class Connection:
         return ServerError("%s: [%d] %s (statement: %s)%s" % (self.name, number, text, _head(sql), "; %s" % hint if hint else ""), number)
 
 
-def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None, batches: bool = False) -> Connection:
+def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None) -> Connection:
     """Open a connection.
 
     :param name: the server's role for messages: source, target
     :param read_timeout: seconds until an unanswered statement fails; None waits for ever
-    :param batches: allow Connection.batch, and with it a second statement where anybody could smuggle one in: not for everybody
     :raises ServerError: with the cause, the address and what to do
     """
     if pymysql is None:
@@ -159,7 +140,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None,
     address: dict = {"unix_socket": endpoint.unix_socket} if endpoint.unix_socket else {"host": endpoint.host, "port": endpoint.port}
     tls = None if endpoint.unix_socket else _tls_context(endpoint)
     try:
-        raw = _open(endpoint, address, tls, read_timeout, batches)
+        raw = _open(endpoint, address, tls, read_timeout)
     except (pymysql.MySQLError, OSError, RuntimeError) as error:
         number, text = _parts(error)
         hint = "; " + HINTS[number] if number in HINTS else ""
@@ -172,7 +153,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None,
     return connection
 
 
-def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int | None, batches: bool) -> t.Any:
+def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int | None) -> t.Any:
     """PyMySQL's own connection.
 
     Given a TLS context, PyMySQL before 2 goes on in clear text where the server offers no TLS; from 2 on it refuses
@@ -193,7 +174,6 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
         read_timeout=read_timeout,
         write_timeout=read_timeout,
         cursorclass=pymysql.cursors.DictCursor,
-        client_flag=CLIENT.MULTI_STATEMENTS if batches else 0,
         **address,
     )
     try:

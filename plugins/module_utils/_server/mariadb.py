@@ -33,7 +33,7 @@ class MariaDB(Flavour):
     client_programs = ("mariadb", "mysql")
     server_programs = ("mariadbd", "mysqld")
     option_group = "mysqld"
-    end_variables = "SELECT @@global.read_only AS closed, @@global.gtid_binlog_pos AS gtid"
+    end_variables = "@@global.read_only AS closed, @@global.gtid_binlog_pos AS gtid"
     hold_settings = (("read_only", "ON"), ("event_scheduler", "OFF"))
     control_privileges = (
         "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES", "CREATE USER",
@@ -142,8 +142,8 @@ class MariaDB(Flavour):
 
         The lock stops privileged sessions too, and makes a commit wait; read_only answers those without privileges.
         """
-        # In one round trip, of which the write stop is made; where the lock fails, the variable is not set.
-        self.connection.batch(("FLUSH TABLES WITH READ LOCK", None), ("SET GLOBAL read_only = 1", None))
+        self.connection.run("FLUSH TABLES WITH READ LOCK")
+        self.set_read_only(True)
 
     def open_fence(self) -> None:
         """Writable again."""

@@ -173,10 +173,10 @@ class FakeServer:
         self.world.effect("position")
         return "binlog.000001", self.world.written
 
-    def history_end(self, *also: tuple) -> tuple:
+    def history_end(self, also: str = "NULL", args: tuple = ()) -> tuple:
         self.connection._alive()
         self.world.effect("history end")
-        return HistoryEnd(self.state["read_only"], "binlog.000001", self.world.written, self.gtid_written()), [[{"seq": 7}] for _one in also]
+        return HistoryEnd(self.state["read_only"], "", 0, self.gtid_written()), 7 if args else None
 
     def gtid_written(self) -> str:
         return GTID % (self.world.written if self.name != "target" else self.world.applied)
@@ -251,8 +251,7 @@ def world(monkeypatch, tmp_path):
         running = "Yes" if world.target["threads"] else "No"
         return ReplicaStatus(source_host="us-db1", io_running=running, sql_running=running)
 
-    def connect(_login, name, read_timeout=None, batches=False):
-        assert batches
+    def connect(_login, name, read_timeout=None):
         if world.source_gone and name != "target":
             raise ServerError("source: not there", 2003)
         return FakeConnection(world, name)

@@ -11,7 +11,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors
 FORWARD = [
     "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "lock boss", "close fence", "history end", "wait",
     "stop replica", "history end", "take", "stop replica", "reset replica all", "position", "promote target", "remove hold", "ask source",
-    "release lock", "set target scheduler", "ask target", "beat",
+    "position", "release lock", "set target scheduler", "ask target", "beat",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("stop replica") + 2]
 

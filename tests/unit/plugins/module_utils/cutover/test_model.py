@@ -267,6 +267,7 @@ LOGGED = {
     "open target": ["position", "promote target"],
     "unhold target": ["remove hold"],
     "keep closed": ["ask source"],
+    "release lock": ["position", "release lock"],
     "keep open": ["ask target"],
     "open fence": ["open fence", "ask source"],
     "open again": ["ask source"],
