@@ -39,7 +39,7 @@ OUT = ROOT / "build/bench/cutover.json"
 WRITERS_PAUSE_S = 0.02
 PROBE_EVERY_S = 0.004
 AFTER_S = 2.0
-RELAY_PORT = 2222
+RELAY, RELAY_PORT = HERE / "relay.py", 2222
 
 
 class Bench(Rig):
@@ -65,17 +65,22 @@ class Bench(Rig):
         return (*super().command(*arguments), "-e", switches)
 
     def go_far(self, rtt_ms: int) -> None:
-        """All ssh to the old server takes the longer way, this machine's and the bridge's; 0 for none."""
+        """All ssh to the old server takes the longer way, this machine's and the bridge's; 0 for none.
+
+        A relay each, on the host that it is for: the old server admits the bridge from the new one's address alone.
+        """
         self.come_near()
         if not rtt_ms:
             return
-        host = self.address(SOURCE)
-        gateway = host.rsplit(".", 1)[0] + ".1"
-        command = [sys.executable, str(HERE / "relay.py"), "--listen", f"{gateway}:{RELAY_PORT}", "--to", f"{host}:22"]
-        self.relay = subprocess.Popen([*command, "--delay", str(rtt_ms / 2000)])
+        host, delay = self.address(SOURCE), str(rtt_ms / 2000)
+        command = [sys.executable, str(RELAY), "--listen", f"127.0.0.1:{RELAY_PORT}", "--to", f"{host}:22"]
+        self.relay = subprocess.Popen([*command, "--delay", delay])
         self.near = self.ssh_config.read_text()
-        self.ssh_config.write_text(self.near.replace(f"HostName {host}\n", f"HostName {gateway}\n  Port {RELAY_PORT}\n"))
-        far = f"s/HostName {host}/HostName {gateway}/; s/Port 22/Port {RELAY_PORT}/"
+        self.ssh_config.write_text(self.near.replace(f"HostName {host}\n", f"HostName 127.0.0.1\n  Port {RELAY_PORT}\n"))
+        relay = f"python3 /root/relay.py --listen 127.0.0.1:{RELAY_PORT} --to {host}:22 --delay {delay}"
+        self.do(TARGET, f"cat > /root/relay.py <<'END-OF-RELAY'\n{RELAY.read_text()}\nEND-OF-RELAY")
+        self.do(TARGET, f"systemd-run --quiet --collect --unit relay {relay}")
+        far = f"s/HostName {host}/HostName 127.0.0.1/; s/Port 22/Port {RELAY_PORT}/"
         unit = "systemctl restart $(cd /etc/systemd/system && ls | grep '^nordbridge-.*tunnel.*service')"
         self.do(TARGET, f"sed -i '{far}' {self.folder}/ssh_config; {unit}")
         until("it is far", lambda: self.round_trip() >= 0.9 * rtt_ms / 1000, seconds=60, pause=0.5)
@@ -94,11 +99,12 @@ class Bench(Rig):
             return 0.0
 
     def come_near(self) -> None:
-        """The short way again."""
+        """The short way again; on the target the files that back() puts back know of no other."""
         if self.relay:
             self.relay.kill()
             self.relay.wait()
             self.ssh_config.write_text(self.near)
+            self.do(TARGET, "systemctl stop relay 2>/dev/null || true")
         self.relay = None
 
 
