@@ -151,14 +151,14 @@ class Recipe:
         return "\n".join([*parts, self.finish])
 
 
-def _recipe(flavour: str, series: str, suite: str, before: str = "") -> Recipe:
+def _recipe(flavour: str, series: str, suite: str, before: str = "", more: tuple[str, ...] = ()) -> Recipe:
     """A recipe from the columns of the table below."""
     server = {"mariadb": ("mariadb-server", "mariadb-backup"), "mysql": ()}[flavour]
     return Recipe(
         flavour=flavour,
         series=series,
         suite=suite,
-        packages=(*COMMON, *server),
+        packages=(*COMMON, *server, *more),
         client=flavour,
         before=before,
         files={**FILES, LISTEN_FILE[flavour]: LISTEN},
@@ -169,7 +169,7 @@ RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         _recipe("mariadb", "10.5", "bullseye"),
-        _recipe("mariadb", "10.11", "bookworm"),
+        _recipe("mariadb", "10.11", "bookworm", more=("mydumper",)),
         _recipe("mariadb", "11.8", "trixie"),
         _recipe("mysql", "9.7", "trixie", before=MYSQL_FROM_SID),
     )

@@ -99,7 +99,7 @@ options:
     description:
       - How the data is to be copied, as in M(nordbridge.mysql_migration.mysql_seed). A method that cannot serve the pair is an error.
     type: str
-    choices: [auto, mariadb-backup, clone, dump]
+    choices: [auto, mariadb-backup, clone, mydumper, dump]
     default: auto
   waive:
     description:

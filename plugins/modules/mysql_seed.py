@@ -22,11 +22,14 @@ options:
     description:
       - How the data is copied. V(auto) takes the fastest that is safe for the pair, and says why the others were not taken.
       - V(mariadb-backup) and V(clone) copy the server's files, and restart the target's server with them. V(dump) copies rows.
+      - V(mydumper) copies rows by several sessions into files on the target, and loads these by several streams. A load that died goes on
+        with the tables that are not whole. It is taken only by name, for it holds up the source's commits until all of its sessions have
+        one snapshot. For MariaDB and through the tunnel alone.
       - Onto a later series of MariaDB V(mariadb-backup) prepares the files by the source's own programs, which the target borrows, and
         upgrades them by the target's C(mariadb-upgrade).
       - A method that cannot serve the pair is refused before anything is touched.
     type: str
-    choices: [auto, mariadb-backup, clone, dump]
+    choices: [auto, mariadb-backup, clone, mydumper, dump]
     default: auto
   planned:
     description: The method that the plan named, where one was made. A copy that takes another one says why.
@@ -37,9 +40,19 @@ options:
     type: str
     default: ''
   threads:
-    description: Threads that read the source's files.
+    description: Threads that read the source's files, or its rows with V(mydumper).
     type: int
     default: 2
+  load_streams:
+    description: Streams that load C(mydumper)'s files; by the target's processors where it is V(0), from 2 to 8. At most 32.
+    type: int
+    default: 0
+  hold_seconds:
+    description:
+      - The most seconds for which C(mydumper) may hold up the source's commits. They go on after that, whatever became of the copy.
+      - Fewer threads than asked for read the source where more would take longer than this; where one would, the method is refused.
+    type: float
+    default: 5.0
   source_socket:
     description: The socket of the source's server, where the agent's dump logs in.
     type: path
@@ -89,7 +102,7 @@ options:
     description:
       - How often a copy of files is tried at most, in one job. It starts over by itself where that can help, after a cut connection, a
         killed program or a restarted source, and never for a full disk, a missing right or what does not fit together.
-      - A dump is tried once. The same command again erases its half and starts over.
+      - A dump is tried once. The same command again erases its half and starts over. V(mydumper) goes on with what is not loaded.
     type: int
     default: 3
   target_reserve_mb:
@@ -161,6 +174,8 @@ def main():
         "planned": {"type": "str", "default": ""},
         "service": {"type": "str", "default": ""},
         "threads": {"type": "int", "default": 2},
+        "load_streams": {"type": "int", "default": 0},
+        "hold_seconds": {"type": "float", "default": 5.0},
         "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "wipe": {"type": "str", "default": ""},
         "dump_file": {"type": "path"},

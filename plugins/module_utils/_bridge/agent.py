@@ -25,6 +25,7 @@ from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
+from .._seed.freeze import serve as freeze
 from .._seed.lend import lend_programs
 from .._seed.programs import tell as tell_programs
 from .._seed.space import tell as tell_space
@@ -73,6 +74,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "probe": probe,
     "host": host,
     "dump": stream_dump,
+    "freeze": freeze,
     "backup": stream_backup,
     "programs": lend_programs,
     "present": tell_programs,

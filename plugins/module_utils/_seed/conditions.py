@@ -17,7 +17,11 @@ import shutil
 import subprocess
 import typing as t
 
+from .._errors import Refusal, ServerError
 from .._server.base import Flavour
+from . import stash
+from .mydumper_command import PROGRAM, lacking
+from .row_files import unfit_of
 from .service import manager_obstacle, restarts_by_itself
 
 # Name of a program in messages -> what it is called on hosts, the first that is there.
@@ -36,6 +40,8 @@ NOT_INNODB = (
     "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, ENGINE AS e FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE'"
     " AND ENGINE <> 'InnoDB' AND TABLE_SCHEMA IN %s ORDER BY 1, 2 LIMIT 5"
 )
+# What mydumper asks for, whatever the server: read in 0.10.1 (write_snapshot_info). MySQL dropped it in 8.4.
+POSITION = "SHOW MASTER STATUS"
 DATA_BYTES = "SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS n FROM information_schema.TABLES"
 
 
@@ -54,8 +60,23 @@ def read_conditions(flavour: Flavour, host: dict | None) -> dict:
         "encrypted": sorted(name for name, value in encrypted.items() if value.upper() not in ("OFF", "0", "")),
         "not_innodb": ["%(s)s.%(n)s (%(e)s)" % row for row in odd],
         "bytes": data_bytes(flavour),
+        "rows": rows_obstacle(flavour),
         "host": host,
     }
+
+
+def rows_obstacle(flavour: Flavour) -> str:
+    """Why mydumper's files cannot carry a server's rows, or no snapshot for its several sessions is to be had; empty where all is well."""
+    try:
+        flavour.connection.rows(POSITION)
+    except ServerError as error:
+        if error.errno == 1064:  # a syntax error; whatever else it is, the copy itself asks again with its own login
+            return "it asks for the source's position by %s, which this server does not understand" % POSITION
+    try:
+        flavour.statement("hold_commits")
+    except Refusal:
+        return "its sessions get one snapshot by a lock over commits alone, and this server has none"
+    return unfit_of(flavour)
 
 
 def data_bytes(flavour: Flavour) -> int:
@@ -77,6 +98,7 @@ def read_host(flavour: str, unit: str, datadir: str) -> dict:
     obstacle = manager_obstacle(flavour, unit)
     found: dict[str, t.Any] = read_programs()
     found.update(manager=obstacle, restarts=not obstacle and restarts_by_itself(flavour, unit), free_bytes=None)
+    found.update(mydumper=_mydumper(), stashed=stash.kept_bytes(datadir))
     try:
         disk = os.statvfs(datadir)
         found["free_bytes"] = disk.f_bavail * disk.f_frsize
@@ -89,6 +111,15 @@ def find(names: t.Sequence[str]) -> str:
     """The path of the first of these programs that this host has; empty for none."""
     path = os.environ.get("PATH", os.defpath) + ":" + SBIN
     return next((found for found in (shutil.which(name, path=path) for name in names) if found), "")
+
+
+def _mydumper() -> dict:
+    """Whether this host has mydumper, and what of the needed its own help does not know."""
+    path = find((PROGRAM,))
+    if not path:
+        return {"found": False, "lacks": []}
+    done = subprocess.run([path, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    return {"found": True, "lacks": lacking(done.stdout + done.stderr)}
 
 
 def _version(names: t.Sequence[str]) -> str:

@@ -21,6 +21,12 @@ START_SECONDS = 300.0
 MANNERS = ("bandwidth", "nice", "ionice")
 
 
+def mark(server: Flavour) -> str:
+    """What a server is known by in the journal."""
+    identity = server.identity
+    return identity.server_uuid or "%s:%s" % (identity.hostname, identity.datadir)
+
+
 @dataclass
 class Seed:
     """A copy: from where to where, and how.

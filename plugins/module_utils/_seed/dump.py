@@ -84,14 +84,9 @@ def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Prog
                 raise MigrationError("%s (its lock request had waited over %d s and was ended)" % (error, options["lock_wait"])) from None
             raise
     copy.reader.check_complete()
-    changed = changed_objects(before, read_catalogue(connection, schemas))
-    if changed or schemas != source.user_schemas():
-        raise MigrationError(
-            "definitions changed on the source during the copy: %s; run the same command again when they rest"
-            % (", ".join(changed[:10]) or "schemas came or went")
-        )
+    check_unchanged(source, schemas, before)
     coordinates = parse_coordinates(copy.reader.head, copy.reader.tail)
-    _check_coordinates(source, coordinates)
+    check_coordinates(source, coordinates)
     return {
         "schemas": schemas,
         "catalogue": before,
@@ -106,32 +101,12 @@ def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Prog
 def _stream(
     source: Flavour, target: Flavour, schemas: list, source_login: Endpoint, target_login: Endpoint, options: dict, copy: Copy
 ) -> None:
-    request = {
-        "flavour": source.name,
-        "programs": list(source.dump_programs),
-        "gtid": source.gtid_on,
-        "schemas": schemas,
-        "lock_wait": options["lock_wait"],
-        "login": {"user": source_login.user, "password": source_login.password, "unix_socket": options["source_socket"]},
-        "level": options["zstd_level"],
-        **{name: options[name] for name in MANNERS},
-    }
     handle = private_file(client_options(target_login))
     try:
-        defaults = "--defaults-file=/proc/self/fd/%d" % handle
-        client = find_program(list(target.client_programs))
-        load = [
-            client,
-            defaults,
-            "--init-command=" + LOADER_SESSION + target.loader_defaults,
-            "--default-character-set=utf8mb4",
-            "--max-allowed-packet=1G",
-            "--binary-mode",
-        ]
         unpack = Stage("zstd on the target", ["zstd", "-q", "-d", "-c"])
-        loader = Stage(client, load, (handle,), client_words)
+        loader = client_stage(target, handle, LOADER_SESSION + target.loader_defaults)
         bridge = Stage("the dump on the source", agent_command(options["migration_id"], "dump"))
-        words = json.dumps(request).encode()
+        words = json.dumps(dump_request(source, schemas, source_login, options)).encode()
         if options.get("dump_file"):
             _land(bridge, words, options["dump_file"], copy)
             bridge, words = Stage("the dump file", ["cat", options["dump_file"]]), b""
@@ -139,6 +114,39 @@ def _stream(
         Pipeline([bridge, unpack, loader], words, [copy.take_packed, copy.take_text]).run()
     finally:
         os.close(handle)
+
+
+def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict, part: str = "") -> dict:
+    """What the agent's verb `dump` is asked for."""
+    return {
+        "flavour": source.name,
+        "programs": list(source.dump_programs),
+        "gtid": source.gtid_on,
+        "schemas": schemas,
+        "lock_wait": options["lock_wait"],
+        "part": part,
+        "login": {"user": login.user, "password": login.password, "unix_socket": options["source_socket"]},
+        "level": options["zstd_level"],
+        **{name: options[name] for name in MANNERS},
+    }
+
+
+def client_stage(target: Flavour, handle: int, session: str, schema: str = "") -> Stage:
+    """The target's own client, reading statements.
+
+    :param handle: the file with its login, which stays open until it has ended
+    :param session: what its session sets first
+    """
+    client = find_program(list(target.client_programs))
+    words = [
+        client,
+        "--defaults-file=/proc/self/fd/%d" % handle,
+        "--init-command=" + session,
+        "--default-character-set=utf8mb4",
+        "--max-allowed-packet=1G",
+        "--binary-mode",
+    ]
+    return Stage(client, words + (["--database=" + schema] if schema else []), (handle,), client_words)
 
 
 def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:
@@ -158,7 +166,20 @@ def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:
     os.rename(part, path)
 
 
-def _check_coordinates(source: Flavour, coordinates: Coordinates) -> None:
+def check_unchanged(source: Flavour, schemas: list, before: dict) -> None:
+    """Refuse a copy during which a definition changed.
+
+    :param before: the catalogue from before it
+    """
+    changed = changed_objects(before, read_catalogue(source.connection, schemas))
+    if changed or schemas != source.user_schemas():
+        raise MigrationError(
+            "definitions changed on the source during the copy: %s; run the same command again when they rest"
+            % (", ".join(changed[:10]) or "schemas came or went")
+        )
+
+
+def check_coordinates(source: Flavour, coordinates: Coordinates) -> None:
     """Refuse coordinates that disagree with each other: then one of them disagrees with the data."""
     if not source.gtid_on:
         return

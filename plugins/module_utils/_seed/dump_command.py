@@ -25,11 +25,16 @@ COMMON = (
     "--default-character-set=utf8mb4",
     "--max-allowed-packet=1G",
 )
-# Options by flavour, the first of each tuple that the program's own help knows.
-PROBED = {
-    "mariadb": (("--master-data=2",), ("--gtid",)),
-    "mysql": (("--source-data=2", "--master-data=2"), ("--no-tablespaces",), ("--column-statistics=0",)),
+# A part of a dump alone: what it does without. The rows lie between the two, where another program carries them: a trigger must not
+# fire for them, and so comes after.
+PARTS: dict[str, tuple] = {
+    "": (),
+    "definitions": ("--no-data", "--skip-triggers"),
+    "triggers": ("--no-data", "--no-create-info", "--no-create-db", "--skip-routines", "--skip-events"),
 }
+# Options by flavour, the first of each tuple that the program's own help knows. Coordinates belong to rows.
+PLACE = {"mariadb": (("--master-data=2",), ("--gtid",)), "mysql": (("--source-data=2", "--master-data=2"),)}
+PROBED: dict[str, tuple] = {"mariadb": (), "mysql": (("--no-tablespaces",), ("--column-statistics=0",))}
 # mysqldump without its own GTID statement cannot say the set; from a source without GTIDs it must not try.
 GTID_ON = {"mariadb": (), "mysql": (("--set-gtid-purged=COMMENTED", "--set-gtid-purged=OFF"),)}
 GTID_OFF = {"mariadb": (), "mysql": (("--set-gtid-purged=OFF",),)}
@@ -47,16 +52,18 @@ def find_program(names: list) -> str:
     return found
 
 
-def dump_options(flavour: str, gtid: bool, help_text: str, schemas: list, lock_wait: int) -> list[str]:
+def dump_options(flavour: str, gtid: bool, help_text: str, schemas: list, lock_wait: int, part: str = "") -> list[str]:
     """The dump's arguments; there is no secret among them.
 
     :param help_text: the program's own --help: what it knows is asked, never assumed from a version
     :param lock_wait: seconds that the dump's session waits for a lock, where the program can say so
+    :param part: one of PARTS, empty for all
     """
-    wanted = PROBED[flavour] + (GTID_ON if gtid else GTID_OFF)[flavour]
+    place = () if part else PLACE[flavour]
+    wanted = place + PROBED[flavour] + (GTID_ON if gtid and not part else GTID_OFF)[flavour]
     probed = [next((option for option in choices if option.split("=")[0] in help_text), "") for choices in wanted]
     guard = ["--init-command=SET SESSION lock_wait_timeout=%d" % lock_wait] if "--init-command" in help_text else []
-    return list(COMMON) + [option for option in probed if option] + guard + ["--databases", "--"] + list(schemas)
+    return [*COMMON, *PARTS[part], *(option for option in probed if option), *guard, "--databases", "--", *schemas]
 
 
 def private_file(text: str) -> int:
@@ -71,7 +78,7 @@ def private_file(text: str) -> int:
 def stream_dump(request: dict) -> None:
     """Write the compressed dump to standard output; fail where either program does.
 
-    :param request: flavour, programs, gtid, schemas, lock_wait, login (an endpoint's fields), level of compression,
+    :param request: flavour, programs, gtid, schemas, lock_wait, part, login (an endpoint's fields), level of compression,
         and the manners of polite.py
     """
     if not set(request["programs"]) <= set(PROGRAMS):
@@ -79,7 +86,8 @@ def stream_dump(request: dict) -> None:
     program = find_program(request["programs"])
     packer = find_program(["zstd"])
     help_text = subprocess.run([program, "--no-defaults", "--help"], capture_output=True, text=True, check=False).stdout
-    options = dump_options(request["flavour"], request["gtid"], help_text, request["schemas"], int(request["lock_wait"]))
+    asked = (request["schemas"], int(request["lock_wait"]), request.get("part", ""))
+    options = dump_options(request["flavour"], request["gtid"], help_text, *asked)
     handle = private_file(client_options(Endpoint(**request["login"])))
     defaults = "--defaults-file=/proc/self/fd/%d" % handle
     codes = send([program, defaults] + options, [packer, "-q", "-%d" % int(request.get("level", 1))], request, pass_fds=[handle])

@@ -21,15 +21,18 @@ from .landing import check_arrived, clear_landing
 Loader = t.Callable[[Flavour, Flavour, dict, Progress], dict]
 
 
-def copy_logically(seed: Seed, load: Loader) -> dict:
-    """Erase, carry the accounts, copy, prove, and set the coordinates."""
+def copy_logically(seed: Seed, load: Loader, kept: tuple | None = None) -> dict:
+    """Erase, carry the accounts, copy, prove, and set the coordinates.
+
+    :param kept: the source's file and position of a dump whose load goes on: nothing is erased then
+    """
     target, progress = seed.target, seed.progress
-    clear_landing(target, seed.erase)
+    clear_landing(target, [] if kept else seed.erase)
     progress.say("accounts", "accounts and grants as statements")
     accounts = read_accounts(seed.source)
     create_accounts(target, accounts)
     options = {**seed.options, "source": asdict(seed.source_login), "target": asdict(seed.target_login)}
-    with seed.watch.armed(snapshot_now=True):
+    with seed.watch.armed(snapshot_now=not kept, needs=kept):
         result = load(seed.source, target, options, progress)
     progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
     catalogue = result.pop("catalogue")

@@ -65,6 +65,8 @@ class Pipeline:
         self.stages = stages
         self.request = request
         self.taps = taps
+        self._processes: list[subprocess.Popen] = []
+        self._stopped = False
         self._failures: list[BaseException] = []
         self._short: list[str] = []  # stages that ended before they had taken everything
 
@@ -77,11 +79,13 @@ class Pipeline:
             # Messages go to files: a full pipe that nobody reads would stop the stream.
             errors = [stack.enter_context(tempfile.TemporaryFile()) for _stage in self.stages]
             last = len(self.stages) - 1
-            processes: list[subprocess.Popen] = []
+            processes = self._processes
             stack.callback(_end, processes)
             for number, (stage, error) in enumerate(zip(self.stages, errors)):
                 output = subprocess.DEVNULL if number == last else subprocess.PIPE
                 processes.append(_start(stage, output, error))
+            if self._stopped:
+                self.stop()
             threads = [threading.Thread(target=self._carry, args=(number, processes), daemon=True) for number in range(last)]
             for thread in threads:
                 thread.start()
@@ -91,6 +95,13 @@ class Pipeline:
             codes = [process.wait() for process in processes]
             if any(codes) or self._failures or self._short:
                 raise MigrationError("the copy broke: %s" % self._cause(codes, errors))
+
+    def stop(self) -> None:
+        """End it from another thread: run() fails then, or will as soon as it has begun."""
+        self._stopped = True
+        for process in list(self._processes):
+            if process.poll() is None:
+                process.kill()
 
     def _send_request(self, first: subprocess.Popen) -> None:
         stdin = t.cast("t.IO[bytes]", first.stdin)

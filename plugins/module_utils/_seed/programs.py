@@ -27,6 +27,7 @@ PACKAGES = {
     "mariadb": "mariadb-client",
     "mysqldump": "mysql-client",
     "mysql": "mysql-client",
+    "mydumper": "mydumper",
     "zstd": "zstd",
     "pv": "pv",
     "ssh": "openssh-client",
@@ -36,8 +37,10 @@ PACKAGES = {
 def needed(seed: Seed, method: str) -> dict[str, list[tuple]]:
     """What a method needs on source and target: a tuple for each program, of the names that it goes by."""
     pack = [("zstd",)] + ([("pv",)] if seed.options["bandwidth"] else [])
+    client: list[tuple] = [tuple(seed.target.client_programs), ("zstd",), ("ssh",)]
     tables: dict[str, dict[str, list[tuple]]] = {
-        "dump": {"source": [tuple(seed.source.dump_programs), *pack], "target": [tuple(seed.target.client_programs), ("zstd",), ("ssh",)]},
+        "mydumper": {"source": [tuple(seed.source.dump_programs), ("zstd",)], "target": [("mydumper",), *client]},
+        "dump": {"source": [tuple(seed.source.dump_programs), *pack], "target": client},
         "mariadb-backup": {"source": [("mariadb-backup", "mariabackup"), *pack], "target": [("mbstream",), ("zstd",), ("ssh",)]},
     }
     return tables.get(method, {"source": [], "target": []})

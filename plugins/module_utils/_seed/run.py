@@ -20,10 +20,11 @@ from .._state.journal import Journal
 from .._state.paths import SCHEMA, directory
 from .._tuning.relax import relaxed_copy
 from .conditions import read_conditions, read_host
-from .context import Seed
+from .context import Seed, mark
 from .landing import admitted, check_apart, check_landing
 from .methods import Method, change_of_choice, choose
 from .programs import check_programs
+from .stash import forget_others
 from .tries import copy_in_tries
 from .watch import Watch
 
@@ -32,8 +33,9 @@ def run(options: dict, progress: Progress) -> dict:
     """Seed the target.
 
     :param options: migration_id, method, planned (what the plan named), source_login and target_login (files), source_socket, wipe,
-        dump_file, service (the target's unit), threads, max_transaction_seconds, lock_wait (seconds), zstd_level; bandwidth, nice, ionice
-        (see polite.py), tries, target_reserve_mb, source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
+        dump_file, service (the target's unit), threads, load_streams, hold_seconds (of mydumper), max_transaction_seconds, lock_wait
+        (seconds), zstd_level; bandwidth, nice, ionice (see polite.py), tries, target_reserve_mb, source_reserve_mb, lock_seconds,
+        watch_seconds (see watch.py)
     """
     journal = Journal(directory(options["migration_id"]))
     source_login, target_login = read_login_file(options["source_login"]), read_login_file(options["target_login"])
@@ -49,17 +51,17 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     source, target, options = seed.source, seed.target, seed.options
     seed.progress.say("checking", "source %s, target %s" % (source.identity.label, target.identity.label))
     check_apart(source, target)
-    state, mark = journal.read(), _mark(target)
+    state, known_as = journal.read(), mark(target)
     if state.get("cutover", {}).get("begun"):
         raise Refusal("the cutover of %s has begun: its target is not copied anew" % options["migration_id"])
-    seed.erase = check_landing(target, options["migration_id"], unfinished(state.get("seed", {}), mark), options["wipe"])
+    seed.erase = check_landing(target, options["migration_id"], unfinished(state.get("seed", {}), known_as), options["wipe"])
     choice = choose(*_conditions(seed), options["method"])
     method, changed = choice.method, change_of_choice(options.get("planned", ""), choice)
     if changed:
         seed.progress.say("choosing", "%s; %s" % (method.name, changed))
     check_programs(seed, method.name)
     # Only what this copy brings is its own: a later run may erase that without being asked, and nothing else.
-    entry: dict = {"status": "running", "target": mark, "erased": seed.erase}
+    entry: dict = {"status": "running", "target": known_as, "erased": seed.erase}
     reasons = {"method": method.name, "not_taken": choice.not_taken, **({"changed_choice": changed} if changed else {})}
     entry.update(reasons)
     # For whoever finds the target down after this process was killed.
@@ -69,7 +71,7 @@ def _seed(seed: Seed, journal: Journal) -> dict:
         # A copy that starts anew is behind again, whatever an earlier catch-up found.
         journal.update("seed started", seed=entry, catchup=None)
         result = _copy(seed, method, journal, entry)
-    result = {**entry, **result, "status": "done", "target": _mark(seed.target)}
+    result = {**entry, **result, "status": "done", "target": mark(seed.target)}
     journal.update("seed done", seed=result)
     return result
 
@@ -90,6 +92,8 @@ def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
         tried.append({**failed, "at": time.time()})
         journal.update("seed try %d of %d failed" % (failed["try"], failed["of"]), seed={**entry, "tried": tried})
 
+    if not method.goes_on:
+        forget_others(seed.target.identity.datadir, seed.options["migration_id"])
     tries = seed.options["tries"] if method.starts_over else 1
     with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
         result = copy_in_tries(seed, method.copy, tries, note)
@@ -103,11 +107,6 @@ def unfinished(entry: dict, mark: str) -> list[str] | None:
     if entry.get("target") != mark or entry.get("status") != "running":
         return None
     return entry.get("schemas", [])
-
-
-def _mark(target: Flavour) -> str:
-    identity = target.identity
-    return identity.server_uuid or "%s:%s" % (identity.hostname, identity.datadir)
 
 
 def check_marker(target: Flavour, migration_id: str) -> None:

@@ -99,12 +99,13 @@ class Watch:
             self._close(name)
 
     @contextmanager
-    def armed(self, snapshot_now: bool = False) -> t.Iterator[None]:
+    def armed(self, snapshot_now: bool = False, needs: tuple | None = None) -> t.Iterator[None]:
         """Within this the copy may be ended; outside of it a reason waits for the next time.
 
         :param snapshot_now: the snapshot is about to be taken: from the source's place of now on its history is needed
+        :param needs: the file and position from which it is needed, where the snapshot was taken earlier
         """
-        self.needs = self.seed.source.binlog_position() if snapshot_now else None
+        self.needs = self.seed.source.binlog_position() if snapshot_now else needs
         self._needs_at = self.clock()
         self.found, self.seed.progress.share = None, 0.0
         self.look()

@@ -16,7 +16,8 @@ PROJECT_SHARE, PROJECT_SECONDS = 0.05, 60.0
 # States of a session that waits for a lock over everything, on both flavours.
 GLOBAL_WAITS = re.compile(r"waiting for (global read|commit|backup) lock", re.I)
 TABLE_WAITS = re.compile(r"waiting for table (metadata lock|flush)", re.I)
-READ_TABLE = re.compile(r"\bFROM `((?:[^`]|``)+)`", re.I)
+# With or without its schema in front.
+READ_TABLE = re.compile(r"\bFROM (?:`((?:[^`]|``)+)`\.)?`((?:[^`]|``)+)`", re.I)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def nobody_waits(now: Look, past: Past) -> Finding | None:
     """No session of others waits long for a lock that the copy may hold."""
     limit = past.limits.lock_seconds
     own = [one for one in now.sessions if one["user"] == past.own_user]
-    read = {(one["schema"] or "", name) for one in own for name in READ_TABLE.findall(one["statement"] or "")}
+    read = {(schema or one["schema"] or "", name) for one in own for schema, name in READ_TABLE.findall(one["statement"] or "")}
     waiting = [
         one for one in now.sessions if one["user"] != past.own_user and limit and one["seconds"] > limit and _may_be_ours(one, own, read)
     ]

@@ -48,6 +48,7 @@ STATEMENTS: dict[str, dict[str, list]] = {
         "wait_for_position": [((10, 5), "SELECT MASTER_POS_WAIT(%s, %s, %s)")],
         "event_off_on_replica": [((10, 5), "DISABLE ON SLAVE")],
         "backup_lock": [((10, 5), "BACKUP STAGE START")],
+        "hold_commits": [((10, 5), "BACKUP STAGE BLOCK_COMMIT")],
         "backup_unlock": [((10, 5), "BACKUP STAGE END")],
     },
 }

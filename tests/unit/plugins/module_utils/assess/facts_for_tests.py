@@ -75,6 +75,7 @@ SERVER: dict = {
         "values": {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend"},
         "encrypted": [],
         "not_innodb": [],
+        "rows": "",
         "bytes": 10 * GIB,
         "host": {
             "machine": "x86_64",
@@ -82,6 +83,8 @@ SERVER: dict = {
             "manager": "",
             "restarts": True,
             "free_bytes": 100 * GIB,
+            "mydumper": {"found": False, "lacks": []},
+            "stashed": 0,
         },
     },
     "character_set_collations": "",

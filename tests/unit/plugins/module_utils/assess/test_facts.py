@@ -143,10 +143,10 @@ def test_what_decides_how_the_data_is_copied() -> None:
     told = facts.gather(mariadb(innodb_encrypt_tables="ON", innodb_data_file_path="ibdata1:12M:autoextend"))["copying"]
     assert told == {
         "flavour": "mariadb", "version": [10, 11, 18], "encrypted": ["innodb_encrypt_tables"], "not_innodb": ["shop.hits (MyISAM)"],
-        "values": {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend"}, "bytes": 2348, "host": None,
+        "values": {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend"}, "bytes": 2348, "host": None, "rows": "",
     }  # fmt: skip
     host = facts.gather(mariadb(), local=True)["copying"]["host"]
-    assert set(host) == {"machine", "programs", "manager", "restarts", "free_bytes"}
+    assert set(host) == {"machine", "programs", "manager", "restarts", "free_bytes", "mydumper", "stashed"}
     assert set(host["programs"]) == {"mariadb-backup", "mbstream", "mariadb-upgrade", "mariadbd", "ldd"}
 
 

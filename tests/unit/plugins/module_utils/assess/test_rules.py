@@ -299,11 +299,15 @@ def test_the_plan_says_how_the_data_is_copied_and_why_not_otherwise() -> None:
     outcome = run()
     assert outcome["seed"] == {
         "method": "mariadb-backup",
-        "not_taken": {"clone": "CLONE is MySQL's", "dump": "mariadb-backup is faster"},
+        "not_taken": {
+            "clone": "CLONE is MySQL's",
+            "mydumper": "the target lacks mydumper (package mydumper)",
+            "dump": "mariadb-backup is faster",
+        },
     }
     lines = outcome["plan_text"]
     place = lines.index(" COPY       mariadb-backup")
-    assert lines[place + 1 : place + 3] == ["             not clone: CLONE is MySQL's", "             not dump: mariadb-backup is faster"]
+    assert lines[place + 1 : place + 4] == ["             not %s: %s" % item for item in outcome["seed"]["not_taken"].items()]
     assert run(seed_state="done")["seed"]["method"] == "", "nothing is copied any more"
     assert run(method="clone")["seed"]["method"] == "", "an error says why"
 

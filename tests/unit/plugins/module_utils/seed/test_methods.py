@@ -15,6 +15,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed i
     lend,
     mariadb_backup,
     methods,
+    mydumper,
     upgrade,
 )
 
@@ -26,7 +27,8 @@ def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, progr
     text = ".".join(map(str, version))
     known = {**PROGRAMS, "mariadb-backup": text, "mariadbd": text, **(programs or {})}
     there = {"machine": "x86_64", "programs": known, "manager": "", "restarts": True, "free_bytes": 1 << 40, **(host or {})}
-    facts = {"flavour": flavour, "version": list(version), "encrypted": [], "not_innodb": [], "bytes": 1000, "host": there}
+    there = {"mydumper": {"found": True, "lacks": []}, "stashed": 0, **there}
+    facts = {"flavour": flavour, "version": list(version), "encrypted": [], "not_innodb": [], "rows": "", "bytes": 1000, "host": there}
     facts["values"] = {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend", **(values or {})}
     return {**facts, **changes}
 
@@ -38,13 +40,22 @@ def mariadb(version=(10, 11, 18), **changes):
 def test_auto_takes_clone_for_mysql_and_says_why_not_the_others():
     choice = methods.choose(conditions(), conditions(), "auto")
     assert choice.method.name == "clone"
-    assert choice.not_taken == {"mariadb-backup": "mariadb-backup is MariaDB's", "dump": "clone is faster"}
+    assert choice.not_taken == {"mariadb-backup": "mariadb-backup is MariaDB's", "mydumper": mydumper.ONLY_BY_NAME, "dump": "clone is faster"}
 
 
 def test_auto_takes_the_backup_for_mariadb():
     choice = methods.choose(mariadb(), mariadb(), "auto")
     assert choice.method.name == "mariadb-backup"
-    assert choice.not_taken == {"clone": "CLONE is MySQL's", "dump": "mariadb-backup is faster"}
+    assert choice.not_taken == {"clone": "CLONE is MySQL's", "mydumper": mydumper.ONLY_BY_NAME, "dump": "mariadb-backup is faster"}
+
+
+def test_mydumper_is_taken_by_name_and_never_by_itself():
+    lost = {"programs": {"mbstream": ""}}
+    assert methods.choose(mariadb(), mariadb(**lost), "auto").method.name == "dump"
+    choice = methods.choose(mariadb(), mariadb(), "mydumper")
+    assert choice.method.name == "mydumper" and choice.not_taken["dump"] == "mydumper was asked for"
+    with pytest.raises(Refusal, match="the method mydumper cannot serve this pair: the target lacks mydumper"):
+        methods.choose(mariadb(), mariadb(host={"mydumper": {"found": False, "lacks": []}}), "mydumper")
 
 
 def test_a_named_method_is_taken_though_another_is_faster():

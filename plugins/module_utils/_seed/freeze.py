@@ -1,0 +1,143 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Holding up the source's commits until several sessions have one snapshot.
+
+The lock is taken by the agent on the source's own host, and its time limit runs there: where the network dies meanwhile, or the copy,
+the source's clients go on all the same. A program's own lock, taken through the tunnel, would stand until somebody notices.
+MariaDB's backup stages hold up commits and nothing else; they flush no tables and wait for no reader.
+https://mariadb.com/kb/en/backup-stage/
+"""
+
+# serve() is part of the agent, whose answers go to standard output.
+# pylint: disable=ansible-bad-function
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+
+from .._bridge.call import agent_command, tail
+from .._errors import MigrationError
+from .._server.base import Flavour
+from .._server.connection import connect
+from .._server.endpoint import Endpoint
+from .._server.flavour import open_flavour
+
+# What the hold costs beside its statements: ssh, Python and the agent's start are in front of it.
+START_SECONDS = 30.0
+
+
+def place(source: Flavour) -> dict:
+    """Where the source's binary log stands: file, position, and the GTIDs up to there."""
+    file, position = source.binlog_position()
+    return {"file": file, "position": position, "gtid": source.gtid_written() if source.gtid_on else ""}
+
+
+def serve(request: dict) -> None:
+    """The agent's verb `freeze`: hold up commits, say where the binary log stands, and let go at a word, at its end, or in time.
+
+    :param request: login (an endpoint's fields), lock_wait (seconds for the lock), seconds (that it may be held)
+    """
+    with connect(Endpoint(**request["login"]), "source") as connection:
+        source = open_flavour(connection)
+        connection.run("SET SESSION lock_wait_timeout = %d" % int(request["lock_wait"]))
+        asked = time.monotonic()
+        # Where anything fails from here on, the end of the connection ends the hold.
+        connection.run(source.statement("backup_lock"))
+        connection.run(source.statement("hold_commits"))
+        _say({"place": place(source)})
+        left = float(request["seconds"]) - (time.monotonic() - asked)
+        ready, _write, _error = select.select([sys.stdin], [], [], max(0.0, left))
+        word, after = bool(ready and sys.stdin.readline()), place(source)
+        connection.run(source.statement("backup_unlock"))
+        _say({"asked": word, "place": after, "seconds": round(time.monotonic() - asked, 3)})
+
+
+def _say(answer: dict) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+class Hold:
+    """The other side: commits are held up within it, until release() or the time is up."""
+
+    def __init__(self, migration_id: str, request: dict, command: list | None = None) -> None:
+        """Prepare.
+
+        :param request: of the verb
+        :param command: another way to the agent than ssh
+        """
+        self.command = command or agent_command(migration_id, "freeze")
+        self.request = request
+        self.place: dict = {}
+        self._process: t.Any = None
+        self._words = tempfile.TemporaryFile()  # pylint: disable=consider-using-with  # closed by __exit__
+        self._rest = b""
+
+    def __enter__(self) -> Hold:
+        pipe = subprocess.PIPE
+        # pylint: disable-next=consider-using-with  # ended by __exit__
+        self._process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, stderr=self._words, bufsize=0)
+        try:
+            self._process.stdin.write(json.dumps(self.request).encode() + b"\n")
+            self.place = self._hear(START_SECONDS + float(self.request["lock_wait"]))["place"]
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def release(self) -> float:
+        """Let the commits go on. Returns for how many seconds they were held up.
+
+        :raises MigrationError: where the hold had ended by itself before, or the source went on under it
+        """
+        try:
+            self._process.stdin.write(b"release\n")
+        except OSError:
+            pass  # it has let go by itself, and said so
+        told = self._hear(START_SECONDS)
+        if not told["asked"] or told["place"] != self.place:
+            raise MigrationError(
+                "the snapshots took longer than the %.1f s for which the source's commits may be held up (target_seed_hold_seconds): "
+                "they are not of one time, and nothing was copied" % float(self.request["seconds"])
+            )
+        return float(told["seconds"])
+
+    def _hear(self, seconds: float) -> dict:
+        """The next answer, one line of JSON."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._rest:
+            ready, _write, _error = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            part = self._process.stdout.read(65536) if ready else b""
+            if not part:
+                raise MigrationError("the source's commits could not be held up: %s" % (self._told() or "the agent does not answer"))
+            self._rest += part
+        line, _newline, self._rest = self._rest.partition(b"\n")
+        return json.loads(line)
+
+    def _told(self) -> str:
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return ""
+        self._words.seek(0)
+        return tail(self._words.read())
+
+    def __exit__(self, *_exc: object) -> None:
+        """Whatever happened: the end of its input lets the agent go on at once."""
+        for stream in (self._process.stdin, self._process.stdout):
+            try:
+                stream.close()
+            except OSError:
+                pass
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._words.close()

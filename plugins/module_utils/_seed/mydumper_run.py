@@ -1,0 +1,136 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""mydumper at work: its sessions get one snapshot while the source's commits are held up, then it writes the rows to files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+import typing as t
+
+from .._errors import MigrationError, Refusal
+from .._server.connection import Connection
+from .._server.endpoint import client_options
+from .context import Seed
+from .dump_command import find_program, private_file
+from .dump_text import Coordinates
+from .freeze import Hold
+from .mydumper_command import PROGRAM, SNAPSHOTS_STAND, complaints, option_file, options, parse_metadata
+from .polite import prefix
+
+# Round trips to the source until all snapshots stand, counted in 0.10.1's source and taken for the worst: of its first session and of each
+# thread's, which begin one after another. And how long a program takes to start on a busy host.
+FIRST_TRIPS, THREAD_TRIPS, START_SECONDS = 20, 13, 0.5
+SHOWN = 3
+
+
+def thread_count(asked: int, round_trip: float, seconds: float) -> int:
+    """As many of the asked threads as get their snapshots in that time.
+
+    :param round_trip: seconds to the source and back
+    :param seconds: for which the source's commits may be held up
+    :raises Refusal: where not even one does
+    """
+    fitting = int(((seconds - START_SECONDS) / max(round_trip, 1e-6) - FIRST_TRIPS) / THREAD_TRIPS)
+    if fitting < 1:
+        needed = (FIRST_TRIPS + THREAD_TRIPS) * round_trip + START_SECONDS
+        raise Refusal(
+            "at a round trip of %d ms mydumper would hold up the source's commits for about %.1f s, and %.1f s are allowed "
+            "(target_seed_hold_seconds); nothing was touched: use another method, or allow more" % (round_trip * 1000, needed, seconds)
+        )
+    return min(max(1, asked), fitting)
+
+
+def round_trip(connection: Connection, clock: t.Callable[[], float] = time.monotonic) -> float:
+    """Seconds to a server and back: the middle one of some."""
+    took = []
+    for _number in range(7):
+        began = clock()
+        connection.value("SELECT 1")
+        took.append(clock() - began)
+    return sorted(took)[len(took) // 2]
+
+
+class Running:
+    """The program, while it runs; what it says goes to a file, for it names each table."""
+
+    def __init__(self, command: list, pass_fds: tuple, log: str) -> None:
+        self.stand = threading.Event()  # each session has its snapshot, or it has ended
+        self.lines: list[str] = []  # those that a failure may show
+        self._log = log
+        # pylint: disable-next=consider-using-with  # ended by __exit__
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=pass_fds
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with open(self._log, "w", encoding="utf-8", errors="replace") as log:
+            for raw in t.cast("t.IO[bytes]", self._process.stdout):
+                line = raw.decode("utf-8", "replace").rstrip("\n")
+                log.write(line + "\n")
+                if SNAPSHOTS_STAND in line:
+                    self.stand.set()
+                if "** Message:" not in line and line.strip():
+                    self.lines.append(line)
+        self.stand.set()
+
+    def runs(self) -> bool:
+        """Whether it still does."""
+        return self._process.poll() is None
+
+    def check(self) -> None:
+        """Wait for its end, and fail where it, or anything in it, failed."""
+        code = self._process.wait()
+        self._reader.join(10)
+        wrong = complaints(self.lines)
+        if code or wrong:
+            told = "; ".join(wrong[:SHOWN] or self.lines[-SHOWN:])
+            raise MigrationError("mydumper %s: %s" % ("was killed by signal %d" % -code if code < 0 else "ended with %d" % code, told))
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.runs():
+            self._process.kill()
+        self._process.wait()
+        self._reader.join(10)
+
+
+def dump_rows(seed: Seed, rows: str, log: str, threads: int, pattern: str, tick: t.Callable[[], t.Any]) -> tuple[Coordinates, float]:
+    """Write the rows of all tables to files. Returns their coordinates, and for how many seconds the source's commits were held up.
+
+    :param rows: the folder for them
+    :param tick: called now and then
+    :raises MigrationError: where anything of it failed, or its coordinates are not those that the source stood at
+    """
+    login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
+    asked = {"login": login, "lock_wait": seed.options["lock_wait"], "seconds": seed.options["hold_seconds"]}
+    handle = private_file(option_file(client_options(seed.source_login), seed.options["lock_wait"]))
+    program = [find_program([PROGRAM]), "--defaults-file=/proc/self/fd/%d" % handle, *options(rows, threads, pattern)]
+    try:
+        with Hold(seed.options["migration_id"], asked) as hold:
+            with Running(prefix(seed.manners()) + program, (handle,), log) as running:
+                running.stand.wait(float(seed.options["hold_seconds"]))
+                if not running.runs():
+                    running.check()
+                held = hold.release()
+                seed.progress.say("snapshot", "commits on the source stood still for %.2f s" % held)
+                while running.runs():
+                    tick()
+                    time.sleep(0.3)
+                running.check()
+            stood = Coordinates(**hold.place)
+    finally:
+        os.close(handle)
+    with open(os.path.join(rows, "metadata"), encoding="utf-8") as stream:
+        found = parse_metadata(stream.read())
+    if found != stood:
+        raise MigrationError("mydumper's coordinates %s are not those that the source stood at meanwhile, %s" % (found, stood))
+    return found, held
