@@ -440,6 +440,7 @@ class Rig(Pair):
             "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
             "max_transaction_seconds": 5, "source_socket": "/run/mysqld/mysqld.sock", "source_hold": hold, "target_hold": hold,
             "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
+            "switches": [], "old_address": "", "new_address": "",
         }  # fmt: skip
         log = self.out / f"{len(self.runs):02d}.log"
         shell = self.shell(TARGET, "launch")
