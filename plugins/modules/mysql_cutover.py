@@ -16,6 +16,7 @@ description:
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.no_diff
   - nordbridge.mysql_migration.job
+  - nordbridge.mysql_migration.switches
 options:
   gate:
     description: The permission to cut over. It must equal O(migration_id).
@@ -55,82 +56,6 @@ options:
     description: The file on the target that keeps it read-only until promotion.
     type: path
     required: true
-  switches:
-    description:
-      - What sends clients to the one server or the other, driven within the write stop, in this order.
-      - New connections are held just before the fence, old sessions ended at the fence, clients sent to the target right after
-        its promotion. A cutover that is undone lets them go on to the source.
-      - No hold outlasts the cutover's job, nor O(lease) seconds.
-      - All is looked at before anything is frozen. The socket answers and has the level admin, the names exist, the program may be run.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      type:
-        description:
-          - V(haproxy) drives an HAProxy by its runtime API. What is set there is forgotten when HAProxy is reloaded or restarted.
-            Bring its configuration up to date by a hook after promotion.
-          - V(command) runs a program on the target's host with one more argument, the stage. V(hold) before the fence, V(switch)
-            and V(release) after promotion, V(undo) where the cutover undid itself. The addresses are in the environment's
-            C(NORDBRIDGE_OLD) and C(NORDBRIDGE_NEW). It must do no harm when a stage is run again.
-          - V(forwarder) sends who connects to the source's port after the promotion to the target, until the source's next boot.
-            The source's host needs C(iptables) and C(systemd-socket-proxyd). The target's own connections are left alone.
-        type: str
-        choices: [haproxy, command, forwarder]
-        required: true
-      where:
-        description:
-          - Whose host reaches the HAProxy's socket, V(target) where it is not given.
-          - Programs run on the target's host, forwarders on the source's.
-        type: str
-        choices: [target, source]
-      socket:
-        description: The path of HAProxy's socket, else O(switches[].host) and O(switches[].port).
-        type: str
-      host:
-        description: The address of HAProxy's socket, as the target's host reaches it.
-        type: str
-      port:
-        description: The port of HAProxy's socket.
-        type: int
-      listen:
-        description:
-          - Where the frontend takes connections, as HOST:PORT, as seen from the host that drives the HAProxy.
-          - Through it goes a connection that takes HAProxy's one place while all new ones are held, those to other frontends too.
-        type: str
-      frontend:
-        description: The clients' frontend, or section C(listen).
-        type: str
-      backend:
-        description: The backend. As O(switches[].frontend) where it is not given.
-        type: str
-      old_server:
-        description: The source's name in the backend.
-        type: str
-      new_server:
-        description: The target's name in the backend, where it is in maintenance until the cutover.
-        type: str
-      new_address:
-        description:
-          - Instead of O(switches[].new_server), the IP address that O(switches[].old_server) is given.
-          - Where a forwarder leads; the host of O(new_address) where it is not given.
-        type: str
-      new_port:
-        description: The port that goes with O(switches[].new_address). C(3306) where it is not given.
-        type: int
-      argv:
-        description: The program's absolute path, and its arguments.
-        type: list
-        elements: str
-      timeout_seconds:
-        description: Seconds that the program may take for a stage, at most 60. C(5) where it is not given.
-        type: float
-  old_address:
-    description: The source's address and port, for programs.
-    type: str
-  new_address:
-    description: The target's address and port, for programs.
-    type: str
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -178,23 +103,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs i
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch import keeper  # noqa: F401  # pylint: disable=unused-import  # packed
-
-SWITCH = {
-    "type": {"type": "str", "choices": ["haproxy", "command", "forwarder"], "required": True},
-    "where": {"type": "str", "choices": ["target", "source"]},
-    "socket": {"type": "str"},
-    "host": {"type": "str"},
-    "port": {"type": "int"},
-    "listen": {"type": "str"},
-    "frontend": {"type": "str"},
-    "backend": {"type": "str"},
-    "old_server": {"type": "str"},
-    "new_server": {"type": "str"},
-    "new_address": {"type": "str"},
-    "new_port": {"type": "int"},
-    "argv": {"type": "list", "elements": "str"},
-    "timeout_seconds": {"type": "float"},
-}
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
 
 
 def main():
@@ -209,11 +118,8 @@ def main():
         "max_transaction_seconds": {"type": "int", "default": 5},
         "source_hold": {"type": "path", "required": True},
         "target_hold": {"type": "path", "required": True},
-        "switches": {"type": "list", "elements": "dict", "default": [], "options": SWITCH},
-        "old_address": {"type": "str"},
-        "new_address": {"type": "str"},
     }
-    run_module(launch_cutover, {**job_argument_spec(), **options})
+    run_module(launch_cutover, {**job_argument_spec(), **switches_argument_spec(), **options})
 
 
 if __name__ == "__main__":

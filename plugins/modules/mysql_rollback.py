@@ -11,9 +11,11 @@ description:
   - Runs as a job on the target's host, in one process with its connections opened first. It is the cutover with the roles exchanged.
   - Where the old server follows the new one, nothing is lost, and a wait that runs out of time undoes everything.
   - Where it does not, the module fails with the list of what would be lost, and needs O(lose_writes) to go on.
+  - The switches that the cutover drove are driven the other way, and a forwarder on the old server's host is removed before the fence.
   - A finished rollback is not done twice.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.no_diff
+  - nordbridge.mysql_migration.switches
 options:
   migration_id:
     description: The migration's id.
@@ -61,6 +63,12 @@ options:
     description: The socket of the target's server.
     type: path
     default: /run/mysqld/mysqld.sock
+  drive_switches:
+    description:
+      - Whether switches are driven, O(switches) or where these are empty those of the cutover.
+      - V(false) helps where what they need is gone. A forwarder is removed all the same.
+    type: bool
+    default: true
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -86,7 +94,8 @@ lossy:
 result:
   description: >-
     The rollback's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the old
-    server's being writable, C(lost) what was given up.
+    server's being writable, C(lost) what was given up, C(clients_held_s) how long switches held clients, C(switches_s) what each
+    switch took.
   returned: success
   type: dict
   sample:
@@ -98,6 +107,8 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch import keeper  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
 
 
 def main():
@@ -114,8 +125,9 @@ def main():
         "new_hold": {"type": "path", "required": True},
         "old_hold": {"type": "path", "required": True},
         "new_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+        "drive_switches": {"type": "bool", "default": True},
     }
-    run_module(launch_rollback, options)
+    run_module(launch_rollback, {**switches_argument_spec(), **options})
 
 
 if __name__ == "__main__":

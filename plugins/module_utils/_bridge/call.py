@@ -27,19 +27,20 @@ def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0, com
 
     :raises MigrationError: where ssh or the agent fails
     """
+    who = "the agent on this host" if command else "the agent on the source"
     command = command or agent_command(migration_id, verb)
     try:
         done = subprocess.run(command, input=json.dumps(request).encode(), capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
-        raise MigrationError("the agent on the source did not answer %s within %d s" % (verb, seconds)) from None
+        raise MigrationError("%s did not answer %s within %d s" % (who, verb, seconds)) from None
     except OSError as error:
         raise MigrationError("ssh could not be started on this host: %s" % error.strerror) from None
     if done.returncode:
-        raise MigrationError("the agent on the source failed at %s: %s" % (verb, tail(done.stderr)))
+        raise MigrationError("%s failed at %s: %s" % (who, verb, tail(done.stderr)))
     try:
         return json.loads(done.stdout)
     except ValueError:
-        raise MigrationError("the agent on the source answered %s with what is no answer: %s" % (verb, tail(done.stdout[:200]))) from None
+        raise MigrationError("%s answered %s with what is no answer: %s" % (who, verb, tail(done.stdout[:200]))) from None
 
 
 def tail(text: bytes, limit: int = 800) -> str:

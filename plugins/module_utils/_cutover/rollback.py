@@ -28,6 +28,7 @@ from .._server.base import Flavour
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._state.phase import phase_of
+from .._switch.table import read_switches, switches_back
 from .launch import OVERHEAD_SECONDS, check_budget
 from .lease import open_account
 from .lease_client import Lease
@@ -38,6 +39,7 @@ from .steps import Steps
 
 PHRASES = (
     ("the source is writable again and the target replicates", "the new server is writable again, and nothing has moved"),
+    ("the agent on the source", "the agent on the old server's host"),
     ("the source's", "the new server's"),
     ("the target's", "the old server's"),
     ("the source", "the new server"),
@@ -105,6 +107,7 @@ class RollbackSteps(Steps):
                 word = "-e lose_writes=%s goes back without waiting, where replication has stopped for good"
                 reasons.append(word % self.options["migration_id"])
             raise Refusal("not rolled back, and nothing was frozen: %s" % "; ".join(reasons))
+        self.switching.check()
         # What comes after the commit must not fail over a bridge that was down all along, nor cost a handshake then.
         call(self.options["migration_id"], "probe", {})
         self.standby = Standby(self.options["migration_id"], "unhold")
@@ -177,7 +180,7 @@ def run(options: dict, progress: Progress) -> dict:
     """Roll back, or carry on where an earlier run stopped.
 
     :param options: migration_id, new_hold, old_hold, new_socket (paths), lossy, budget, lease, fence_seconds, max_lag,
-        max_transaction_seconds (seconds)
+        max_transaction_seconds (seconds), switches (definitions that lead back)
     """
     folder = directory(options["migration_id"])
     exchanged = {
@@ -212,10 +215,12 @@ def launch_rollback(params: dict, check_mode: bool) -> dict:
         known = {name: value for name, value in state["rollback"]["facts"].items() if name in RESULT}
         return {"changed": False, "launch": "finished", "state": "succeeded", "result": known, "lossy": "lost" in known}
     check_cut_over(journal, migration_id)
+    switches = switches_of(params, state["cutover"]["facts"].get("switches", []))
     lossy, lost = _permitted(params, state)
     # Which logins it takes is the rollback's own affair: see run().
-    options = {name: value for name, value in params.items() if name not in ("gate", "lose_writes")}
-    options.update(lossy=lossy, source_login="", target_login="")
+    unneeded = ("gate", "lose_writes", "drive_switches", "old_address", "new_address")
+    options = {name: value for name, value in params.items() if name not in unneeded}
+    options.update(lossy=lossy, switches=switches, source_login="", target_login="")
     if not check_mode:
         place_local(migration_id)
     result = {**launch_job("rollback", "_cutover.rollback:run", options, check_mode), "lossy": lossy, "lost": lost}
@@ -227,6 +232,27 @@ def launch_rollback(params: dict, check_mode: bool) -> dict:
     if status.state != "succeeded":
         raise MigrationError(status.error)
     return {**result, "state": status.state, "result": status.result}
+
+
+def switches_of(params: dict, driven: list[dict]) -> list[dict]:
+    """The switches' definitions for the way back.
+
+    :param params: switches (in the cutover's words, instead of what it drove), drive_switches, migration_id, old_address, new_address
+    :param driven: what the cutover drove, from its journal
+    :raises Refusal: with every switch of which it is not known where to
+    """
+    told = read_switches(params["switches"], params["migration_id"], params["old_address"] or "", params["new_address"] or "")
+    chosen = driven
+    if told or not params["drive_switches"]:
+        told = told if params["drive_switches"] else []
+        facts = [next((entry["facts"] for entry in driven if entry["switch"] == one), {}) for one in told]
+        # Whatever is to be driven: a forwarder that stayed would send the old server's clients to one that is fenced.
+        stays = [entry for entry in driven if entry["switch"]["type"] == "forwarder" and entry["switch"] not in told]
+        chosen = [{"switch": one, "facts": found} for one, found in zip(told, facts)] + stays
+    try:
+        return switches_back(chosen)
+    except Refusal as error:
+        raise Refusal("not rolled back, and nothing was touched: %s (rollback_switches)" % error) from None
 
 
 def _permitted(params: dict, state: dict) -> tuple[bool, dict]:

@@ -154,7 +154,7 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
     record.write("run %d" % record.runs)
     with ExitStack() as stack:
         servers = Servers(*_open(options, record, stack))
-        details = {**options, "source_local": source_local(options)}
+        details = {**options, "source_local": source_local(options), "job": course.key}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
         # What is still held when the job ends in any way is released by the end of its keepers.
         stack.callback(steps.close)

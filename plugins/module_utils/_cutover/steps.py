@@ -388,6 +388,10 @@ class Steps:
 
     def _note_switches(self) -> None:
         self.facts["switch_errors"] = self.switching.errors
+        # All that was driven, by a run with other definitions, too: a rollback has to drive it back.
+        held = self.switching.held
+        known = [entry["switch"] for entry in held]
+        self.facts["switches"] = held + [entry for entry in self.facts.get("switches", []) if entry["switch"] not in known]
         if self.switching.definitions:
             self.facts["switches_s"] = self.switching.report()
         if self.switching.held_at:

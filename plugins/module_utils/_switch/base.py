@@ -25,6 +25,8 @@ class Switch:
     required: t.ClassVar[tuple[str, ...]] = ()
     #: Whose host may drive it: the target's own, or the source's by way of the agent.
     places: t.ClassVar[tuple[str, ...]] = ("target",)
+    #: Whether the others' turn to the new server waits for its own.
+    leads: t.ClassVar[bool] = False
 
     def __init__(self, given: dict) -> None:
         self.given = given
@@ -67,6 +69,14 @@ class Switch:
 
     def undo(self, facts: dict) -> None:
         """End the hold without a switch."""
+        raise NotImplementedError
+
+    def back(self, facts: dict) -> dict:
+        """The definition of the switch that leads back. Each says "old" of where clients come from, and "new" of where they go.
+
+        :param facts: what its check had found before the cutover
+        :raises Refusal: where it is not known where to
+        """
         raise NotImplementedError
 
 

@@ -21,16 +21,19 @@ from .._bridge.call import agent_command, tail
 from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT
 from .._state.paths import job_directory
-from .table import SOURCE, TARGET, open_switch, place_of
+from .table import HOSTS, SOURCE, TARGET, TYPES, open_switch, place_of
 
 START_SECONDS = 30.0
 #: Beyond what the switches themselves may take.
 GRACE_SECONDS = 5.0
+#: By the job that drives them.
+REFUSED = {"cutover": "not cut over", "rollback": "not rolled back"}
 
 
-def target_command(migration_id: str) -> list[str]:
+def target_command(options: dict) -> list[str]:
     """A keeper on this host: a child of PID 1, so that it survives the job and all of the job's processes."""
-    payload = os.path.join(job_directory(migration_id, "cutover"), "payload.zip")
+    migration_id = options["migration_id"]
+    payload = os.path.join(job_directory(migration_id, options["job"]), "payload.zip")
     command = [sys.executable, "-I", "-c", BOOT % "_switch.keeper", payload]
     if os.path.isdir("/run/systemd/system") and shutil.which("systemd-run"):
         unit = "nordbridge-%s-switch-%s" % (migration_id, secrets.token_hex(4))
@@ -38,12 +41,12 @@ def target_command(migration_id: str) -> list[str]:
     return command
 
 
-def source_command(migration_id: str) -> list[str]:
+def source_command(options: dict) -> list[str]:
     """A keeper on the source's host: the agent's verb."""
-    return agent_command(migration_id, "switch")
+    return agent_command(options["migration_id"], "switch")
 
 
-COMMANDS: dict[str, t.Callable[[str], list[str]]] = {TARGET: target_command, SOURCE: source_command}
+COMMANDS: dict[str, t.Callable[[dict], list[str]]] = {TARGET: target_command, SOURCE: source_command}
 
 
 class Keeping:
@@ -61,7 +64,7 @@ class Keeping:
         self._words = tempfile.TemporaryFile()  # pylint: disable=consider-using-with  # lives as long as this
         try:
             self._process = subprocess.Popen(  # pylint: disable=consider-using-with  # see close()
-                COMMANDS[place](options["migration_id"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
+                COMMANDS[place](options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
@@ -80,7 +83,7 @@ class Keeping:
             self._input.write(json.dumps(request).encode() + b"\n")
             self._input.flush()
         except OSError as error:
-            raise MigrationError("the switches' keeper on the %s's host is gone: %s" % (self.place, error.strerror)) from None
+            raise MigrationError("the switches' keeper on %s is gone: %s" % (HOSTS[self.place], error.strerror)) from None
 
     def answer(self, seconds: float = 0.0) -> dict:
         """Its answer.
@@ -96,7 +99,7 @@ class Keeping:
             self._words.seek(0)
             told = tail(self._words.read())
             raise MigrationError(
-                "the switches' keeper on the %s's host gave no answer within %.1f s%s" % (self.place, seconds, ": " + told if told else "")
+                "the switches' keeper on %s gave no answer within %.1f s%s" % (HOSTS[self.place], seconds, ": " + told if told else "")
             ) from None
 
     def close(self) -> None:
@@ -116,9 +119,10 @@ class Keeping:
 
 
 class Switching:
-    """All switches of a cutover.
+    """All switches of a cutover, or of a rollback.
 
-    :param options: migration_id, switches (definitions), lease (seconds: no hold may outlast it)
+    :param options: migration_id, job (whose code a keeper on this host runs), switches (definitions), lease (seconds: no hold may
+        outlast it)
     """
 
     def __init__(self, options: dict) -> None:
@@ -146,7 +150,7 @@ class Switching:
         """
         errors = [error for told in self._all("check", self._places).values() for error in told]
         if errors:
-            raise Refusal("not cut over, and nothing was frozen: %s" % "; ".join(errors))
+            raise Refusal("%s, and nothing was frozen: %s" % (REFUSED[self.options["job"]], "; ".join(errors)))
 
     @property
     def held(self) -> list[dict]:
@@ -164,11 +168,13 @@ class Switching:
 
     def switch(self) -> None:
         """To the new server, and go on: after the commit nothing is in the way of the rest. What failed is in C(errors)."""
-        self.errors = self._insist("switch")
+        first = sorted({place_of(one) for one in self.definitions if TYPES[one["type"]].leads})
+        rest = [place for place in self._places if place not in first]
+        self.errors = self._insist("switch", first) + self._insist("switch", rest)
 
     def undo(self) -> None:
         """To the old server."""
-        errors = self._insist("undo")
+        errors = self._insist("undo", self._places)
         if errors:
             raise MigrationError("; ".join(errors))
 
@@ -188,10 +194,10 @@ class Switching:
         if errors:
             raise MigrationError("; ".join(errors))
 
-    def _insist(self, verb: str) -> list[str]:
+    def _insist(self, verb: str, places: list[str]) -> list[str]:
         """Ask, and where a keeper is gone ask a new one; the errors that are left."""
-        errors = self._all(verb, self._places)
-        errors.update(self._all(verb, [place for place in self._places if place not in self._keepers]))
+        errors = self._all(verb, places)
+        errors.update(self._all(verb, [place for place in places if place not in self._keepers]))
         return [error for told in errors.values() for error in told]
 
     def _all(self, verb: str, places: list[str]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""A program of the operator's own, on the target, called with the stage as its last argument."""
+"""A program of the operator's own, on the target's host, called with the stage as its last argument."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ WORDS = 300
 
 
 class Command(Switch):
-    """C(argv... STAGE), STAGE being hold, switch, release or undo; the addresses are in NORDBRIDGE_OLD and NORDBRIDGE_NEW."""
+    """C(argv... STAGE), STAGE being hold, switch, release or undo; the addresses are in NORDBRIDGE_OLD and NORDBRIDGE_NEW.
+
+    Those of where clients are, and of where they are to go: a rollback exchanges them.
+    """
 
     options: t.ClassVar[dict[str, type]] = {
         "type": str, "where": str, "argv": list, "timeout_seconds": float, "old_address": str, "new_address": str, "migration_id": str,
@@ -51,7 +54,7 @@ class Command(Switch):
         """The program is there and may be run; it is not run."""
         program = self.given["argv"][0]
         if not os.path.isfile(program):
-            raise Refusal("%s: there is no such program on the target's host" % self.name)
+            raise Refusal("%s: there is no such program on the new server's host" % self.name)
         if not os.access(program, os.X_OK):
             raise Refusal("%s: it is not executable (chmod 755 %s)" % (self.name, program))
         return {}
@@ -74,6 +77,13 @@ class Command(Switch):
     def undo(self, facts: dict) -> None:
         """Stage undo."""
         self._run("undo")
+
+    def back(self, facts: dict) -> dict:
+        """The addresses exchanged."""
+        old, new = self.given.get("old_address"), self.given.get("new_address")
+        if not old or not new:
+            raise Refusal("%s: it was not told both servers' addresses, and so cannot be told the way back" % self.name)
+        return {**self.given, "old_address": new, "new_address": old}
 
     def _run(self, stage: str) -> None:
         environment = {

@@ -25,6 +25,7 @@ PROXY = ("/lib/systemd/systemd-socket-proxyd", "/usr/lib/systemd/systemd-socket-
 #: Where the proxy listens; nobody needs to know.
 LISTEN_PORT = 33066
 SECONDS = 5.0
+NAT = ("iptables", "-w", "2", "-t", "nat")
 
 
 class Forwarder(Switch):
@@ -75,12 +76,12 @@ class Forwarder(Switch):
         if not any(map(os.path.exists, PROXY)):
             lacking.append("systemd-socket-proxyd")
         if lacking:
-            raise Refusal("%s: the source's host lacks %s" % (self.name, ", ".join(lacking)))
+            raise Refusal("%s: the old server's host lacks %s" % (self.name, ", ".join(lacking)))
         try:
             socket.create_connection(self.new, SECONDS).close()
         except OSError as error:
-            raise Refusal("%s: the source's host does not reach it: %s" % (self.name, error.strerror or type(error).__name__)) from None
-        self._run(["iptables", "-w", "2", "-t", "nat", "-S", "PREROUTING"])
+            raise Refusal("%s: the old server's host does not reach it: %s" % (self.name, error.strerror or type(error).__name__)) from None
+        self._run([*NAT, "-S", "PREROUTING"])
         return {}
 
     def hold(self, facts: dict) -> None:
@@ -98,11 +99,15 @@ class Forwarder(Switch):
             place = "--socket-property=ListenStream=%d" % self.given.get("listen_port", LISTEN_PORT)
             proxy = next(filter(os.path.exists, PROXY))
             self._run(["systemd-run", "--quiet", "--unit", self.unit, place, "--", proxy, "%s:%d" % self.new])
-        if not self._ok(["iptables", "-w", "2", "-t", "nat", "-C", *self._rule]):
-            self._run(["iptables", "-w", "2", "-t", "nat", "-I", *self._rule])
+        if not self._ok([*NAT, "-C", *self._rule]):
+            self._run([*NAT, "-I", *self._rule])
 
     def undo(self, facts: dict) -> None:
         """Nothing: there is no forwarder before the commit."""
+
+    def back(self, facts: dict) -> dict:
+        """Its removal."""
+        return {**self.given, "type": "forwarder_off"}
 
     def _ok(self, command: list[str]) -> bool:
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False).returncode == 0
@@ -114,3 +119,46 @@ class Forwarder(Switch):
             raise MigrationError("%s: %s: %s" % (self.name, command[0], type(error).__name__)) from None
         if done.returncode:
             raise MigrationError("%s: %s: %s" % (self.name, command[0], " ".join(done.stderr.split())[-300:]))
+
+
+class ForwarderOff(Forwarder):
+    """Its removal, for a rollback: the old server's port is its own again before that server takes over."""
+
+    leads: t.ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """What goes."""
+        return "removal of the " + super().name
+
+    @property
+    def _units(self) -> tuple[str, str]:
+        return self.unit + ".socket", self.unit + ".service"
+
+    def check(self) -> dict:
+        """Whether it is there: a boot of its host has removed it."""
+        rule = bool(shutil.which("iptables")) and self._ok([*NAT, "-C", *self._rule])
+        return {"forwards": rule or any(map(self._is_active, self._units))}
+
+    def hold(self, facts: dict) -> None:
+        """Before the fence, so that what fails can be undone. The redirection first, then the proxy."""
+        if shutil.which("iptables"):
+            while self._ok([*NAT, "-C", *self._rule]):
+                self._run([*NAT, "-D", *self._rule])
+        for unit in filter(self._is_active, self._units):
+            self._run(["systemctl", "stop", unit])
+
+    def switch(self, facts: dict) -> None:
+        """Again: a process that died after the commit has had it put back."""
+        self.hold(facts)
+
+    def release(self, facts: dict) -> None:
+        """Nothing."""
+
+    def undo(self, facts: dict) -> None:
+        """Put it back where it was."""
+        if facts.get("forwards"):
+            super().release(facts)
+
+    def _is_active(self, unit: str) -> bool:
+        return self._ok(["systemctl", "is-active", "--quiet", unit])

@@ -13,6 +13,7 @@ C(disable frontend) would have them refused. What is set here lives in the runni
 from __future__ import annotations
 
 import csv
+import ipaddress
 import re
 import socket
 import time
@@ -25,6 +26,8 @@ from .base import Switch
 COMMAND_SECONDS = 2.0
 NAME = r"[A-Za-z0-9_.:-]{1,120}"
 ADDRESS = r"[0-9A-Fa-f.:]{2,45}"
+#: A server's port where none is given.
+PORT = 3306
 MAX_ANSWER = 1 << 22
 #: How many sessions one command line ends: HAProxy takes a line of 16 KiB.
 AT_ONCE = 200
@@ -43,7 +46,7 @@ class Haproxy(Switch):
 
     options: t.ClassVar[dict[str, type]] = {
         "type": str, "where": str, "socket": str, "host": str, "port": int, "listen": str, "frontend": str, "backend": str,
-        "old_server": str,
+        "old_server": str, "old_address": str, "old_port": int,
         "new_server": str, "new_address": str, "new_port": int,
     }  # fmt: skip
     required: t.ClassVar[tuple[str, ...]] = ("frontend", "listen", "old_server")
@@ -85,8 +88,9 @@ class Haproxy(Switch):
         for option in ("frontend", "backend", "old_server", "new_server"):
             if given.get(option) and not re.fullmatch(NAME, given[option]):
                 raise Refusal("a switch of type haproxy: %s %r is no name" % (option, given[option]))
-        if given.get("new_address") and not re.fullmatch(ADDRESS, given["new_address"]):
-            raise Refusal("a switch of type haproxy: new_address %r is no IP address" % given["new_address"])
+        for option in ("new_address", "old_address"):
+            if given.get(option) and not re.fullmatch(ADDRESS, given[option]):
+                raise Refusal("a switch of type haproxy: %s %r is no IP address" % (option, given[option]))
 
     # --- the verbs -----------------------------------------------------------
 
@@ -111,7 +115,8 @@ class Haproxy(Switch):
             self._leave_place()
         if reasons:
             raise Refusal("%s: %s" % (self.name, "; ".join(reasons)))
-        return {"maxconn": maxconn}
+        # Where an entry that gets another address has led: what a rollback sets it back to.
+        return {"maxconn": maxconn, **({} if self.new else {"address": rows[self.backend, self.old].get("addr", "")})}
 
     def _maxconn(self) -> int:
         found = re.search(r"^Maxconn: (\d+)$", self._ask("show info"), re.M)
@@ -159,10 +164,35 @@ class Haproxy(Switch):
             reasons.append("server %s/%s is in maintenance: clients are not sent to it now" % (self.backend, self.old))
         if new and not new["status"].startswith(("MAINT", "DRAIN")) and new["bck"] != "1":
             reasons.append(
-                "server %s/%s takes clients already (%s): put it into maintenance (set server %s/%s state maint) until the cutover"
+                "server %s/%s takes clients already (%s): put it into maintenance (set server %s/%s state maint) until it takes over"
                 % (self.backend, self.new, new["status"], self.backend, self.new)
             )
+        if old and not self.new:
+            reasons += self._wrong_address(_end(old.get("addr", "")))
         return reasons
+
+    def _wrong_address(self, found: tuple[str, int]) -> list[str]:
+        """Why the entry that is to get another address is not to get it."""
+        name = "server %s/%s" % (self.backend, self.old)
+        if found == self._new_end:
+            return ["%s leads to %s:%d already" % (name, *found)]
+        expected = self._old_end
+        if expected and found != expected:
+            place = (self.backend, self.old, *expected)
+            return [
+                "%s leads to %s:%d, and clients are said to be at %s:%d: after a restart of HAProxy, set server %s/%s addr %s port %d"
+                % (name, *found, *expected, *place)
+            ]
+        return []
+
+    @property
+    def _new_end(self) -> tuple[str, int]:
+        return _address(self.given["new_address"]), self.given.get("new_port", PORT)
+
+    @property
+    def _old_end(self) -> tuple[str, int] | None:
+        given = self.given
+        return (_address(given["old_address"]), given.get("old_port", PORT)) if given.get("old_address") else None
 
     def hold(self, facts: dict) -> None:
         """New connections wait in the kernel's queue, those to other frontends of this HAProxy too."""
@@ -181,7 +211,7 @@ class Haproxy(Switch):
             self._do("set server %s/%s state maint" % (self.backend, self.old))
             self._do("set server %s/%s state ready" % (self.backend, self.new))
         else:
-            place = (self.backend, self.old, self.given["new_address"], self.given.get("new_port", 3306))
+            place = (self.backend, self.old, *self._new_end)
             if not CHANGED.search(self._do("set server %s/%s addr %s port %d" % place)):
                 # It leads to the new server already, and so do its sessions.
                 return
@@ -199,6 +229,19 @@ class Haproxy(Switch):
             self.release(facts)
         except Gone:
             self._leave_place()
+
+    def back(self, facts: dict) -> dict:
+        """The names exchanged, or the address that the entry had."""
+        if self.new:
+            return {**self.given, "old_server": self.new, "new_server": self.old}
+        host, port = self._old_end or _end(facts.get("address", ""))
+        if not host:
+            raise Refusal(
+                "%s: the address that server %s/%s had before the cutover is not known: give it as old_address"
+                % (self.name, self.backend, self.old)
+            )
+        old_host, old_port = self._new_end
+        return {**self.given, "old_address": old_host, "old_port": old_port, "new_address": host, "new_port": port}
 
     # --- the socket ----------------------------------------------------------
 
@@ -245,6 +288,20 @@ def _read(connection: socket.socket) -> str:
             break
         parts.append(part)
     return b"".join(parts).decode("utf-8", "replace")
+
+
+def _address(text: str) -> str:
+    """An IP address, always written alike."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
+def _end(text: str) -> tuple[str, int]:
+    """The address and port of a server's entry as HAProxy tells them; empty where it has none."""
+    host, _colon, port = text.rpartition(":")
+    return (_address(host.strip("[]")), int(port)) if port.isdigit() else ("", 0)
 
 
 def _named(rows: dict, kind: str) -> str:

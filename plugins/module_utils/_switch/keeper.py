@@ -23,7 +23,7 @@ import typing as t
 
 from .._errors import MigrationError, Refusal
 from .base import VERBS, Switch
-from .table import SOURCE, TARGET, open_switch, place_of
+from .table import HOSTS, SOURCE, TARGET, open_switch, place_of
 
 MAX_REQUEST = 1 << 22
 
@@ -114,7 +114,7 @@ def serve(request: dict, place: str = SOURCE) -> None:
     """
     for given in request["switches"]:
         if place_of(given) != place:
-            raise Refusal("the keeper on the %s's host drives no switch of the %s's" % (place, place_of(given)))
+            raise Refusal("the keeper on %s drives no switch of %s" % (HOSTS[place], HOSTS[place_of(given)]))
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     keeper = Keeper(request)

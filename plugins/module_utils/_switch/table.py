@@ -9,11 +9,44 @@ from __future__ import annotations
 from .._errors import Refusal
 from .base import Switch, check_options
 from .command import Command
-from .forwarder import Forwarder
+from .forwarder import Forwarder, ForwarderOff
 from .haproxy import Haproxy
 
-TYPES: dict[str, type[Switch]] = {"haproxy": Haproxy, "command": Command, "forwarder": Forwarder}
+TYPES: dict[str, type[Switch]] = {"haproxy": Haproxy, "command": Command, "forwarder": Forwarder, "forwarder_off": ForwarderOff}
 TARGET, SOURCE = "target", "source"
+#: In words that hold in both directions.
+HOSTS = {TARGET: "the new server's host", SOURCE: "the old server's host"}
+
+#: Those that can be asked for; the rest are ways back.
+KINDS = ["haproxy", "command", "forwarder"]
+#: What a switch can be told: of all kinds, for Ansible. Which of it a kind knows, the kind says.
+SPEC = {
+    "type": {"type": "str", "choices": KINDS, "required": True},
+    "where": {"type": "str", "choices": [TARGET, SOURCE]},
+    "socket": {"type": "str"},
+    "host": {"type": "str"},
+    "port": {"type": "int"},
+    "listen": {"type": "str"},
+    "frontend": {"type": "str"},
+    "backend": {"type": "str"},
+    "old_server": {"type": "str"},
+    "old_address": {"type": "str"},
+    "old_port": {"type": "int"},
+    "new_server": {"type": "str"},
+    "new_address": {"type": "str"},
+    "new_port": {"type": "int"},
+    "argv": {"type": "list", "elements": "str"},
+    "timeout_seconds": {"type": "float"},
+}
+
+
+def switches_argument_spec() -> dict:
+    """The options of a module that drives switches."""
+    return {
+        "switches": {"type": "list", "elements": "dict", "default": [], "options": SPEC},
+        "old_address": {"type": "str"},
+        "new_address": {"type": "str"},
+    }
 
 
 def place_of(given: dict) -> str:
@@ -28,7 +61,7 @@ def open_switch(given: dict) -> Switch:
     """
     known = TYPES.get(given.get("type", ""))
     if known is None:
-        raise Refusal("a switch's type must be one of %s, not %r" % (", ".join(sorted(TYPES)), given.get("type", "")))
+        raise Refusal("a switch's type must be one of %s, not %r" % (", ".join(sorted(KINDS)), given.get("type", "")))
     check_options(given["type"], known.options, known.required, given)
     if place_of(given) not in known.places:
         raise Refusal("a switch of type %s: where must be %s, not %r" % (given["type"], " or ".join(known.places), given["where"]))
@@ -49,3 +82,21 @@ def read_switches(given: list | None, migration_id: str = "", old_address: str =
         open_switch(definition)
         found.append(definition)
     return found
+
+
+def switches_back(driven: list[dict]) -> list[dict]:
+    """The definitions for a rollback of what the cutover drove.
+
+    :param driven: each with its definition (switch) and what its check had found (facts)
+    :raises Refusal: with every switch of which it is not known where to
+    """
+    found, reasons = [], []
+    for entry in driven:
+        switch = open_switch(entry["switch"])
+        try:
+            found.append(switch.back(entry["facts"]))
+        except Refusal as error:
+            reasons.append(str(error))
+    if reasons:
+        raise Refusal("; ".join(reasons))
+    return sorted(found, key=lambda definition: not TYPES[definition["type"]].leads)

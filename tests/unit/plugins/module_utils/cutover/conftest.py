@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
@@ -302,3 +304,61 @@ def cut(world):
             return death
 
     return once
+
+
+class FakeSwitching:
+    """Moves the world's clients."""
+
+    world: Any = None
+
+    def __init__(self, options):
+        self.definitions = list(options.get("switches") or [])
+        self.facts, self.errors, self.held_at = [{} for _one in self.definitions], [], 0.0
+
+    @property
+    def held(self):
+        return [{"switch": one, "facts": facts} for one, facts in zip(self.definitions, self.facts)]
+
+    def take_up(self, held):
+        self.world.taken_up = held
+
+    def check(self):
+        self.world.effect("check switches")
+        self.facts = [{"maxconn": 200} for _one in self.definitions]
+
+    def _to(self, name, where):
+        if self.definitions:
+            self.world.effect(name)
+            self.world.clients = where or self.world.clients
+            self.world.after(name)
+
+    def hold(self):
+        self._to("hold clients", "waiting")
+
+    def cut(self):
+        self._to("cut", "")
+
+    def switch(self):
+        self.errors = []
+        try:
+            self._to("switch", "new")
+        except MigrationError as error:
+            self.errors = [str(error)]
+
+    def undo(self):
+        self._to("undo clients", "old")
+
+    def report(self):
+        return [{"switch": "haproxy mysql"}]
+
+    def close(self):
+        return None
+
+
+@pytest.fixture
+def clients(world, monkeypatch):
+    """Where clients are: old, waiting, or new."""
+    world.clients = "old"
+    monkeypatch.setattr(FakeSwitching, "world", world)
+    monkeypatch.setattr(steps, "Switching", FakeSwitching)
+    return world

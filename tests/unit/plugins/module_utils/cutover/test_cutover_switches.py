@@ -5,71 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 
 SWITCH = {"type": "haproxy", "frontend": "mysql"}
-
-
-class FakeSwitching:
-    """Moves the world's clients."""
-
-    world: Any = None
-
-    def __init__(self, options):
-        self.definitions = list(options.get("switches") or [])
-        self.facts, self.errors, self.held_at = [{} for _one in self.definitions], [], 0.0
-
-    @property
-    def held(self):
-        return [{"switch": one, "facts": facts} for one, facts in zip(self.definitions, self.facts)]
-
-    def take_up(self, held):
-        self.world.taken_up = held
-
-    def check(self):
-        self.world.effect("check switches")
-        self.facts = [{"maxconn": 200} for _one in self.definitions]
-
-    def _to(self, name, where):
-        if self.definitions:
-            self.world.effect(name)
-            self.world.clients = where or self.world.clients
-            self.world.after(name)
-
-    def hold(self):
-        self._to("hold clients", "waiting")
-
-    def cut(self):
-        self._to("cut", "")
-
-    def switch(self):
-        self.errors = []
-        try:
-            self._to("switch", "new")
-        except MigrationError as error:
-            self.errors = [str(error)]
-
-    def undo(self):
-        self._to("undo clients", "old")
-
-    def report(self):
-        return [{"switch": "haproxy mysql"}]
-
-    def close(self):
-        return None
-
-
-@pytest.fixture
-def clients(world, monkeypatch):
-    """Where clients are: old, waiting, or new."""
-    world.clients = "old"
-    monkeypatch.setattr(FakeSwitching, "world", world)
-    monkeypatch.setattr(steps, "Switching", FakeSwitching)
-    return world
 
 
 @pytest.fixture
@@ -159,6 +98,15 @@ def test_a_switch_that_fails_after_the_commit_is_told_after_all_the_rest(clients
     clients.revive()
     result = through()
     assert clients.clients == "new" and result["switch_errors"] == []
+
+
+def test_all_that_was_driven_is_kept_for_a_rollback(clients, through, cut):
+    clients.failing["switch"] = MigrationError("socket")
+    through()
+    clients.revive()
+    another = {**SWITCH, "frontend": "elsewhere"}
+    cut(switches=[another])
+    assert [entry["switch"] for entry in clients.journal.read()["cutover"]["facts"]["switches"]] == [another, SWITCH]
 
 
 def test_a_hold_that_uses_up_the_lease_is_given_up(clients, through):

@@ -132,6 +132,88 @@ def test_it_is_the_cutover_the_other_way_round(world, back):
     assert world.journal.read()["cutover"] == CUT
 
 
+# --- with clients behind a switch ---
+
+BACK = {"type": "haproxy", "frontend": "mysql", "old_server": "new", "new_server": "old"}
+
+
+@pytest.fixture
+def through(clients, back):
+    """A rollback that drives a switch. The words are the switches': what they know as new is where clients go."""
+    return lambda **options: back(switches=[BACK], **options)
+
+
+def test_clients_wait_from_just_before_the_fence_until_the_old_server_has_taken_over(clients, through):
+    result = through()
+    log = clients.log
+    assert log.index("check switches") < log.index("arm"), "what cannot work is found before anything is touched"
+    assert log[log.index("hold clients") :][:3] == ["hold clients", "cut", "close fence"]
+    assert log.index("promote target") < log.index("unhold old") < log.index("switch")
+    assert clients.clients == "new" and result["switches_s"] == [{"switch": "haproxy mysql"}]
+    assert went_back(clients)
+
+
+@pytest.mark.parametrize("effect", ["hold clients", "cut", "close fence", "wait", "take"])
+def test_what_fails_before_the_commit_lets_clients_go_on(clients, through, effect):
+    clients.failing[effect] = MigrationError("no")
+    assert "nothing has moved" in str(through())
+    assert clients.clients == "old" and stayed(clients)
+
+
+@pytest.mark.parametrize("effect", ["promote target", "switch", "release lock"])
+def test_killed_after_the_commit_the_next_run_takes_clients_along(clients, through, effect):
+    clients.killing = effect
+    through()
+    assert clients.dead
+    clients.revive()
+    through()
+    assert clients.clients == "new" and "undo clients" not in clients.log and went_back(clients)
+    assert clients.taken_up == [{"switch": BACK, "facts": {"maxconn": 200}}]
+
+
+HAPROXY = {"type": "haproxy", "socket": "/s", "listen": "h:1", "frontend": "f", "old_server": "us", "new_server": "oslo"}
+MOVED = {**HAPROXY, "new_server": None, "new_address": "10.0.0.2"}
+PROGRAM = {"type": "command", "argv": ["/x"]}
+ADDRESSES = {"migration_id": "shop", "old_address": "10.0.0.1:3306", "new_address": "10.0.0.2:3306"}
+TOLD = {**PROGRAM, **ADDRESSES}
+FORWARDER = {"type": "forwarder", "migration_id": "shop", "new_address": "10.0.0.2"}
+NO_FORWARDER = {**FORWARDER, "type": "forwarder_off"}
+HAPROXY_BACK = {**HAPROXY, "old_server": "oslo", "new_server": "us"}
+
+
+@pytest.mark.parametrize(
+    ("driven", "given", "drive", "wanted"),
+    [
+        ([], [], True, []),
+        # What the cutover drove needs not be said again.
+        ([HAPROXY, FORWARDER], [], True, [NO_FORWARDER, HAPROXY_BACK]),
+        # Said anew, it is in the cutover's words.
+        ([HAPROXY], [{**HAPROXY, "socket": "/t"}], True, [{**HAPROXY_BACK, "socket": "/t"}]),
+        ([], [PROGRAM], True, [{**TOLD, "old_address": "10.0.0.2:3306", "new_address": "10.0.0.1:3306"}]),
+        # A forwarder never stays.
+        ([HAPROXY, FORWARDER], [HAPROXY], True, [NO_FORWARDER, HAPROXY_BACK]),
+        ([HAPROXY, FORWARDER], [{"type": "forwarder"}], True, [NO_FORWARDER]),
+        ([HAPROXY, FORWARDER], [HAPROXY], False, [NO_FORWARDER]),
+        ([HAPROXY], [], False, []),
+    ],
+)
+def test_what_the_cutover_drove_is_driven_back(driven, given, drive, wanted):
+    params = {**ADDRESSES, "switches": given, "drive_switches": drive}
+    assert rollback.switches_of(params, [{"switch": one, "facts": {"maxconn": 9}} for one in driven]) == wanted
+
+
+def test_an_address_that_is_not_known_is_asked_for_before_anything_is_touched():
+    moved = {name: value for name, value in MOVED.items() if value}
+    params = {**ADDRESSES, "switches": [], "drive_switches": True}
+    with pytest.raises(Refusal, match="nothing was touched: .*give it as old_address .*rollback_switches"):
+        rollback.switches_of(params, [{"switch": moved, "facts": {}}])
+    (found,) = rollback.switches_of(params, [{"switch": moved, "facts": {"address": "10.0.0.9:3310"}}])
+    assert (found["new_address"], found["new_port"], found["old_address"]) == ("10.0.0.9", 3310, "10.0.0.2")
+    # Given anew, it is known all the same what it was.
+    (again,) = rollback.switches_of({**params, "switches": [MOVED]}, [{"switch": moved, "facts": {"address": "10.0.0.9:3310"}}])
+    assert again == found
+
+
 def test_done_once_it_is_not_done_again(world, back):
     back()
     world.revive()
@@ -175,6 +257,11 @@ def test_a_bridge_that_is_down_is_found_before_the_fence(world, back):
     world.failing["probe old"] = MigrationError("no route")
     assert "no route" in str(back())
     assert "close fence" not in world.log and stayed(world)
+
+
+def test_a_failure_after_the_commit_names_the_right_host(world, back):
+    world.failing["unhold old"] = MigrationError("the agent on the source failed at unhold")
+    assert "the agent on the old server's host failed at unhold" in str(back())
 
 
 def test_a_standby_that_was_lost_is_replaced_by_a_new_connection(world, back):

@@ -14,10 +14,10 @@ import time
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch import client, forwarder, keeper
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import open_switch, read_switches
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import open_switch, read_switches, switches_back
 
 PACKAGE = keeper.__name__
-HEADER = "# pxname,svname,qcur,qmax,scur,smax,slim,status,bck,"
+HEADER = "# pxname,svname,qcur,qmax,scur,smax,slim,status,bck,addr,"
 
 
 def is_open(client: socket.socket) -> bool:
@@ -88,7 +88,10 @@ class FakeHaproxy:
             return "\n".join(form % row for row in [*own, ("0x55aa", "10.0.0.9:5", "mysql")]) + "\n"
         if command == "show stat":
             rows = ["mysql,FRONTEND,,,0,0,200,OPEN,,"]
-            rows += ["mysql,%s,0,0,0,0,,%s,%s," % (name, state, self.backup[name]) for name, state in self.status.items()]
+            rows += [
+                "mysql,%s,0,0,0,0,,%s,%s,%s," % (name, state, self.backup[name], self.address if name == "old" else "10.0.0.2:3306")
+                for name, state in self.status.items()
+            ]
             return "\n".join([HEADER, *rows, "mysql,BACKEND,0,0,0,0,20,UP,0,"]) + "\n"
         self.asked.append(command)
         if self.answer:
@@ -226,7 +229,7 @@ def test_the_commands_and_their_order(haproxy):
 
 def test_a_server_that_gets_another_address(haproxy):
     switch = open_switch(definition(haproxy, new_server=None, new_address="10.0.0.2", new_port=3310))
-    switch.check()
+    assert switch.check() == {"maxconn": 4000, "address": "10.0.0.1:3306"}
     for _again in range(2):
         switch.switch({})
     assert haproxy.address == "10.0.0.2:3310"
@@ -353,9 +356,9 @@ def programs(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     texts = {
-        "iptables": 'case "$5" in -C) grep -qxF "rule $*" "$F/rules" 2>/dev/null; exit;; -I) echo "rule $*" | sed s/-I/-C/ >> "$F/rules";; esac',
+        "iptables": 'case "$5" in -C) grep -qxF "rule $*" "$F/rules" 2>/dev/null; exit;; -I) echo "rule $*" | sed s/-I/-C/ >> "$F/rules";; -D) : > "$F/rules";; esac',
         "systemd-run": ': > "$F/active"',
-        "systemctl": '[ -e "$F/active" ]; exit',
+        "systemctl": 'case "$1" in stop) rm "$F/active";; *) [ -e "$F/active" ]; exit;; esac',
     }
     for name, text in texts.items():
         (folder / name).write_text('#!/bin/sh\nF=%s\necho "%s $*" >> $F/calls\n%s\n' % (tmp_path, name, text))
@@ -407,6 +410,88 @@ def test_a_forwarder_that_cannot_work_is_refused(programs, monkeypatch):
         open_switch({"type": "forwarder", "new_address": "oslo-db1"})
 
 
+def test_a_forwarder_is_removed_for_the_way_back_and_put_back_by_an_undo(programs):
+    (given,) = read_switches([{"type": "forwarder"}], "shop", "10.0.0.1:3306", "10.0.0.2:3306")
+    switch, away = open_switch(given), open_switch(open_switch(given).back({}))
+    assert away.check() == {"forwards": False}
+    switch.release({})
+    facts = away.check()
+    assert facts == {"forwards": True}
+    del_rule = "iptables -w 2 -t nat -D PREROUTING -p tcp --dport 3306 ! -s 10.0.0.2"
+    for _again in range(2):
+        away.hold(facts)
+    removed = [line for line in calls(programs) if " -D " in line or " stop " in line]
+    assert removed[0].startswith(del_rule) and removed[1:] == ["systemctl stop nordbridge-shop-forward.socket"], removed
+    assert not (programs / "rules").read_text() and not (programs / "active").exists()
+    away.undo(facts)
+    assert away.check() == {"forwards": True}
+    away.switch(facts)
+    away.release(facts)
+    assert away.check() == {"forwards": False}
+    away.undo({"forwards": False})
+    assert away.check() == {"forwards": False}, "what a boot had removed is not put back"
+
+
+def test_where_nothing_can_forward_there_is_nothing_to_remove(programs, monkeypatch):
+    away = open_switch({"type": "forwarder_off", "new_address": "10.0.0.2", "migration_id": "shop"})
+    (programs / "bin/iptables").unlink()
+    monkeypatch.setenv("PATH", str(programs / "bin"))
+    assert away.check() == {"forwards": False}
+    away.hold({"forwards": False})
+
+
+# --- the way back -------------------------------------------------------------
+
+
+def test_the_way_back_of_each_kind(haproxy, note):
+    told = {**note, "old_address": "a:3306", "new_address": "b:3306"}
+    forwarder_on = {"type": "forwarder", "new_address": "10.0.0.2", "migration_id": "shop"}
+    driven = [definition(haproxy), told, forwarder_on]
+    found = switches_back([{"switch": one, "facts": {"maxconn": 4000}} for one in driven])
+    # Who would be sent elsewhere by it must not come before its removal.
+    assert found == [
+        {**forwarder_on, "type": "forwarder_off"},
+        definition(haproxy, old_server="new", new_server="old"),
+        {**told, "old_address": "b:3306", "new_address": "a:3306"},
+    ]
+
+
+def test_an_address_is_set_back_to_what_it_was(haproxy):
+    forth = open_switch(definition(haproxy, new_server=None, new_address="10.0.0.2"))
+    facts = forth.check()
+    forth.switch(facts)
+    back = open_switch(forth.back(facts))
+    assert back.check()["address"] == "10.0.0.2:3306"
+    back.switch({})
+    assert haproxy.address == "10.0.0.1:3306"
+    with pytest.raises(Refusal, match=r"old leads to 10.0.0.1:3306 already"):
+        back.check()
+    # A restart has forgotten the cutover, and its configuration says the third.
+    haproxy.address = "10.0.0.3:3306"
+    with pytest.raises(Refusal, match=r"leads to 10.0.0.3:3306, and .* at 10.0.0.2:3306: .* set server mysql/old addr 10.0.0.2 port 3306"):
+        back.check()
+    forth.check()
+    with pytest.raises(Refusal, match="clients are said to be at 10.0.0.1:3310"):
+        open_switch({**forth.given, "old_address": "10.0.0.1", "old_port": 3310}).check()
+
+
+def test_a_way_back_that_is_not_known_is_refused_with_all_of_its_switches(haproxy, note):
+    forth = definition(haproxy, new_server=None, new_address="10.0.0.2")
+    with pytest.raises(Refusal, match="address that server mysql/old had .* old_address; .*was not told both servers' addresses"):
+        switches_back([{"switch": forth, "facts": {"maxconn": 4000}}, {"switch": note, "facts": {}}])
+    (found,) = switches_back([{"switch": {**forth, "old_address": "10.0.0.1"}, "facts": {}}])
+    assert (found["new_address"], found["new_port"]) == ("10.0.0.1", 3306)
+
+
+def test_clients_that_a_forwarder_would_send_elsewhere_wait_for_its_removal(switching, haproxy, monkeypatch):
+    away = {"type": "forwarder_off", "new_address": "10.0.0.2", "migration_id": "shop"}
+    one = switching(switches=[definition(haproxy), away], job="rollback")
+    asked = []
+    monkeypatch.setattr(one, "_insist", lambda verb, places: asked.append((verb, places)) or [])
+    one.switch()
+    assert asked == [("switch", ["source"]), ("switch", ["target"])]
+
+
 # --- the keeper, as a process -------------------------------------------------
 
 
@@ -419,7 +504,7 @@ def switching(haproxy, note, monkeypatch):
     made = []
 
     def make(**options):
-        made.append(client.Switching({"migration_id": "shop", "lease": 10.0, "switches": [definition(haproxy), note], **options}))
+        made.append(client.Switching({"migration_id": "shop", "job": "cutover", "lease": 10.0, "switches": [definition(haproxy), note], **options}))
         return made[-1]
 
     yield make
@@ -551,7 +636,7 @@ def test_another_process_undoes_with_what_was_noted(switching, haproxy):
 
 
 def test_the_agent_drives_no_switch_of_the_targets(note):
-    with pytest.raises(Refusal, match="drives no switch of the target's"):
+    with pytest.raises(Refusal, match="on the old server's host drives no switch of the new server's host"):
         keeper.serve({"switches": [note], "seconds": 1})
 
 
