@@ -9,6 +9,7 @@ from __future__ import annotations
 from .._errors import MigrationError, Refusal
 from .._jobs.launch import wait
 from .._jobs.module import launch_job
+from .._jobs.record import JobStatus
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._switch.table import read_switches
@@ -35,6 +36,16 @@ def check_budget(params: dict) -> None:
         raise Refusal(wrong)
 
 
+def died(status: JobStatus, params: dict, job: str, who: str) -> MigrationError:
+    """What to say of a job that ended without a word.
+
+    :param who: the server that opens by itself, where nothing is committed
+    """
+    if "commit" in Journal(directory(params["migration_id"])).read().get(job, {}).get("done", []):
+        return MigrationError("%s; the %s is committed, and goes forward only" % (status.error, job))
+    return MigrationError("%s; %s opens again when its lease of %s s ends" % (status.error, who, params["lease"]))
+
+
 def launch_cutover(params: dict, check_mode: bool) -> dict:
     """Start the cutover's job, or attach to it, and wait for its end."""
     check_gate(params["gate"], params["migration_id"])
@@ -50,7 +61,7 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
         return result
     status = wait(job_directory(params["migration_id"], "cutover"), params["budget"] + OVERHEAD_SECONDS)
     if status.state == "lost":
-        raise MigrationError("%s; the source opens again when its lease of %s s ends" % (status.error, params["lease"]))
+        raise died(status, params, "cutover", "the source")
     if status.state != "succeeded":
         raise MigrationError(status.error)
     return {**result, "state": status.state, "result": status.result}

@@ -29,7 +29,7 @@ from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._state.phase import phase_of
 from .._switch.table import read_switches, switches_back
-from .launch import OVERHEAD_SECONDS, check_budget
+from .launch import OVERHEAD_SECONDS, check_budget, died
 from .lease import open_account
 from .lease_client import Lease
 from .lost import in_words, lost_writes
@@ -44,6 +44,10 @@ PHRASES = (
     ("the target's", "the old server's"),
     ("the source", "the new server"),
     ("the target", "the old server"),
+    # How connections are called.
+    ("source: ", "the new server: "),
+    ("watch: ", "the new server: "),
+    ("target: ", "the old server: "),
 )
 
 
@@ -228,7 +232,7 @@ def launch_rollback(params: dict, check_mode: bool) -> dict:
         return result
     status = wait(job_directory(migration_id, "rollback"), params["budget"] + OVERHEAD_SECONDS)
     if status.state == "lost":
-        raise MigrationError("%s; the new server opens again when its lease of %s s ends" % (status.error, params["lease"]))
+        raise died(status, params, "rollback", "the new server")
     if status.state != "succeeded":
         raise MigrationError(status.error)
     return {**result, "state": status.state, "result": status.result}
