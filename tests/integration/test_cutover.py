@@ -75,13 +75,13 @@ def as_before(pair: Pair) -> None:
 
 
 @contextmanager
-def blocked_applier(pair: Pair):
-    """The target cannot apply a row that the source commits after the preflight and before the fence."""
+def blocked_applier(pair: Pair, fenced: str = SOURCE, follower: str = TARGET):
+    """The target cannot apply a row that the source commits after the preflight and before the fence; a rollback exchanges the two."""
     wait = f"for i in $(seq 6000); do [ -n \"$({HOLD})\" ] && break; sleep 0.01; done"
     row = "INSERT INTO shop.orders (note) VALUES ('just before the fence');"
-    with pair.session(TARGET, "LOCK TABLES shop.orders READ"):
+    with pair.session(follower, "LOCK TABLES shop.orders READ"):
         # The client is connected already when the sign comes.
-        writer = pair.background(SOURCE, f'({wait}; echo "{row}") | {pair.client}')
+        writer = pair.background(fenced, f'({wait}; echo "{row}") | {pair.client}')
         try:
             yield writer
         finally:

@@ -4,7 +4,8 @@
 """Clients behind a real HAProxy: what cannot work is refused before anything is frozen, what fails lets them go on to where they were.
 
 With MariaDB, HAProxy runs on the target's host and knows both servers; with MySQL it runs on the source's host, is reached through
-the agent, and its one server gets another address. The tests of a flavour share one migration under writes, in this order.
+the agent, and its one server gets another address. The tests of a flavour share one migration under writes, in this order; the last
+ones go back.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ chmod 755 /usr/local/bin/note; rm -f /root/noted /root/fail-*
 """
 #: Seconds between a writer's transactions.
 PAUSE_S = 0.02
+ROLLBACK = "nordbridge.mysql_migration.rollback"
 NOTE = {"type": "command", "argv": ["/usr/local/bin/note", "told"], "timeout_seconds": 2}
 
 
@@ -58,6 +60,17 @@ class Behind:
     def cutover(self, *switches: dict, **options: Any):
         """Cut over with these switches."""
         return self.pair.cutover("-e", json.dumps({"cutover_switches": list(switches), **options}))
+
+    def rollback(self, **options: Any):
+        """Go back. No switches: the cutover's are known."""
+        return self.pair.start("-e", f"rollback={self.pair.name}", "-e", json.dumps({"rollback_max_lag": 5, **options}), playbook=ROLLBACK)
+
+    def write_anew(self, writers: int) -> None:
+        """Writers of whom nothing is known yet."""
+        application.stop(self.out)
+        shutil.rmtree(self.out / "ledger", ignore_errors=True)
+        application.WRITERS = writers
+        application.write(self.out, PAUSE_S)
 
     def told(self, what: str) -> str:
         """HAProxy's answer."""
@@ -183,17 +196,15 @@ def test_a_program_that_fails_after_the_commit_is_told_and_repeated(behind):
     """The clients are on the new server meanwhile, and have seen no failed request but for one retry."""
     pair = behind.pair
     # What the tests before did to the writers is not this one's.
-    application.stop(behind.out)
-    shutil.rmtree(behind.out / "ledger")
-    application.write(behind.out, PAUSE_S)
+    behind.write_anew(2)
     pair.sh(TARGET, "touch /root/fail-switch")
     switches = [behind.switch, NOTE, *([{"type": "forwarder"}] if pair.client == "mysql" else [])]
-    behind.cutover(*switches).failed("committed", "clients are not switched", "cannot switch", "run the same command again")
+    behind.cutover(*switches, reverse_replication=True).failed("committed", "clients are not switched", "cannot switch", "run the same command again")
     assert behind.served_by() == TARGET
     assert pair.sql(SOURCE, "SELECT @@global.read_only;") == [["1"]]
     assert pair.sql(TARGET, "SELECT @@global.read_only;") == [["0"]]
     pair.sh(TARGET, "rm /root/fail-switch")
-    behind.cutover(*switches).ok()
+    behind.cutover(*switches, reverse_replication=True).ok()
     asked = [line.split() for line in behind.noted()]
     # What is let go may be let go once more, by the end of the keeper.
     assert [stage for stage, _times in groupby(line[1] for line in asked)] == ["undo", "hold", "switch", "release", "switch", "release", "switch", "release"]
@@ -232,7 +243,8 @@ def test_a_forwarder_sends_who_comes_late_to_the_new_server(behind):
     # The new server's own host still reaches the old one.
     reached = "python3 -c 'import socket; s=socket.create_connection((\"%s\", 3306)); print(s.recv(90))'" % behind.pair.address(SOURCE)
     assert behind.pair.value(SOURCE, "SELECT @@version;") in behind.pair.sh(TARGET, reached)
-    behind.pair.sh(SOURCE, "iptables -t nat -F PREROUTING; systemctl stop 'nordbridge-*-forward.socket' 'nordbridge-*-forward.service'")
+    # For the tests that ask the old server from here; the rollback's put it back.
+    behind.pair.sh(SOURCE, "iptables-save -t nat > /root/nat; iptables -t nat -F PREROUTING")
 
 
 def late(pair: Pair) -> dict[str, Any]:
@@ -253,3 +265,76 @@ def test_late_writes_on_the_old_server_are_refused_and_counted(behind):
     assert least <= after["count"] - before["count"] <= most, (before, after)
     assert after["basis"].startswith(basis)
     assert behind.pair.value(SOURCE, "SELECT COUNT(*) FROM ledger.entries WHERE writer = 999;") == "0"
+
+
+# --- back -------------------------------------------------------------------
+
+#: What somebody did to the running HAProxy since the cutover, what is said of it, and its end.
+ELSEWHERE = {
+    "mariadb": ("set server mysql/us-db1 state ready", "server mysql/us-db1 takes clients already", "set server mysql/us-db1 state maint"),
+    "mysql": (
+        "set server mysql/us-db1 addr 203.0.113.9 port 3306",
+        "server mysql/us-db1 leads to 203.0.113.9:3306, and clients are said to be at %s:3306",
+        "set server mysql/us-db1 addr %s port 3306",
+    ),
+}
+
+
+def forwards(pair: Pair) -> bool:
+    """Whether the old server's host sends clients to the new one."""
+    rules = pair.sh(SOURCE, "iptables -t nat -S PREROUTING; systemctl is-active 'nordbridge-*-forward.socket' || true")
+    return f"nordbridge-{pair.name}-forward" in rules and "\nactive" in rules
+
+
+def test_a_rollback_whose_switches_cannot_work_is_refused_before_anything_is_frozen(behind):
+    pair = behind.pair
+    if pair.client == "mysql":
+        pair.sh(SOURCE, "iptables-restore -T nat < /root/nat")
+        assert forwards(pair)
+    pair.sh(TARGET, "rm /root/noted; chmod -x /usr/local/bin/note")
+    change, words, end = (text.replace("%s", pair.address(TARGET)) for text in ELSEWHERE[pair.client])
+    behind.told(change)
+    behind.rollback().failed("not rolled back, and nothing was frozen", words, "command /usr/local/bin/note: it is not executable")
+    assert pair.sql(TARGET, "SELECT @@global.read_only;") == [["0"]]
+    behind.told(end)
+    pair.sh(TARGET, "chmod +x /usr/local/bin/note")
+    assert behind.noted() == []
+
+
+def test_a_rollback_that_is_undone_lets_clients_go_on_to_the_new_server(behind):
+    pair = behind.pair
+    behind.write_anew(2)
+    with blocked_applier(pair, fenced=TARGET, follower=SOURCE):
+        behind.rollback(rollback_budget=2.5).failed("undone", "had not applied", "nothing has moved")
+        assert behind.maxconn == "4000"
+        assert behind.served_by() == TARGET
+    assert pair.sql(SOURCE, "SELECT @@global.read_only;") == [["1"]]
+    assert [line.split()[1] for line in behind.noted()] == ["hold", "undo"]
+    assert forwards(pair) is (pair.client == "mysql"), "it was there before"
+    pair.sh(TARGET, "rm /root/noted")
+
+
+def test_a_rollback_takes_clients_along_and_who_retries_once_sees_no_failed_request(behind):
+    pair = behind.pair
+    behind.write_anew(8)
+    time.sleep(10)
+    behind.rollback().ok()
+    assert behind.served_by() == SOURCE
+    assert behind.maxconn == "4000"
+    addresses = [pair.address(TARGET) + ":3306", pair.address(SOURCE) + ":3306"]
+    assert [line.split()[1:] for line in behind.noted()] == [[stage, *addresses, pair.name] for stage in ("hold", "switch", "release")]
+    time.sleep(1)
+    application.stop(behind.out)
+    both = ["--source", str(behind.out / "checker.target.json"), "--target", str(behind.out / "checker.source.json")]
+    # By the old server's own port: a forwarder that was left would lead to the wrong one.
+    ledger = json.loads(application.tool("ledger.py", "check", *both, "--out", str(behind.out / "ledger"), "--json", check=False).stdout)
+    assert ledger["wrong"] == [] and [(move["from"], move["to"]) for move in ledger["moves"]] == [(TARGET, SOURCE)]
+    assert ledger["servers"][SOURCE] > 50 and ledger["servers"][TARGET] > 50
+    facts = pair.state()["rollback"]["facts"]
+    print(json.dumps({"flavour": pair.flavour, "requests": ledger["requests"], "gap": ledger["clients_gap_s"], "servers": ledger["servers"],
+                      **{name: facts.get(name) for name in ("write_stop_server_s", "clients_held_s", "switches_s", "step_s")}}))  # fmt: skip
+    assert ledger["requests"]["failed_after_one_retry"] == 0, ledger["requests"]
+    assert pair.value(TARGET, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'app';") == "0"
+    assert not forwards(pair)
+    behind.rollback().ok()
+    assert len(behind.noted()) == 3, "a finished rollback is not done twice"

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import rollback, steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import launch, rollback, steps
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import _count, in_words
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import JobStatus
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
 
 CUT = {
@@ -305,6 +306,15 @@ def test_the_gate():
     for gate in ("", "other"):
         with pytest.raises(Refusal, match="-e rollback=shop"):
             rollback.check_gate(gate, "shop")
+
+
+def test_a_job_that_died_is_told_by_what_its_journal_says(world, back, monkeypatch):
+    monkeypatch.setattr(launch, "directory", lambda _id: world.journal.directory)
+    status, params = JobStatus("lost", 1, {}, "it was killed", ""), {"migration_id": "shop", "lease": 10.0}
+    assert str(launch.died(status, params, "rollback", "the new server")) == "it was killed; the new server opens again when its lease of 10.0 s ends"
+    world.failing["promote target"] = world.Dead()
+    back()
+    assert str(launch.died(status, params, "rollback", "the new server")) == "it was killed; the rollback is committed, and goes forward only"
 
 
 LOG = b"""# at 300
