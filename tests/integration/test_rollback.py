@@ -98,6 +98,18 @@ def rollback(pair: Pair, *arguments: str) -> Run:
     return pair.start("-e", f"rollback={pair.name}", *arguments, playbook=ROLLBACK)
 
 
+HOOK = """---
+- name: Note that the old server has taken over
+  ansible.builtin.shell: echo taken over >> /root/hooks
+"""
+
+
+def hook(pair: Pair) -> tuple[str, str]:
+    """A task file to run after the rollback."""
+    (pair.out / "hook.yml").write_text(HOOK)
+    return "-e", json.dumps({"rollback_after": [str(pair.out / "hook.yml")]})
+
+
 #: The module's own function, from a pack of the collection: a playbook around it would show nothing more, and take its time.
 LAUNCH = """
 import json, sys
@@ -270,7 +282,7 @@ def test_a_rollback_under_writes_that_is_killed_after_its_commit_loses_nothing(m
         run.wait(PATIENCE).failed("was killed", "the rollback is committed", "run the same command again")
         attempt = moved.job("rollback", "spec")["attempt"]
         # Twice at once: one does it, the other attaches.
-        both = [rollback(moved, *PATIENT) for _number in range(2)]
+        both = [rollback(moved, *hook(moved), *PATIENT) for _number in range(2)]
         for run in both:
             run.wait(PATIENCE).ok()
         assert moved.job("rollback", "spec")["attempt"] == attempt + 1
@@ -298,8 +310,11 @@ def test_a_rollback_under_writes_that_is_killed_after_its_commit_loses_nothing(m
 
 
 def test_a_second_rollback_changes_nothing_and_the_phase_is_told(moved):
-    run = rollback(moved).ok()
+    told = moved.sh(TARGET, "cat /root/hooks; rm /root/hooks")
+    assert set(told.splitlines()) == {"taken over"}
+    run = rollback(moved, *hook(moved)).ok()
     assert run.recap()["changed"] == 0, run.tail
+    assert moved.sh(TARGET, "cat /root/hooks", check=False) != told, "a hook that has run is not run again"
     assert '"phase": "rolled_back"' in moved.start(playbook=STATUS).ok().output
     assert moved.sh(TARGET, f"systemctl is-active nordbridge-{moved.name}-back || true").strip() == "inactive"
 
