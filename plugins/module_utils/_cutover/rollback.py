@@ -249,7 +249,7 @@ def switches_of(params: dict, driven: list[dict]) -> list[dict]:
     chosen = driven
     if told or not params["drive_switches"]:
         told = told if params["drive_switches"] else []
-        facts = [next((entry["facts"] for entry in driven if entry["switch"] == one), {}) for one in told]
+        facts: list[dict] = [next((entry["facts"] for entry in driven if entry["switch"] == one), {}) for one in told]
         # Whatever is to be driven: a forwarder that stayed would send the old server's clients to one that is fenced.
         stays = [entry for entry in driven if entry["switch"]["type"] == "forwarder" and entry["switch"] not in told]
         chosen = [{"switch": one, "facts": found} for one, found in zip(told, facts)] + stays
