@@ -31,7 +31,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 known:
-  description: Whether there was a cutover, and the source answers.
+  description: Whether there was a cutover, the source answers, and its count means something. MariaDB's does not while it replicates.
   returned: success
   type: bool
 why:
@@ -45,7 +45,7 @@ late_writes:
   sample: {count: 3, basis: "counted: errors 1290 and 1836", since_restart: false}
 sessions:
   description: Who is connected to the source now, by account and address, the twenty largest; the migration's own are left out.
-  returned: when C(known) is true
+  returned: when the source answers
   type: list
   elements: dict
   sample: [{user: app, host: 192.0.2.7, count: 4}]

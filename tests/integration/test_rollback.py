@@ -231,6 +231,8 @@ def test_status_tells_how_far_behind_it_is(moved):
     run = moved.start(playbook=STATUS).ok()
     for words in ('"following": true', '"running": true', '"transactions_behind": '):
         assert words in run.output, run.tail
+    # MariaDB's counts mix what a follower applies with what it is asked: better nothing than a wrong number.
+    assert ("is not known while it follows another" in run.output) is (moved.client == "mariadb")
     assert run.recap()["changed"] == 0
 
 

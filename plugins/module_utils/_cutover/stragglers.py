@@ -56,9 +56,17 @@ def stragglers(params: dict, _check_mode: bool) -> dict:
     try:
         with connect(read_login_file(os.path.join(folder, "source.json")), "source", read_timeout=30) as connection:
             source = open_flavour(connection)
-            found = late_writes(source, base)
             sessions = [{"user": row["user"], "host": row["host"], "count": int(row["n"])} for row in connection.rows(APPLICATIONS, ())]
+            found = _late_or_why(source, base)
     except MigrationError as error:
         # An old server that is gone is what a migration is for: no failure.
         return {"changed": False, "known": False, "why": str(error)}
-    return {"changed": False, "known": True, "late_writes": found, "sessions": sessions}
+    return {"changed": False, "known": "late_writes" in found, **found, "sessions": sessions}
+
+
+def _late_or_why(source: Flavour, base: dict) -> dict:
+    """The count; or why there is none, which is no reason not to tell who is connected."""
+    try:
+        return {"late_writes": late_writes(source, base)}
+    except MigrationError as error:
+        return {"why": str(error)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import Refusal
+from .._errors import Refusal, ServerError
 from .connection import Connection
 from .identity import Identity
 from .statements import source_option, statement
@@ -166,7 +166,11 @@ class Flavour:
 
         MariaDB keeps no count of errors by number, and counts a command only behind its check for read_only (seen on 10.11). What is left
         of the questions without the commands, and without the goodbyes of those who left, is refused; or was not understood.
+
+        :raises ServerError: while it replicates: what it applies is counted as commands, and was no question (seen on 10.11)
         """
+        if self.replica_rows():
+            raise ServerError("what this server refuses is not known while it follows another: it counts what it applies as commands")
         rows = self.connection.rows(
             "SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\\_%%'"
             " OR Variable_name IN ('Questions', 'Connections', 'Aborted_connects', 'Aborted_clients', 'Threads_connected')",

@@ -42,6 +42,11 @@ def test_a_server_that_does_not_tell_stops_nothing():
     assert stragglers.baseline(Counting(-1, 1000)) == {}
 
 
+def test_why_nothing_is_known_is_told():
+    found = stragglers._late_or_why(Counting(-1, 1000), {"count": 1, "at": 0})
+    assert found == {"why": "no such table"}
+
+
 def test_before_a_cutover_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(stragglers, "directory", lambda _id: str(tmp_path))
     found = stragglers.stragglers({"migration_id": "shop"}, False)
