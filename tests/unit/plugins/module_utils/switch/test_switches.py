@@ -356,7 +356,12 @@ def programs(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     texts = {
-        "iptables": 'case "$5" in -C) grep -qxF "rule $*" "$F/rules" 2>/dev/null; exit;; -I) echo "rule $*" | sed s/-I/-C/ >> "$F/rules";; -D) : > "$F/rules";; esac',
+        # Each rule is kept in the words that ask for it.
+        "iptables": """case "$5" in
+            -C) grep -qxF "rule $*" "$F/rules" 2>/dev/null; exit;;
+            -I) echo "rule $*" | sed s/-I/-C/ >> "$F/rules";;
+            -D) : > "$F/rules";;
+        esac""",
         "systemd-run": ': > "$F/active"',
         "systemctl": 'case "$1" in stop) rm "$F/active";; *) [ -e "$F/active" ]; exit;; esac',
     }
