@@ -20,7 +20,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import application
 from engine import Failure, detect, run
@@ -436,7 +436,7 @@ class Rig(Pair):
             command = self.engine.command("exec", "--interactive", self.container(TARGET), "sh", "-c", "cat > /root/faults.zip")
             subprocess.run(command, input=self.payload, check=True)
         hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
-        params = {
+        params: dict[str, Any] = {
             "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
             "max_transaction_seconds": 5, "source_socket": "/run/mysqld/mysqld.sock", "source_hold": hold, "target_hold": hold,
             "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
