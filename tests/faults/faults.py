@@ -134,6 +134,8 @@ def more(rig: Rig, row: dict[str, Any], code: int, direct: bool) -> None:
 def stays_closed(rig: Rig, struck: float, fault: Fault) -> bool:
     """Whether nobody takes writes after the lease's time, although the cutover was not committed."""
     deadline = struck + rig.times["lease"] + LATE_S + (20.0 if fault.closes_source else 0.0)
+    # A job that gave up late leaves nothing of that time: whether somebody takes writes now is still to be looked at.
+    deadline = max(deadline, time.monotonic() + 2.0)
     while time.monotonic() < deadline:
         if any(write.began > max(struck, time.monotonic() - 1.0) for probe in rig.probes.values() for write in probe.taken[-3:]):
             return False
