@@ -31,7 +31,7 @@ help: ## this list
 demo: $(READY) hosts ## two hosts as containers, live writes, the whole migration, a report (FLAVOUR=mariadb-10.11, mysql-9.7, ...)
 	$(BIN)/python molecule/shared/demo.py run --flavour $(FLAVOUR)
 
-test: lint unit sanity scenarios images ## what must pass before anything lands
+test: lint unit sanity scenarios images faults-quick ## what must pass before anything lands
 
 lint: $(READY) ## fast checks only
 	$(BIN)/ruff check .
@@ -61,8 +61,8 @@ bench-table: $(VENV) ## the benchmarks' figures into README.md
 faults: $(READY) hosts ## each fault at each step of a cutover under writes, on both flavours: hours (FLAVOUR=, STEP=, FAULT=; RANDOM_COUNT=20 SEED=7)
 	$(BIN)/python tests/faults/faults.py $(FAULT_ARGS)
 
-faults-quick: $(READY) hosts
-	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick
+faults-quick: $(READY) hosts # three of them, on MariaDB
+	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick --budget 10 --lease 15 --max-lag 5
 
 bench-cutover: $(READY) hosts # the write stop, against the same steps as Ansible tasks; needs a quiet machine
 	$(BIN)/python bench/cutover/write_stop.py

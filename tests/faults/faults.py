@@ -229,6 +229,7 @@ def run_flavour(flavour: str, cells: list[tuple[str, str, float]], given: argpar
     left = [cell for cell in cells if cell not in have]
     rig = Rig(flavour)
     rig.direct = given.by == "module"
+    rig.small_disk = any(fault == "disk_full" for _step, fault, _delay in cells)
     rig.times.update(budget=given.budget, lease=given.lease, max_lag=given.max_lag)
     began = time.monotonic()
     try:
