@@ -17,6 +17,8 @@ from .context import Seed
 from .floats import repair_floats
 from .landing import check_arrived, clear_landing
 
+# Either connection is idle for as long as the rows take: hours, where servers hang up after eight by themselves.
+IDLE_SECONDS = 30 * 86400
 # Copies the rows and definitions: schemas, catalogue, coordinates, tables, bytes, crossed, seconds.
 Loader = t.Callable[[Flavour, Flavour, dict, Progress], dict]
 
@@ -27,6 +29,8 @@ def copy_logically(seed: Seed, load: Loader, kept: tuple | None = None) -> dict:
     :param kept: the source's file and position of a dump whose load goes on: nothing is erased then
     """
     target, progress = seed.target, seed.progress
+    for server in (seed.source, target):
+        server.connection.run("SET SESSION wait_timeout = %d" % IDLE_SECONDS)
     clear_landing(target, [] if kept else seed.erase)
     progress.say("accounts", "accounts and grants as statements")
     accounts = read_accounts(seed.source)

@@ -72,6 +72,8 @@ def copy(seed: Seed) -> dict:
     :raises MigrationError: naming the part that broke
     """
     threads = _check_way(seed)
+    # The try before this one may have failed because the target's server was away for a while.
+    seed.reopen_target()
     stash = Stash(location(seed.target.identity.datadir, seed.options["migration_id"]))
     ledger = stash.read()
     reason = why_not(ledger, _facts(seed)) or _lost(seed, stash, ledger)
