@@ -224,7 +224,7 @@ def test_the_key_of_the_way_back_opens_nothing_else(moved):
     listen = f"timeout 10 {ssh.replace(' -o ClearAllForwardings=yes', '')} -N -o ExitOnForwardFailure=yes -R 127.0.0.1:13999:127.0.0.1:3306 back 2>&1"
     assert "forwarding failed" in moved.sh(TARGET, listen, check=False)
     opened = moved.sh(TARGET, f"(timeout 5 {ssh} -W 127.0.0.1:3306 back 2>&1 </dev/null; true)", check=False)
-    assert "administratively prohibited" in opened or "open failed" in opened
+    assert opened.strip() == "stdio forwarding failed", "the source's own server is not to be had by it"
 
 
 def test_status_tells_how_far_behind_it_is(moved):
@@ -274,7 +274,7 @@ def test_a_rollback_under_writes_that_is_killed_after_its_commit_loses_nothing(m
         probe.start()
     try:
         before = status(moved)["acknowledged"]
-        until("enough is written on the new server", lambda: status(moved)["acknowledged"] > max(before, WRITES), seconds=300, pause=2.0)
+        until("enough is written on the new server", lambda: status(moved)["acknowledged"] > max(before, WRITES), seconds=600, pause=2.0)
         stop_at(moved, "promote")
         run = rollback(moved, *PATIENT)
         pid = stopped(moved)
