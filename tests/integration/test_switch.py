@@ -41,6 +41,8 @@ chmod 755 /usr/local/bin/note; rm -f /root/noted /root/fail-*
 #: Seconds between a writer's transactions.
 PAUSE_S = 0.02
 ROLLBACK = "nordbridge.mysql_migration.rollback"
+#: A machine that does much else takes its time for what comes before the fence.
+PATIENT = {"rollback_max_lag": 5, "rollback_lease": 30}
 NOTE = {"type": "command", "argv": ["/usr/local/bin/note", "told"], "timeout_seconds": 2}
 
 
@@ -63,7 +65,7 @@ class Behind:
 
     def rollback(self, **options: Any):
         """Go back. No switches: the cutover's are known."""
-        return self.pair.start("-e", f"rollback={self.pair.name}", "-e", json.dumps({"rollback_max_lag": 5, **options}), playbook=ROLLBACK)
+        return self.pair.start("-e", f"rollback={self.pair.name}", "-e", json.dumps({**PATIENT, **options}), playbook=ROLLBACK)
 
     def write_anew(self, writers: int) -> None:
         """Writers of whom nothing is known yet."""
