@@ -112,8 +112,16 @@ def _generated(row: dict) -> bool:
 
 
 def pattern(schemas: list[str]) -> str:
-    """A regular expression for "schema.table" of these schemas alone."""
-    return "^(%s)\\." % "|".join(re.sub(r"([ -/:-@\[-^`{-~])", r"\\\1", schema) for schema in schemas)
+    """A regular expression for "schema.table" of these schemas alone.
+
+    Of nothing but ASCII: a service has no locale, and the program refuses an argument that its locale does not know. It compares bytes.
+    """
+    return "^(%s)\\." % "|".join("".join(_byte(number) for number in schema.encode()) for schema in schemas)
+
+
+def _byte(number: int) -> str:
+    plain = number < 128 and (chr(number).isalnum() or number == ord("_"))
+    return chr(number) if plain else "\\x%02x" % number
 
 
 def find_files(folder: str, tables: list[Table], sequences: set[str]) -> dict[tuple, list[str]]:

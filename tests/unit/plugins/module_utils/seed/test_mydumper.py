@@ -208,7 +208,8 @@ def test_columns_that_would_be_lost_or_changed(columns, words):
 
 
 def test_the_pattern_is_of_these_schemas_alone():
-    assert row_files.pattern(["shop", "a-b (c)", "ø"]) == r"^(shop|a\-b\ \(c\)|ø)\."
+    told = row_files.pattern(["shop_1", "a-b (c)", "ø", "$"])
+    assert told == r"^(shop_1|a\x2db\x20\x28c\x29|\xc3\xb8|\x24)\." and told.isascii()
 
 
 def files(folder, *names, text=b"x;\n"):
