@@ -135,12 +135,15 @@ def equal(pair: Pair) -> None:
     assert pair.state()["seed"]["status"] == "done"
 
 
-def as_it_was(pair: Pair) -> None:
-    """The source takes writes, and what a physical copy had begun is gone from the target, whose server runs."""
+def as_it_was(pair: Pair, begun: bool = True) -> None:
+    """The source takes writes, and what a physical copy had begun is gone from the target, whose server runs.
+
+    :param begun: a copy had begun, and with it the target was closed; a refusal leaves it as it found it
+    """
     pair.sql(SOURCE, "INSERT INTO shop.orders (note) VALUES ('meanwhile');")
     assert pair.value(TARGET, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'shop';") == "0"
     assert pair.sh(TARGET, "ls -d /var/lib/mysql/.nordbridge* /small/mysql/.nordbridge* 2>/dev/null || true") == ""
-    assert pair.value(TARGET, "SELECT @@read_only;") == "1"
+    assert not begun or pair.value(TARGET, "SELECT @@read_only;") == "1"
 
 
 # --- disks ----------------------------------------------------------------------
@@ -159,7 +162,7 @@ def test_a_disk_that_fills_during_the_copy_ends_it_early_and_the_next_run_copies
     assert pair.job("seed", "outcome")["ok"] is False
     assert pair.state()["seed"]["status"] == "running", "half a copy that the next run may erase"
     assert [one["cause"] for one in pair.state()["seed"]["tried"]] == ["not one that starting over can help"]
-    assert pair.value(TARGET, "SELECT @@read_only;") == "1"
+    assert not begun or pair.value(TARGET, "SELECT @@read_only;") == "1"
     if method != "dump":
         as_it_was(pair)
 
@@ -179,7 +182,7 @@ def test_a_source_whose_disk_is_nearly_full_is_not_copied(pair_of):
         "the source's disk is nearly full", "in us-db1:/var/lib/mysql", "target_source_reserve_mb", "nothing was copied"
     )
     assert "seed" not in pair.state()
-    as_it_was(pair)
+    as_it_was(pair, begun=False)
 
 
 # --- the source ------------------------------------------------------------------
@@ -276,7 +279,7 @@ def test_programs_that_are_missing_are_named_with_their_package_and_host(pair_of
         try:
             seed(pair, method, bandwidth=100).failed(side, program, f"package {package}")
             assert "again: " not in pair.runs[-1].output
-            as_it_was(pair)
+            as_it_was(pair, begun=False)
         finally:
             pair.sh(host, f"mv /root/{program} /usr/bin/{program}")
 
@@ -311,7 +314,8 @@ def test_clone_is_limited_stopped_early_and_tried_again(pair_of):
     pair.sh(SOURCE, "systemctl restart mysql")
     run.ok()
     found = pair.state()["seed"]
-    assert found["tries"] == 2, found
+    # CLONE tries by itself, too, for some minutes; either way it began anew.
+    assert found["tries"] == 2 or found["crossed"] > 2 * found["bytes"], found
     assert found["seconds"] > found["crossed"] / 3.2e6 * 0.8, found
     equal(pair)
 
