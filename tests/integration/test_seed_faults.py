@@ -111,6 +111,9 @@ def filled(script: str, pair: Pair) -> str:
 def seed(pair: Pair, method: str, **options) -> Run:
     """The copy, watched, with looks as often as the test can wait for."""
     given = {"method": method, "watch_seconds": 1, **options}
+    # What an earlier copy had told is no sign that this one is under way.
+    told = f"{pair.folder}/jobs/seed/progress.json"
+    pair.sh(TARGET, f"[ ! -e {told} ] || echo '{{}}' > {told}")
     return pair.start("-e", json.dumps({"seed": given}), playbook=str(ROOT / "tests/integration/seed.yml"))
 
 
