@@ -46,7 +46,8 @@ from verdict import at_random, matrix, outcome, summary, wrong_with  # noqa: E40
 
 from plugins.module_utils._cutover.machine import NAMES  # noqa: E402
 
-OUT = ROOT / "build/faults"
+#: What of build/ the matrix and the selection write to: a test must not throw away hours of rows.
+MATRIX, SELECTION = "faults", "faults-quick"
 FLAVOURS = "mariadb-10.11,mysql-9.7"
 QUICK = (("commit", "job_kill"), ("position", "network_cut"), ("promote", "target_kill"))
 MORE_RUNS = 4
@@ -210,24 +211,30 @@ def keep_logs(rig: Rig, row: dict[str, Any]) -> None:
     (place / "row.json").write_text(json.dumps(row, indent=2) + "\n")
 
 
-def save(flavour: str, rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
+def save(out: Path, flavour: str, rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
     """The flavour's rows, and the file of all flavours."""
-    (OUT / flavour).mkdir(parents=True, exist_ok=True)
-    (OUT / flavour / "results.json").write_text(json.dumps({**facts, "faults": rows}, indent=2) + "\n")
-    every = [row for path in sorted(OUT.glob("*/results.json")) for row in json.loads(path.read_text())["faults"]]
-    fresh = OUT / (".results.%d" % os.getpid())
+    (out / flavour).mkdir(parents=True, exist_ok=True)
+    (out / flavour / "results.json").write_text(json.dumps({**facts, "faults": rows}, indent=2) + "\n")
+    every = [row for path in sorted(out.glob("*/results.json")) for row in json.loads(path.read_text())["faults"]]
+    fresh = out / (".results.%d" % os.getpid())
     fresh.write_text(json.dumps({**summary(every), "faults": every}, indent=2) + "\n")
-    fresh.replace(OUT / "results.json")
+    fresh.replace(out / "results.json")
+
+
+def output(given: argparse.Namespace) -> Path:
+    """Where the rows of this run go."""
+    return ROOT / "build" / (SELECTION if given.quick else MATRIX)
 
 
 def run_flavour(flavour: str, cells: list[tuple[str, str, float]], given: argparse.Namespace) -> bool:
     """All cells on a flavour's pair; whether all is well."""
-    kept = OUT / flavour / "results.json"
+    out = output(given)
+    kept = out / flavour / "results.json"
     rows: list[dict[str, Any]] = json.loads(kept.read_text())["faults"] if given.again and kept.exists() else []
     have = {(row["step"], row["fault"], row["delay_s"]) for row in rows if row["ok"]}
     rows = [row for row in rows if row["ok"]]
     left = [cell for cell in cells if cell not in have]
-    rig = Rig(flavour)
+    rig = Rig(flavour, out.name)
     rig.direct = given.by == "module"
     rig.small_disk = any(fault == "disk_full" for _step, fault, _delay in cells)
     rig.times.update(budget=given.budget, lease=given.lease, max_lag=given.max_lag)
@@ -237,7 +244,7 @@ def run_flavour(flavour: str, cells: list[tuple[str, str, float]], given: argpar
             rig.make_ready()
         for step, fault, delay in left:
             rows.append(one(rig, step, fault, delay))
-            save(flavour, rows, {"server": flavour, "seed": given.seed, "seconds": round(time.monotonic() - began)})
+            save(out, flavour, rows, {"server": flavour, "seed": given.seed, "seconds": round(time.monotonic() - began)})
     finally:
         if not given.keep:
             rig.down()
@@ -274,13 +281,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = at_random([cell[:2] for cell in cells], given.seed, given.random)
     if given.quick:
         cells = [(*cell, 0.0) for cell in QUICK]
-    OUT.mkdir(parents=True, exist_ok=True)
-    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(instrument.copy(ROOT, OUT / ("coll-%d" % os.getpid())))
+    out = output(given)
+    out.mkdir(parents=True, exist_ok=True)
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(instrument.copy(ROOT, out / ("coll-%d" % os.getpid())))
     try:
         good = [run_flavour(flavour, cells, given) for flavour in given.flavour.split(",")]
     finally:
         shutil.rmtree(os.environ["ANSIBLE_COLLECTIONS_PATH"], ignore_errors=True)
-    print(f"faults: {OUT / 'results.json'}", flush=True)
+    print(f"faults: {out / 'results.json'}", flush=True)
     return 0 if all(good) else 1
 
 
