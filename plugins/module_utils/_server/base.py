@@ -128,8 +128,9 @@ class Flavour:
     def history_end(self, also: str = "NULL", args: tuple = ()) -> tuple[HistoryEnd, t.Any]:
         """Where the history ends now, and the value of one more expression.
 
-        One question with one answer: at a distance each is a round trip, and what comes in two packets waits in a tunnel for the
-        first one's acknowledgement, 40 ms by the kernel's delay. Only a server without GTIDs is asked for its coordinates, too.
+        One question with one answer: at a distance each is a round trip, and two answers to one question took 40 ms longer through
+        the tunnel (measured; it is how long kernels hold an acknowledgement back). Only a server without GTIDs is asked for its
+        coordinates, too.
         """
         told = self.connection.row("SELECT %s, %s AS also" % (self.end_variables, also), args or None)
         # MySQL breaks a long set into lines.

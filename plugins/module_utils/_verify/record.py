@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-#: The warning's name, in the cutover's result and in the evidence.
+#: The warning's name in the cutover's result.
 NAME = "data_not_compared"
 NOT_COMPARED = (
     "there is no record of a row-level comparison of source and target: that they are equal rests on the copy's own checks and on "
