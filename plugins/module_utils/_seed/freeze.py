@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 import select
-import subprocess
 import sys
-import tempfile
 import time
 import typing as t
+from contextlib import suppress
 
-from .._bridge.call import agent_command, tail
+from .._bridge.call import agent_command
+from .._bridge.talk import Talk
 from .._errors import MigrationError
 from .._server.base import Flavour
 from .._server.connection import connect
@@ -31,6 +31,7 @@ from .._server.flavour import open_flavour
 
 # What the hold costs beside its statements: ssh, Python and the agent's start are in front of it.
 START_SECONDS = 30.0
+END_SECONDS = 5.0
 
 
 def place(source: Flavour) -> dict:
@@ -75,17 +76,14 @@ class Hold:
         self.command = command or agent_command(migration_id, "freeze")
         self.request = request
         self.place: dict = {}
-        self._process: t.Any = None
-        self._words = tempfile.TemporaryFile()  # pylint: disable=consider-using-with  # closed by __exit__
-        self._rest = b""
+        self._talk: Talk | None = None
 
     def __enter__(self) -> Hold:
-        pipe = subprocess.PIPE
-        # pylint: disable-next=consider-using-with  # ended by __exit__
-        self._process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe, stderr=self._words, bufsize=0)
+        why = "the source's commits could not be held up: the agent"
+        self._talk = Talk(self.command, why + " is gone", why + " gave no answer")
         try:
-            self._process.stdin.write(json.dumps(self.request).encode() + b"\n")
-            self.place = self._hear(START_SECONDS + float(self.request["lock_wait"]))["place"]
+            self._talk.say(json.dumps(self.request))
+            self.place = self._talk.answer(START_SECONDS + float(self.request["lock_wait"]))["place"]
         except BaseException:
             self.__exit__()
             raise
@@ -96,11 +94,10 @@ class Hold:
 
         :raises MigrationError: where the hold had ended by itself before, or the source went on under it
         """
-        try:
-            self._process.stdin.write(b"release\n")
-        except OSError:
-            pass  # it has let go by itself, and said so
-        told = self._hear(START_SECONDS)
+        talk = t.cast(Talk, self._talk)
+        with suppress(MigrationError):
+            talk.say("release")  # else it has let go by itself, and said so
+        told = talk.answer(START_SECONDS)
         if not told["asked"] or told["place"] != self.place:
             raise MigrationError(
                 "the snapshots took longer than the %.1f s for which the source's commits may be held up (target_seed_hold_seconds): "
@@ -108,36 +105,7 @@ class Hold:
             )
         return float(told["seconds"])
 
-    def _hear(self, seconds: float) -> dict:
-        """The next answer, one line of JSON."""
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self._rest:
-            ready, _write, _error = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            part = self._process.stdout.read(65536) if ready else b""
-            if not part:
-                raise MigrationError("the source's commits could not be held up: %s" % (self._told() or "the agent does not answer"))
-            self._rest += part
-        line, _newline, self._rest = self._rest.partition(b"\n")
-        return json.loads(line)
-
-    def _told(self) -> str:
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            return ""
-        self._words.seek(0)
-        return tail(self._words.read())
-
     def __exit__(self, *_exc: object) -> None:
         """Whatever happened: the end of its input lets the agent go on at once."""
-        for stream in (self._process.stdin, self._process.stdout):
-            try:
-                stream.close()
-            except OSError:
-                pass
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._words.close()
+        if self._talk:
+            self._talk.close(END_SECONDS)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import select
 import shutil
-import subprocess
 import sys
-import tempfile
 import time
 import typing as t
 
-from .._bridge.call import agent_command, tail
+from .._bridge.call import agent_command
+from .._bridge.talk import Talk
 from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT
 from .._state.paths import job_directory
@@ -61,16 +59,8 @@ class Keeping:
         self._switches = [definitions[number] for number in numbers]
         self._seconds = options["lease"]
         self._limit = sum(open_switch(definition).limit for definition in self._switches)
-        self._words = tempfile.TemporaryFile()  # pylint: disable=consider-using-with  # lives as long as this
-        try:
-            self._process = subprocess.Popen(  # pylint: disable=consider-using-with  # see close()
-                COMMANDS[place](options), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._words,
-                start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise MigrationError("the switches' keeper could not be started: %s" % error.strerror) from None
-        self._input = t.cast(t.BinaryIO, self._process.stdin)
-        self._output = t.cast(t.BinaryIO, self._process.stdout)
+        who = "the switches' keeper on %s" % HOSTS[place]
+        self._talk = Talk(COMMANDS[place](options), who + " is gone", who + " gave no answer", own_session=True)
 
     def start(self, facts: list[dict]) -> None:
         """Hand it the switches, and what is known of each."""
@@ -79,43 +69,18 @@ class Keeping:
 
     def say(self, request: dict) -> None:
         """Ask."""
-        try:
-            self._input.write(json.dumps(request).encode() + b"\n")
-            self._input.flush()
-        except OSError as error:
-            raise MigrationError("the switches' keeper on %s is gone: %s" % (HOSTS[self.place], error.strerror)) from None
+        self._talk.say(json.dumps(request))
 
     def answer(self, seconds: float = 0.0) -> dict:
         """Its answer.
 
         :raises MigrationError: where none comes
         """
-        seconds = seconds or self._limit + GRACE_SECONDS
-        ready, _write, _error = select.select([self._output], [], [], seconds)
-        line = self._output.readline() if ready else b""
-        try:
-            return json.loads(line)
-        except ValueError:
-            self._words.seek(0)
-            told = tail(self._words.read())
-            raise MigrationError(
-                "the switches' keeper on %s gave no answer within %.1f s%s" % (HOSTS[self.place], seconds, ": " + told if told else "")
-            ) from None
+        return self._talk.answer(seconds or self._limit + GRACE_SECONDS)
 
     def close(self) -> None:
-        """End it: the end of its input lets it release what it still holds."""
-        for stream in (self._input, self._output):
-            try:
-                stream.close()
-            except OSError:
-                pass
-        try:
-            self._process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            # What is left runs on by itself, as a unit or behind ssh.
-            self._process.kill()
-            self._process.wait()
-        self._words.close()
+        """End it: the end of its input lets it release what it still holds. What is left runs on by itself, as a unit or behind ssh."""
+        self._talk.close(GRACE_SECONDS)
 
 
 class Switching:

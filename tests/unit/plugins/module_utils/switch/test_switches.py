@@ -550,7 +550,7 @@ def test_the_end_of_the_job_releases_at_once(switching, haproxy, tmp_path):
     one = switching()
     one.check()
     one.hold()
-    one._keepers["target"]._input.close()
+    one._keepers["target"]._talk.process.stdin.close()
     until(lambda: haproxy.maxconn == 4000 and noted(tmp_path) == ["hold", "undo"])
     assert haproxy.status["new"] == "MAINT"
 
@@ -624,7 +624,7 @@ def test_a_keeper_that_died_is_replaced_where_it_matters(switching, haproxy):
     one = switching()
     one.check()
     one.hold()
-    one._keepers["target"]._process.kill()
+    one._keepers["target"]._talk.process.kill()
     one.switch()
     assert one.errors == [] and haproxy.maxconn == 4000 and haproxy.status["new"] == "UP"
 
@@ -646,7 +646,7 @@ def test_the_agent_drives_no_switch_of_the_targets(note):
 
 
 def test_without_switches_no_process_is_started(monkeypatch):
-    monkeypatch.setattr(client.subprocess, "Popen", lambda *_args, **_more: pytest.fail("started"))
+    monkeypatch.setattr(client, "Talk", lambda *_args, **_more: pytest.fail("started"))
     one = client.Switching({"migration_id": "shop", "lease": 10.0})
     for verb in ("check", "hold", "cut", "switch", "undo", "close"):
         getattr(one, verb)()
