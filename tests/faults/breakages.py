@@ -22,7 +22,10 @@ FULL = ("/var/lib/mysql", "/var/lib/mysql_migration")
 KILL_SERVER = "kill -9 $(pidof mariadbd mysqld)"
 #: A row in the probe's way: its own next but some, written on the target behind the replication's back.
 ALIEN = "SET SESSION sql_log_bin = 0; {open} INSERT IGNORE INTO ledger.probes SELECT '%s', {first} + seq.n FROM ({numbers}) seq; {close}" % SOURCE
-NO_ALIEN = "STOP {replica}; SET SESSION sql_log_bin = 0; {open} DELETE FROM ledger.probes WHERE server = '%s' AND n >= {first}; {close} START {replica};" % SOURCE
+NO_ALIEN = (
+    "STOP {replica}; SET SESSION sql_log_bin = 0; {open} DELETE FROM ledger.probes WHERE server = '%s' AND n >= {first}; {close} "
+    "START {replica};" % SOURCE
+)
 
 
 @dataclass

@@ -289,7 +289,8 @@ def test_a_source_that_went_on_under_the_hold_is_no_snapshot():
 
 
 def test_an_agent_that_cannot_hold_tells_why():
-    with pytest.raises(MigrationError, match="could not be held up: the agent gave no answer: Lock wait"), hold(text="import sys; sys.exit('Lock wait timeout')"):
+    why = "could not be held up: the agent gave no answer: Lock wait"
+    with pytest.raises(MigrationError, match=why), hold(text="import sys; sys.exit('Lock wait timeout')"):
         pass
 
 
