@@ -58,6 +58,8 @@ DEFAULTS = {
     "mariadb": "SET GLOBAL innodb_flush_log_at_trx_commit = 1, sync_binlog = 0, slave_parallel_threads = 0;",
     "mysql": "SET GLOBAL innodb_flush_log_at_trx_commit = 1, sync_binlog = 1, replica_parallel_workers = 4;",
 }
+#: Last_SQL_Errno before a relay log that cannot be read.
+UNREADABLE = {"mariadb": "1594", "mysql": "13121"}
 
 
 def settings(pair: Pair) -> dict[str, str]:
@@ -174,21 +176,23 @@ def test_a_server_that_is_killed_while_relaxed_has_lost_nothing(ready):
 
 
 def test_a_relay_log_that_is_damaged_is_fetched_anew(ready):
+    # Not the newest of them: the end of that one both servers mend by themselves when they start.
     ready.sql(TARGET, "STOP REPLICA SQL_THREAD;")
     with writers(ready, 4):
         pass
+    ready.sql(TARGET, "FLUSH RELAY LOGS;")
+    with writers(ready, 2):
+        pass
     base = ready.value(TARGET, "SELECT @@global.relay_log_basename;")
-    # Pages that never reached the disk. An end that is missing both servers mend by themselves; on MySQL nobody mends this.
-    damage = (
+    ready.sh(
+        TARGET,
         f"file=$(ls -S {base}.[0-9]* | head -1) && half=$(($(stat -c %s $file) / 2))"
-        " && dd if=/dev/zero of=$file bs=1 seek=$half count=4096 conv=notrunc status=none"
+        " && dd if=/dev/zero of=$file bs=1 seek=$half count=4096 conv=notrunc status=none",
     )
-    ready.sh(TARGET, f"systemctl stop {ready.client} && {damage} && systemctl start {ready.client}")
-    if ready.client == "mysql":
-        stopped = "SELECT COUNT(*) FROM performance_schema.replication_applier_status_by_coordinator WHERE LAST_ERROR_NUMBER = 13121;"
-        until("the applier stands before it", lambda: ready.value(TARGET, stopped) == "1", seconds=60)
-    ready.migrate().ok()
-    assert ready.job("seed", "spec")["attempt"] == 1
+    ready.sql(TARGET, "START REPLICA SQL_THREAD;")
+    until("the applier stands before it", lambda: UNREADABLE[ready.client] in ready.sql(TARGET, "SHOW REPLICA STATUS;")[0], seconds=60)
+    run = ready.migrate().ok()
+    assert "READY: " in run.output and ready.job("seed", "spec")["attempt"] == 1
     equal(ready)
 
 
