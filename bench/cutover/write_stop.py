@@ -2,11 +2,11 @@
 # Copyright (c) 2026 The nordbridge.mysql_migration contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The write stop of the cutover module against the same steps as Ansible tasks.
+"""The write stop of the cutover module against the same steps as Ansible tasks: the usual ones, and the leanest.
 
     write_stop.py [--flavour mariadb-10.11,mysql-9.7] [--rtt 0,100] [--count 5]
 
-Leaves build/bench/cutover.json. The runs of both ways take turns on one pair of hosts, which goes back to the same READY
+Leaves build/bench/cutover.json. The runs of all ways take turns on one pair of hosts, which goes back to the same READY
 before each. Exit 1 where a write was lost by the module.
 """
 
@@ -29,6 +29,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests/faults"), str(ROOT), str(ROOT / "mo
 import application  # noqa: E402
 import proxy  # noqa: E402
 import stops  # noqa: E402
+import usual  # noqa: E402
 from ledger_check import check  # noqa: E402
 from ledger_files import read_login  # noqa: E402
 from pairs import CUTOVER, SOURCE, TARGET, until  # noqa: E402
@@ -108,8 +109,14 @@ class Bench(Rig):
         self.relay = None
 
 
+def by_modules(bench: Bench) -> Any:
+    """The playbook that people write, with Ansible as it is without settings."""
+    arguments = ("-e", f"client={bench.client}", *bench.command())
+    return bench.start(*arguments, playbook="bench/cutover/modules.yml", environment=usual.fetch()).ok()
+
+
 def by_tasks(bench: Bench) -> Any:
-    """The playbook that people write."""
+    """The leanest playbook that they could write."""
     return bench.start("-e", f"client={bench.client}", *bench.command(), playbook="bench/cutover/tasks.yml").ok()
 
 
@@ -118,7 +125,7 @@ def by_module(bench: Bench) -> Any:
     return bench.start(*bench.command(), playbook=CUTOVER).ok()
 
 
-WAYS = {stops.TASKS: by_tasks, stops.MODULE: by_module}
+WAYS = {stops.TASKS: by_modules, stops.LEAN: by_tasks, stops.MODULE: by_module}
 
 
 def measure(bench: Bench, way: str, rtt_ms: int) -> dict[str, Any]:

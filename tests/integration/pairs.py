@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -222,7 +222,7 @@ class Pair:
 
     # --- the migration ---
 
-    def start(self, *arguments: str, playbook: str = MIGRATE) -> Run:
+    def start(self, *arguments: str, playbook: str = MIGRATE, environment: Mapping[str, str] | None = None) -> Run:
         """The playbook as an operator runs it, not waited for."""
         log = self.out / f"{len(self.runs):02d}.log"
         command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", "inventories/demo", *arguments]
@@ -232,6 +232,7 @@ class Pair:
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
             "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
         }
         with log.open("w") as stream:
             # A group of its own: kill() ends all of it, and nothing else.

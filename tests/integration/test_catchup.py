@@ -183,10 +183,9 @@ def test_a_relay_log_that_is_damaged_is_fetched_anew(ready):
     ready.sql(TARGET, "FLUSH RELAY LOGS;")
     with writers(ready, 2):
         pass
-    base = ready.value(TARGET, "SELECT @@global.relay_log_basename;")
     ready.sh(
         TARGET,
-        f"file=$(ls -S {base}.[0-9]* | head -1) && half=$(($(stat -c %s $file) / 2))"
+        "file=$(ls -S /var/lib/mysql/*relay-bin.[0-9]* | head -1) && half=$(($(stat -c %s $file) / 2))"
         " && dd if=/dev/zero of=$file bs=1 seek=$half count=4096 conv=notrunc status=none",
     )
     ready.sql(TARGET, "START REPLICA SQL_THREAD;")

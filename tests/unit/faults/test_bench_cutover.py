@@ -18,7 +18,10 @@ def run(way: str, stop: float, rtt: int = 0, **more):
     return {**entry, **more}
 
 
-RUNS = [run("tasks", 8.0), run("tasks", 9.0), run("tasks", 30.0), run("module", 0.03, server_s=0.02), run("module", 0.05, server_s=0.04)]
+RUNS = [
+    *(run("tasks", 8.0), run("tasks", 9.0), run("tasks", 30.0), run("lean tasks", 2.0)),
+    *(run("module", 0.03, server_s=0.02), run("module", 0.05, server_s=0.04)),
+]
 
 
 def test_medians_and_ratio():
@@ -26,7 +29,7 @@ def test_medians_and_ratio():
     tasks, module = (content["medians"]["mariadb-10.11"]["0"][way] for way in ("tasks", "module"))
     assert (tasks["write_stop_s"], tasks["least"], tasks["most"], tasks["runs"], tasks["server_s"]) == (9.0, 8.0, 30.0, 3, None)
     assert (module["write_stop_s"], module["server_s"]) == (0.04, 0.03)
-    assert content["ratio"] == {"mariadb-10.11": {"0": 225.0}}
+    assert content["ratio"] == {"mariadb-10.11": {"0": {"tasks": 225.0, "lean tasks": 50.0}}}
     assert content["lost"] == 0
 
 
@@ -34,16 +37,16 @@ def test_distances_stand_apart():
     content = stops.record({"cores": 2}, [*RUNS, run("module", 0.6, 100)])
     assert set(content["medians"]["mariadb-10.11"]) == {"0", "100"}
     # Nothing to compare with at that distance.
-    assert content["ratio"]["mariadb-10.11"] == {"0": 225.0}
+    assert content["ratio"]["mariadb-10.11"] == {"0": {"tasks": 225.0, "lean tasks": 50.0}, "100": {}}
 
 
 def test_the_table_says_what_the_file_says():
     content = stops.record({"cores": 2}, [*RUNS, run("module", 0.6, 100, lost=2)])
     table = stops.table(content)
-    assert "| mariadb-10.11 | LAN | six Ansible tasks | 9.000 (8.000 to 30.000) |" in table
-    assert "| 225 |" in table
+    assert "| mariadb-10.11 | LAN | six tasks with `community.mysql` | 9.000 (8.000 to 30.000) |  | 10.000 | 225 |" in table
+    assert "| six lean tasks | 2.000 (2.000 to 2.000) |  | 3.000 | 50 |" in table
     assert "100 ms" in table
-    assert "2 acknowledged writes lost in 6 cutovers" in table
+    assert "2 acknowledged writes lost in 7 cutovers" in table
     assert len({line.count("|") for line in table.splitlines() if line.startswith("|")}) == 1
 
 
