@@ -75,10 +75,21 @@ def replication(case: Case) -> list[Hit]:
         hosts = ["%s:%d" % (row["source_host"] or "?", row["source_port"]) for row in case.target["channels"]]
         text = "the target replicates from %s" % listed(hosts)
         hits.append(Hit(text + ": that is stopped and forgotten", WARNING) if asked.may_wipe else Hit(text))
-    if case.target["replicas"] and not asked.committed:
-        names = ["%s (server_id %d)" % (row["host"] or "host unknown", row["server_id"]) for row in case.target["replicas"]]
+    replicas = [row for row in case.target["replicas"] if not _has_left(row, case)]
+    if replicas and not asked.committed:
+        names = ["%s (server_id %d)" % (row["host"] or "host unknown", row["server_id"]) for row in replicas]
         hits.append(Hit("others replicate from the target: %s; the seed would break them" % listed(names)))
     return hits
+
+
+def _has_left(row: dict, case: Case) -> bool:
+    """Whether a replica of the target is the source, which followed it until a rollback.
+
+    A server keeps the session of a replica that has gone until its next heartbeat fails.
+    """
+    source = case.identities["source"]
+    same = row["uuid"] == source.server_uuid if row.get("uuid") and source.server_uuid else row["server_id"] == source.server_id
+    return same and not case.source["channels"]
 
 
 def new(case: Case) -> list[Hit]:
