@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 import typing as t
 from contextlib import suppress
@@ -18,7 +17,6 @@ from .._replication.health import error_text
 from .._replication.heartbeat import NUMBER, beat, seen
 from .._replication.status import only_status
 from .._server.base import Flavour
-from .._server.connection import Connection
 from .._state.journal import Journal
 from .._switch.client import Switching
 from .._tuning.relax import make_durable, relax, restore_rest
@@ -29,22 +27,11 @@ from .lease import COMMITTED, open_account
 from .lease_client import Lease
 from .lease_client import Lease as open_lease
 from .preflight import check_ready
+from .sessions import Watchdog, end_dead_runs, end_others
 from .stragglers import baseline
-
-SESSIONS = (
-    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE COMMAND NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')"
-    " AND USER NOT IN ('system user', 'event_scheduler', 'unauthenticated user') AND ID NOT IN %s"
-)
-
-STILL_THERE = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID IN %s"
-# How long sessions that were ended may take to be gone before the lock that holds them is given back.
-ENDING_SECONDS = 5.0
-
-OWN_SESSIONS = "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID NOT IN %s"
 
 # Beyond the lease's own time, how long the source's host is asked how a commit without an answer ended.
 DOUBT_SECONDS = 20.0
-WATCHDOG_SECONDS = 2.0
 
 
 class Committed(MigrationError):
@@ -248,7 +235,7 @@ class Steps:
         source.connection.run("SET SESSION lock_wait_timeout = %d" % max(1, int(seconds)))
         why = "writes could not be stopped within %.1f s, because sessions hold locks or commit" % seconds
         self.fence_at = time.monotonic()
-        with Watchdog(self.servers.watch, source.connection.id, seconds) as watchdog:
+        with Watchdog(self.servers.watch.connection, source.connection.id, seconds) as watchdog:
             try:
                 source.close_fence()
             except ServerError as error:
@@ -260,17 +247,11 @@ class Steps:
     def undo_fence(self) -> None:
         """Open the source again, and have it say so."""
         source = self.servers.source
-        self._end_dead_runs()
+        end_dead_runs(source.connection, (source.connection.id, self.servers.watch.connection.id))
         source.open_fence()
         if source.read_only():
             raise MigrationError("the source still answers that it is read-only")
         self.facts["reopened_at"] = time.time()
-
-    def _end_dead_runs(self) -> None:
-        """End sessions of our own account that a killed run left behind: one of them may still hold the lock."""
-        source, own = self.servers.source.connection, (self.servers.source.connection.id, self.servers.watch.connection.id)
-        for row in source.rows(OWN_SESSIONS, (own,)):
-            _quietly(source, "KILL %d" % int(row["id"]))
 
     def do_position(self) -> None:
         """Read where the source's history ends: now, and not before the fence."""
@@ -426,14 +407,7 @@ class Steps:
         source, watch = self.servers.source, self.servers.watch
         if not source.read_only():
             source.set_read_only(True)
-        own = (source.connection.id, watch.connection.id)
-        ended = [int(row["id"]) for row in watch.connection.rows(SESSIONS, (own,))]
-        ended = [session for session in ended if _quietly(watch.connection, "KILL %d" % session)]
-        self.facts["sessions_ended"] = len(ended)
-        # KILL only asks. A privileged commit that waits for the lock would go through if it got the lock first.
-        deadline = time.monotonic() + ENDING_SECONDS
-        while ended and watch.connection.value(STILL_THERE, (ended,)) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        self.facts["sessions_ended"] = end_others(watch.connection, (source.connection.id, watch.connection.id))
         if not self.facts["position"]["file"]:
             # The fence stands still: these are the coordinates that belong to the GTIDs, for the record.
             self.facts["position"]["file"], self.facts["position"]["position"] = source.binlog_position()
@@ -458,39 +432,6 @@ class Steps:
         if self.servers.target.read_only():
             self.servers.target.set_read_only(False)
         self.facts["confirmed_heartbeat"] = beat(self.servers.target.connection, self.options["migration_id"])
-
-
-class Watchdog:
-    """Ends our own session's statement when it takes too long, and nothing after it: left, it is done or has fired."""
-
-    def __init__(self, watch: Flavour, session: int, seconds: float) -> None:
-        self.watch = watch
-        self.session = session
-        self.fired = False
-        self._timer = threading.Timer(seconds, self._fire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Watchdog:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._timer.cancel()
-        # The connection is this thread's again only when the timer's is through with it.
-        self._timer.join(WATCHDOG_SECONDS)
-
-    def _fire(self) -> None:
-        self.fired = True
-        _quietly(self.watch.connection, "KILL QUERY %d" % self.session)
-
-
-def _quietly(connection: Connection, kill: str) -> bool:
-    """End a session or statement; False where it had just ended by itself."""
-    try:
-        connection.run(kill)
-    except ServerError:
-        return False
-    return True
 
 
 def _words(target: Flavour) -> str:
