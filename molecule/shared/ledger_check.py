@@ -29,7 +29,7 @@ class Books:
     """One side's rows and counters, a writer at a time.
 
     :param rows: the writer's rows as (token, seq), in any order; may be read once only
-    :param counter: the writer's (last_seq, total), None where it has no counter
+    :param counter: the writer's (last_seq, total), None where it has no counter; of the same time as its rows, which are read before
     """
 
     rows: Callable[[int], Iterable[Row]]
@@ -44,6 +44,7 @@ class Account:
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[int]] = field(default_factory=dict)
     counters_wrong: list[int] = field(default_factory=list)
+    counters: list[str] = field(default_factory=list)
 
     def add(self, name: str, tokens: Iterable[int]) -> None:
         """Count tokens of a kind, and keep some for the report."""
@@ -103,14 +104,17 @@ def compare(out: Path, source: Books | None, target: Books) -> dict[str, Any]:
             source.rows(writer) if source else None,
             target.rows(writer),
         )
-        counter = target.counter(writer)
-        if (tuple(counter) if counter else (0, 0)) != (highest, rows):
+        counter = tuple(target.counter(writer) or (0, 0))
+        if counter != (highest, rows):
             account.counters_wrong.append(writer)
+            account.counters.append("writer %d: counted to %d in %d writes, its rows to %d in %d" % (writer, *counter, highest, rows))
     counts: dict[str, Any] = {name: account.counts.get(name, 0) for name in (*FATAL, "acknowledged")}
     counts.update(account.counts)
     if source is None:
         counts["only_on_source"] = None
-    named = {name: tokens for name, tokens in account.examples.items() if tokens and name in (*FATAL, "unknown")}
+    named: dict[str, list[Any]] = {name: tokens for name, tokens in account.examples.items() if tokens and name in (*FATAL, "unknown")}
+    if account.counters:
+        named["counters_wrong"] = account.counters[:EXAMPLES]
     return {**counts, "counters_wrong": account.counters_wrong, "examples": named, "writers": len(logged)}
 
 
@@ -134,9 +138,18 @@ def server_books(login: Login) -> Books:
         except pymysql.MySQLError as error:
             raise Failure(f"{login.address}: {error}") from None
 
+    def tell(sql: str) -> None:
+        list(ask(sql))
+
+    def rows(writer: int) -> Iterable[Any]:
+        # The counter is read after the rows: a last commit that arrives in between must be in neither.
+        tell("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        yield from ask("SELECT token, seq FROM ledger.entries WHERE writer = %s", writer)
+
+    tell("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     known = "SELECT DISTINCT writer FROM ledger.entries UNION SELECT writer FROM ledger.counters"
     return Books(
-        rows=lambda writer: ask("SELECT token, seq FROM ledger.entries WHERE writer = %s", writer),
+        rows=rows,
         counter=lambda writer: next(iter(list(ask("SELECT last_seq, total FROM ledger.counters WHERE writer = %s", writer))), None),
         writers=[row[0] for row in list(ask(known))],
     )

@@ -112,6 +112,7 @@ def test_counter_lags(world):
     world.counters = {1: (8, 8), 2: (8, 7)}
     result = world.check()
     assert (result["counters_wrong"], result["wrong"]) == ([2], ["counters_wrong"])
+    assert result["examples"]["counters_wrong"] == ["writer 2: counted to 8 in 7 writes, its rows to 8 in 8"]
 
 
 def test_counter_missing(world):
