@@ -22,6 +22,8 @@ COMMON = (
     "--events",
     "--triggers",
     "--hex-blob",
+    # The load is alone on the target. A lock on the table that is being filled would keep it from the sequence of a column's default.
+    "--skip-add-locks",
     "--default-character-set=utf8mb4",
     "--max-allowed-packet=1G",
 )

@@ -129,6 +129,6 @@ def test_dump_options_are_those_that_the_program_knows():
 @pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
 def test_each_dump_is_one_snapshot_of_everything_and_no_schema_is_an_option(flavour):
     options = dump_options(flavour, True, "", ["shop", "--all-databases"], 10)
-    for needed in ("--single-transaction", "--routines", "--events", "--triggers", "--hex-blob"):
+    for needed in ("--single-transaction", "--routines", "--events", "--triggers", "--hex-blob", "--skip-add-locks"):
         assert needed in options
     assert options[options.index("--databases") :] == ["--databases", "--", "shop", "--all-databases"]
