@@ -103,29 +103,7 @@ def test_an_old_transaction_is_named_and_nothing_is_frozen(ready):
     as_before(ready)
 
 
-def test_a_prepared_xa_transaction_is_refused(ready):
-    with ready.session(SOURCE, "XA START 'x'; INSERT INTO shop.bulk1 (pad) VALUES ('xa'); XA END 'x'; XA PREPARE 'x'"):
-        pass
-    try:
-        ready.cutover().failed("1 XA transactions are prepared", "nothing was frozen")
-    finally:
-        until("the session has left it", lambda: not ready.sql(SOURCE, "XA ROLLBACK 'x';", check=False), seconds=10)
-    as_before(ready)
-
-
 # --- undone -----------------------------------------------------------------
-
-
-def test_a_fence_that_a_lock_keeps_open_is_undone_in_time(ready):
-    count = len(journal(ready))
-    with ready.session(SOURCE, "LOCK TABLES shop.bulk2 WRITE") as number:
-        run = ready.cutover("-e", "cutover_fence_seconds=1.5")
-        run.failed("undone", "writes could not be stopped within 1.5 s", "run the same command")
-        # Writable at once, not only when the lock is given back; and its owner was not ended.
-        as_before(ready)
-        assert ready.sql(SOURCE, f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {number};") == [["1"]]
-    at = {event["event"]: event["ts"] for event in journal(ready)[count:]}
-    assert at["cutover: undone"] - at["cutover: fence begins"] < 1.5 + UNDO_SECONDS
 
 
 def test_a_target_that_cannot_follow_is_not_promoted(ready):
@@ -139,7 +117,7 @@ def test_a_target_that_cannot_follow_is_not_promoted(ready):
     as_before(ready)
     at = {event["event"]: event["ts"] for event in journal(ready)[count:]}
     assert at["cutover: undone"] - at["cutover: fence begins"] < 2 + UNDO_SECONDS
-    assert not [event for event in at if "promote" in event or "commit" in event]
+    assert not [event for event in at if event.startswith(("cutover: promote", "cutover: commit"))]
 
 
 # --- died, and done ---------------------------------------------------------

@@ -149,8 +149,6 @@ def test_a_prepared_xa_transaction_is_refused_by_its_name(ready):
 
 def test_what_locks_after_the_last_look_is_undone_in_a_short_time(ready):
     """A lock that comes between the last look and the fence: nobody waits longer than the fence may take to close."""
-    if ready.client == "mysql":
-        pytest.skip("the watchdog and the undo are the same; shown on MariaDB")
     hold = "ls /etc/mysql/*/zz-nordbridge-hold.cnf 2>/dev/null || true"
     wait = f"for i in $(seq 6000); do [ -n \"$({hold})\" ] && break; sleep 0.01; done"
     # Its own client holds the table, and leaves it when we say so.
