@@ -14,6 +14,7 @@ import typing as t
 from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
 from .dump_command import find_program, private_file
+from .open_files import raise_limit
 from .polite import send
 
 PROGRAMS = ("mariadb-backup", "mariabackup")
@@ -35,6 +36,7 @@ def stream_backup(request: dict) -> None:
     program, packer = find_program(list(PROGRAMS)), find_program(["zstd"])
     handle = private_file(client_options(Endpoint(**request["login"])))
     work = tempfile.mkdtemp(prefix="nordbridge-backup-")
+    raise_limit()
     try:
         with tempfile.TemporaryFile() as words:
             command = [program, "--defaults-extra-file=/proc/self/fd/%d" % handle] + backup_options(work, int(request["threads"]))

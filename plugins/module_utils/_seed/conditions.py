@@ -21,6 +21,7 @@ from .._errors import Refusal, ServerError
 from .._server.base import Flavour
 from . import stash
 from .mydumper_command import PROGRAM, lacking
+from .open_files import raise_limit
 from .row_files import unfit_of
 from .service import manager_obstacle, restarts_by_itself
 
@@ -42,6 +43,7 @@ NOT_INNODB = (
 )
 # What mydumper asks for, whatever the server: read in 0.10.1 (write_snapshot_info). MySQL dropped it in 8.4.
 POSITION = "SHOW MASTER STATUS"
+TABLESPACES = "SELECT COUNT(*) FROM information_schema.INNODB_SYS_TABLESPACES"
 DATA_BYTES = "SELECT COALESCE(SUM(DATA_LENGTH + INDEX_LENGTH), 0) AS n FROM information_schema.TABLES"
 
 
@@ -60,6 +62,7 @@ def read_conditions(flavour: Flavour, host: dict | None) -> dict:
         "encrypted": sorted(name for name, value in encrypted.items() if value.upper() not in ("OFF", "0", "")),
         "not_innodb": ["%(s)s.%(n)s (%(e)s)" % row for row in odd],
         "bytes": data_bytes(flavour),
+        "tablespaces": tablespaces(flavour),
         "rows": rows_obstacle(flavour),
         "host": host,
     }
@@ -79,6 +82,11 @@ def rows_obstacle(flavour: Flavour) -> str:
     return unfit_of(flavour)
 
 
+def tablespaces(flavour: Flavour) -> int:
+    """How many files InnoDB has on MariaDB, a table's partitions each in its own; 0 on MySQL, where no program of ours opens them."""
+    return int(flavour.connection.value(TABLESPACES)) if flavour.name == "mariadb" else 0
+
+
 def data_bytes(flavour: Flavour) -> int:
     """What a server's tables take."""
     rows = flavour.connection.rows(DATA_BYTES)
@@ -86,8 +94,9 @@ def data_bytes(flavour: Flavour) -> int:
 
 
 def read_programs() -> dict:
-    """The programs of this host that copies need, with their versions, and its kind of processor."""
-    return {"machine": platform.machine(), "programs": {name: _version(names) for name, names in PROGRAMS.items()}}
+    """The programs of this host that copies need, with their versions; its kind of processor; how many files a program may open."""
+    programs = {name: _version(names) for name, names in PROGRAMS.items()}
+    return {"machine": platform.machine(), "programs": programs, "open_files": raise_limit()}
 
 
 def read_host(flavour: str, unit: str, datadir: str) -> dict:

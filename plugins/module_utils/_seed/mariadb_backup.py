@@ -24,6 +24,7 @@ from .backup_command import COMPLETED, PROGRAMS
 from .conditions import data_bytes
 from .context import Seed
 from .dump_command import find_program
+from .open_files import open_files_obstacle, raise_limit
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series, settle
 from .pipeline import Pipeline, Stage
 from .service import start_server, stop_server
@@ -42,7 +43,7 @@ def obstacle(source: dict, target: dict) -> str:
     if source["flavour"] != "mariadb" or target["flavour"] != "mariadb":
         return "mariadb-backup is MariaDB's"
     files = host_obstacle(target) or program_obstacle(source, target) or upgrade_obstacle(source, target)
-    return files or files_obstacle(source, target) or room_obstacle(source, target)
+    return files or files_obstacle(source, target) or open_files_obstacle(source, target) or room_obstacle(source, target)
 
 
 def program_obstacle(source: dict, target: dict) -> str:
@@ -69,6 +70,7 @@ def copy(seed: Seed) -> dict:
 
     :raises MigrationError: naming the part that broke and its own words
     """
+    raise_limit()
     if seed.source.version[:2] == seed.target.version[:2]:
         return _copy(seed, None)
     seed.progress.say("programs", "borrowing mariadb-backup and mariadbd %s from the source" % seed.source.identity.version_text)

@@ -77,8 +77,10 @@ SERVER: dict = {
         "not_innodb": [],
         "rows": "",
         "bytes": 10 * GIB,
+        "tablespaces": 3,
         "host": {
             "machine": "x86_64",
+            "open_files": 1024,
             "programs": {"mariadb-backup": "10.11.18", "mbstream": "?", "mariadb-upgrade": "?", "mariadbd": "10.11.18", "ldd": "?"},
             "manager": "",
             "restarts": True,

@@ -80,6 +80,7 @@ def mariadb(answers: list = (), **values: str) -> Fake:
         ("FROM information_schema.TABLES", TABLES),
         ("STATISTICS", [{"s": "shop", "n": name} for name in ("orders", "old", "secret")]),
         ("SCHEMATA", [{"s": name} for name in ("mysql", "information_schema", "shop", "empty", "nordbridge_migration", "sys")]),
+        ("INNODB_SYS_TABLESPACES", [{"c": 7}]),
         ("ROUTINES", [{"c": 1}]),
         ("TRIGGERS", [{"c": 2}]),
         ("STATUS = 'ENABLED'", [{"c": 3}]),
@@ -144,9 +145,10 @@ def test_what_decides_how_the_data_is_copied() -> None:
     assert told == {
         "flavour": "mariadb", "version": [10, 11, 18], "encrypted": ["innodb_encrypt_tables"], "not_innodb": ["shop.hits (MyISAM)"],
         "values": {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend"}, "bytes": 2348, "host": None, "rows": "",
+        "tablespaces": 7,
     }  # fmt: skip
     host = facts.gather(mariadb(), local=True)["copying"]["host"]
-    assert set(host) == {"machine", "programs", "manager", "restarts", "free_bytes", "mydumper", "stashed"}
+    assert set(host) == {"machine", "programs", "open_files", "manager", "restarts", "free_bytes", "mydumper", "stashed"}
     assert set(host["programs"]) == {"mariadb-backup", "mbstream", "mariadb-upgrade", "mariadbd", "ldd"}
 
 

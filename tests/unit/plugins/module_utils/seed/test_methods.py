@@ -27,8 +27,9 @@ def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, progr
     text = ".".join(map(str, version))
     known = {**PROGRAMS, "mariadb-backup": text, "mariadbd": text, **(programs or {})}
     there = {"machine": "x86_64", "programs": known, "manager": "", "restarts": True, "free_bytes": 1 << 40, **(host or {})}
-    there = {"mydumper": {"found": True, "lacks": []}, "stashed": 0, **there}
+    there = {"open_files": 1024, "mydumper": {"found": True, "lacks": []}, "stashed": 0, **there}
     facts = {"flavour": flavour, "version": list(version), "encrypted": [], "not_innodb": [], "rows": "", "bytes": 1000, "host": there}
+    facts["tablespaces"] = 3
     facts["values"] = {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend", **(values or {})}
     return {**facts, **changes}
 
