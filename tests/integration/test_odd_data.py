@@ -41,7 +41,7 @@ def quoted(name: str) -> str:
 
 def objects(pair, host: str, said=as_it_is) -> list[list[str]]:
     """All objects, with names as the client prints them: a backslash doubled."""
-    return [[part.replace("\\\\", "\\") for part in row] for row in pair.sql(host, said(OBJECTS))]
+    return sorted([part.replace("\\\\", "\\") for part in row] for row in pair.sql(host, said(OBJECTS)))
 
 
 def definitions(pair, host: str, found: list[list[str]]) -> dict[str, str]:

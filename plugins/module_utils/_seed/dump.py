@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import typing as t
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 
@@ -19,14 +18,13 @@ from .._jobs.progress import Progress, copy_line
 from .._server.base import Flavour
 from .._server.endpoint import Endpoint, client_options
 from .catalogue import changed_objects, read_catalogue, schema_sizes
+from .client import LOADER_SESSION, client_stage
 from .context import MANNERS
-from .dump_command import find_program, private_file
+from .dump_command import private_file
 from .dump_text import Coordinates, DumpReader, parse_coordinates
 from .guard import LockWatch, check_transactions
-from .pipeline import Pipeline, Stage, client_words
-
-# What each connection of the loader sets first: the load is no history of the target's own.
-LOADER_SESSION = "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0"
+from .pipeline import Pipeline, Stage
+from .views import option_remover
 
 
 @dataclass
@@ -111,7 +109,8 @@ def _stream(
             _land(bridge, words, options["dump_file"], copy)
             bridge, words = Stage("the dump file", ["cat", options["dump_file"]]), b""
             copy.crossed = 0
-        Pipeline([bridge, unpack, loader], words, [copy.take_packed, copy.take_text]).run()
+        without = option_remover(source.connection, schemas)
+        Pipeline([bridge, unpack, *without, loader], words, [copy.take_packed, copy.take_text, *(_pass_on for _stage in without)]).run()
     finally:
         os.close(handle)
 
@@ -131,22 +130,8 @@ def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict,
     }
 
 
-def client_stage(target: Flavour, handle: int, session: str, schema: str = "") -> Stage:
-    """The target's own client, reading statements.
-
-    :param handle: the file with its login, which stays open until it has ended
-    :param session: what its session sets first
-    """
-    client = find_program(list(target.client_programs))
-    words = [
-        client,
-        "--defaults-file=/proc/self/fd/%d" % handle,
-        "--init-command=" + session,
-        "--default-character-set=utf8mb4",
-        "--max-allowed-packet=1G",
-        "--binary-mode",
-    ]
-    return Stage(client, words + (["--database=" + schema] if schema else []), (handle,), client_words)
+def _pass_on(_chunk: bytes) -> None:
+    """What has been counted before."""
 
 
 def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:
@@ -188,6 +173,3 @@ def check_coordinates(source: Flavour, coordinates: Coordinates) -> None:
     clash = source.coordinates_agree(coordinates.file, coordinates.position, coordinates.gtid)
     if clash:
         raise MigrationError("the dump's coordinates contradict each other: %s; update the dump program (MySQL bug 105761)" % clash)
-
-
-Method = t.Callable[[Flavour, Flavour, dict, Progress], dict]

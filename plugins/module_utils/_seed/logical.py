@@ -16,6 +16,7 @@ from .catalogue import read_catalogue
 from .context import Seed
 from .floats import repair_floats
 from .landing import check_arrived, clear_landing
+from .views import make_checked
 
 # Either connection is idle for as long as the rows take: hours, where servers hang up after eight by themselves.
 IDLE_SECONDS = 30 * 86400
@@ -40,6 +41,7 @@ def copy_logically(seed: Seed, load: Loader, kept: tuple | None = None) -> dict:
         result = load(seed.source, target, options, progress)
     progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
     catalogue = result.pop("catalogue")
+    make_checked(seed.source, target, result["schemas"], seed.target_login)
     check_arrived(catalogue, read_catalogue(target.connection, result["schemas"]))
     result["exact_floats"] = repair_floats(seed.source, target, result["schemas"], lambda text: progress.say("floats", text))
     result["refused_grants"] = grant_rights(target, accounts)

@@ -22,8 +22,9 @@ from .._errors import Refusal
 from .._jobs.progress import copy_line
 from .._server.endpoint import client_options
 from .catalogue import read_catalogue
+from .client import LOADER_SESSION, client_stage
 from .context import Seed, mark
-from .dump import LOADER_SESSION, check_coordinates, check_unchanged, client_stage, dump_request
+from .dump import check_coordinates, check_unchanged, dump_request
 from .dump_command import private_file
 from .dump_text import DumpReader
 from .guard import check_transactions
@@ -35,6 +36,7 @@ from .pipeline import Pipeline, Stage
 from .row_files import file_size, find_files, pattern, read_tables
 from .row_load import SESSION, Load, Unit, end_orphans, make_again, plan_units, read_definitions, stream_count, stream_lock
 from .stash import FORMAT, Stash, folder_bytes, location, why_not
+from .views import option_remover
 from .watch import binary_logs
 
 ONLY_BY_NAME = "it is taken only by name: it holds up the source's commits for some round trips, and needs its room on the target twice"
@@ -251,7 +253,8 @@ def _tell_kept(seed: Seed, done: set, begun: set, number: int) -> None:
 def _load_file(seed: Seed, path: str, handle: int) -> None:
     """Statements of the source's own dump into the target's own client."""
     loader = client_stage(seed.target, handle, LOADER_SESSION + seed.target.loader_defaults)
-    Pipeline([Stage(os.path.basename(path), ["cat", path]), loader], b"", [lambda _chunk: None]).run()
+    stages = [Stage(os.path.basename(path), ["cat", path]), *option_remover(seed.source.connection, seed.source.user_schemas()), loader]
+    Pipeline(stages, b"", [lambda _chunk: None] * (len(stages) - 1)).run()
 
 
 def _load_rows(seed: Seed, stash: Stash, ledger: dict, done: set, handle: int, streams: int) -> None:

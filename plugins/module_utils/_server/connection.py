@@ -13,6 +13,7 @@ from .endpoint import Endpoint
 
 try:
     import pymysql
+    import pymysql.charset
     import pymysql.cursors
 except ImportError:  # said clearly by connect(): the program lacks on the managed host, not here
     pymysql = None
@@ -125,6 +126,14 @@ class Connection:
             text = "the server does not understand this statement"
         hint = HINTS.get(number)
         return ServerError("%s: [%d] %s (statement: %s)%s" % (self.name, number, text, _head(sql), "; %s" % hint if hint else ""), number)
+
+
+def encoded(text: str, charset: str) -> bytes | None:
+    """A text in one of the servers' character sets; None where it has no such characters, or is not known here."""
+    try:
+        return text.encode(pymysql.charset.charset_by_name(charset).encoding)
+    except (AttributeError, KeyError, LookupError, UnicodeEncodeError):
+        return None
 
 
 def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None) -> Connection:

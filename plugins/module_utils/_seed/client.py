@@ -1,0 +1,32 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The target's own client, which loads what a dump says."""
+
+from __future__ import annotations
+
+from .._server.base import Flavour
+from .dump_command import find_program
+from .pipeline import Stage, client_words
+
+# What each connection of the loader sets first: the load is no history of the target's own.
+LOADER_SESSION = "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0"
+
+
+def client_stage(target: Flavour, handle: int, session: str, schema: str = "") -> Stage:
+    """The target's own client, reading statements.
+
+    :param handle: the file with its login, which stays open until it has ended
+    :param session: what its session sets first
+    """
+    client = find_program(list(target.client_programs))
+    words = [
+        client,
+        "--defaults-file=/proc/self/fd/%d" % handle,
+        "--init-command=" + session,
+        "--default-character-set=utf8mb4",
+        "--max-allowed-packet=1G",
+        "--binary-mode",
+    ]
+    return Stage(client, words + (["--database=" + schema] if schema else []), (handle,), client_words)
