@@ -41,10 +41,11 @@ def copy_logically(seed: Seed, load: Loader, kept: tuple | None = None) -> dict:
         result = load(seed.source, target, options, progress)
     progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
     catalogue = result.pop("catalogue")
-    make_checked(seed.source, target, result["schemas"], seed.target_login)
     check_arrived(catalogue, read_catalogue(target.connection, result["schemas"]))
     result["exact_floats"] = repair_floats(seed.source, target, result["schemas"], lambda text: progress.say("floats", text))
     result["refused_grants"] = grant_rights(target, accounts)
+    # Behind the grants: what such a view lies on is looked at with its definers' rights.
+    make_checked(seed.source, target, result["schemas"], seed.target_login)
     if result["coordinates"]["gtid"]:
         target.set_gtid_position(result["coordinates"]["gtid"])
     result.update(objects=len(catalogue), accounts=len(accounts.create))
