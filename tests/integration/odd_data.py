@@ -86,6 +86,7 @@ CREATE TABLE `таблица` (`колонка` VARCHAR(20) PRIMARY KEY, `列` V
 INSERT INTO `таблица` VALUES ('да', '😀'), ('нет', 'é');
 CREATE DEFINER = owner@localhost SQL SECURITY DEFINER VIEW z_first AS SELECT `колонка` AS `k` FROM `таблица`;
 CREATE DEFINER = 'o''hara'@'10.1.%%' SQL SECURITY INVOKER VIEW a_second AS SELECT CONCAT(k, '%%') AS k FROM z_first;
+CREATE VIEW y_base AS SELECT `колонка` AS k, `列` AS w FROM `таблица`; CREATE VIEW b_top AS SELECT k, w FROM y_base;
 CREATE ALGORITHM = MERGE VIEW m_third AS SELECT s.k, g.id FROM a_second s JOIN odder.computed g WITH CASCADED CHECK OPTION;
 DELIMITER $$
 SET SESSION sql_mode = 'ANSI_QUOTES'$$

@@ -106,6 +106,8 @@ def test_big_and_odd_data_arrive_equal(flavour, method, request):
     different = [key for key in wanted if wanted[key] != told.get(key)]
     assert not different, "\n".join(f"{key}:\n  {wanted[key]}\n  {told.get(key)}" for key in different[:5])
     assert checksums(pair, TARGET, found) == sums
+    # Through a view on a view whose name comes later: MariaDB remembers of such a one, as a dump makes it, that nothing can be written.
+    pair.sql(TARGET, said("UPDATE `größe-1.2/ø 日本`.b_top SET w = 'through both' WHERE k = 'да';"))
     assert pair.sql(TARGET, EVENTS) == wanted_events
     for text in (ACCOUNTS, GRANTS):
         assert pair.sql(TARGET, text) == pair.sql(SOURCE, text)

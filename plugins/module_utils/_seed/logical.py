@@ -16,7 +16,7 @@ from .catalogue import read_catalogue
 from .context import Seed
 from .floats import repair_floats
 from .landing import check_arrived, clear_landing
-from .views import make_checked
+from .views import make_again
 
 # Either connection is idle for as long as the rows take: hours, where servers hang up after eight by themselves.
 IDLE_SECONDS = 30 * 86400
@@ -44,8 +44,8 @@ def copy_logically(seed: Seed, load: Loader, kept: tuple | None = None) -> dict:
     check_arrived(catalogue, read_catalogue(target.connection, result["schemas"]))
     result["exact_floats"] = repair_floats(seed.source, target, result["schemas"], lambda text: progress.say("floats", text))
     result["refused_grants"] = grant_rights(target, accounts)
-    # Behind the grants: what such a view lies on is looked at with its definers' rights.
-    make_checked(seed.source, target, result["schemas"], seed.target_login)
+    # Behind the grants: what a view lies on is looked at with its definers' rights.
+    result["views_made_again"] = make_again(seed.source, target, result["schemas"], seed.target_login)
     if result["coordinates"]["gtid"]:
         target.set_gtid_position(result["coordinates"]["gtid"])
     result.update(objects=len(catalogue), accounts=len(accounts.create))

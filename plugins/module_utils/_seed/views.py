@@ -2,11 +2,12 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""Views with a check option, which a dump cannot carry where they lie on other views.
+"""Views on views, which a dump does not carry whole.
 
-A dump makes a stand-in for each view (SELECT 1 AS ...) and then, by name, each view anew. One WITH CHECK OPTION whose base is still
-a stand-in is refused: error 1368, "CHECK OPTION on non-updatable view" (seen on MariaDB 10.11). So the option is taken off on the
-way, and such views are made whole when all others are.
+A dump makes a stand-in for each view (SELECT 1 AS ...) and then, by name, each view itself. One that comes before its base is made on
+a stand-in: with a check option it is refused (error 1368), and without one MariaDB remembers that nothing can be written through it:
+UPDATE fails with 1288 for ever, while information_schema calls it updatable and its definition is the source's (seen on 10.11). So
+check options are taken off on the way, and at the end such views are made once more, each behind its bases.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ from .dump_command import private_file
 from .floats import quoted
 from .pipeline import Pipeline, Stage
 
-CHECKED = (
-    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, CHARACTER_SET_CLIENT AS c, COLLATION_CONNECTION AS o FROM information_schema.VIEWS"
-    " WHERE CHECK_OPTION <> 'NONE' AND TABLE_SCHEMA IN %s ORDER BY 1, 2"
+VIEWS = (
+    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, VIEW_DEFINITION AS d, CHECK_OPTION AS k, CHARACTER_SET_CLIENT AS c,"
+    " COLLATION_CONNECTION AS o FROM information_schema.VIEWS WHERE TABLE_SCHEMA IN %s ORDER BY 1, 2"
 )
 # Both dump programs write it as a line of its own behind the view's. Looked at only there: text of the application may say the same.
 REMOVE = r"/^\/\*!50001 VIEW /{n;s/^\/\*!50002 WITH [A-Z]* CHECK OPTION \*\/;$/;/}"
 
 
 def option_remover(source: Connection, schemas: list) -> list[Stage]:
-    """The stage of a pipeline that takes the option off a dump's views; none where the source has no such view."""
-    found = source.rows(CHECKED, (tuple(schemas),)) if schemas else []
-    return [Stage("sed on the target", ["env", "LC_ALL=C", "sed", "-e", REMOVE])] if found else []
+    """The stage of a pipeline that takes check options off a dump's views; none where the source has no such view."""
+    checked = [row for row in _views(source, schemas) if row["k"] != "NONE"]
+    return [Stage("sed on the target", ["env", "LC_ALL=C", "sed", "-e", REMOVE])] if checked else []
 
 
-def make_checked(source: Flavour, target: Flavour, schemas: list, login: Endpoint) -> int:
-    """Make the source's views with a check option on the target, over those without. Returns how many.
+def make_again(source: Flavour, target: Flavour, schemas: list, login: Endpoint) -> int:
+    """Make the target's views on views, and those with a check option, as the source has them. Returns how many.
 
     :param login: the target's
     :raises MigrationError: with the client's words
     """
-    rows = source.connection.rows(CHECKED, (tuple(schemas),)) if schemas else []
+    rows = in_order(_views(source.connection, schemas))
     if not rows:
         return 0
     script = b"".join(_statements(source.connection, row) for row in rows)
@@ -51,11 +52,28 @@ def make_checked(source: Flavour, target: Flavour, schemas: list, login: Endpoin
         loader = client_stage(target, handle, LOADER_SESSION + target.loader_defaults)
         Pipeline([loader], script, []).run()
     except MigrationError as error:
-        names = ", ".join("%(s)s.%(n)s" % row for row in rows)
-        raise MigrationError("views with a check option (%s): %s" % (names, error)) from None
+        raise MigrationError("views on views, and those with a check option, could not be made: %s" % error) from None
     finally:
         os.close(handle)
     return len(rows)
+
+
+def in_order(rows: list[dict]) -> list[dict]:
+    """The views to be made again, each behind those that it lies on."""
+    names = {"%s.%s" % (quoted(row["s"]), quoted(row["n"])): row for row in rows}
+    # A name within a text of the view's counts, too: one view too many is made again, and none too few.
+    bases = {name: {base for base in names if base != name and base in row["d"]} for name, row in names.items()}
+    left = {name for name, row in names.items() if bases[name] or row["k"] != "NONE"}
+    found: list[dict] = []
+    while left:
+        ready = sorted(name for name in left if not bases[name] & left) or sorted(left)  # texts may seem to lie on each other
+        found += [names[name] for name in ready]
+        left -= set(ready)
+    return found
+
+
+def _views(source: Connection, schemas: list) -> list[dict]:
+    return source.rows(VIEWS, (tuple(schemas),)) if schemas else []
 
 
 def _statements(source: Connection, row: dict) -> bytes:
