@@ -52,7 +52,8 @@ RESETLOGS = {"mariadb": "RESET MASTER", "mysql": "RESET BINARY LOGS AND GTIDS"}
 
 
 def prepare(pair: Pair) -> None:
-    """Accounts, keys, agent and tunnel as a migration makes them."""
+    """Accounts, keys, agent and tunnel as a migration makes them; of what a test has left before nothing stays."""
+    pair.fresh()
     pair.load(400)
     pair.migrate("-e", "target_seed_method=dump").wait(1200).ok()
 
