@@ -29,6 +29,7 @@ PASSING = (
     (r"was restarted", "the source's server was restarted"),
     (r"ended with 255|connection (reset|closed|timed out|refused)|broken pipe|client_loop|not responding", "the connection was cut"),
     (r"lost connection|gone away|server shutdown|(\[|error: )(2002|2003|2006|2013|1053)\b", "a server was away for a while"),
+    (r"clone donor error: (1317|3169)\b", "the clone was ended on the source, as by a restart"),
     (r"was killed by signal|ended with (-9|-15|137|143)\b", "a program was killed"),
 )
 # Seconds before the second try, the third, …; the last for all that follow.

@@ -15,6 +15,9 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed i
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import StoppedEarly
 
 
+RESTART = "the clone was ended on the source, as by a restart"
+
+
 @pytest.mark.parametrize(
     "error, cause",
     [
@@ -22,6 +25,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.w
         (MigrationError("the backup on the source was killed by signal 9; zstd ended with 1"), "a program was killed"),
         (MigrationError("nordbridge agent: the backup is not complete (mariadb-backup ended with -9): x"), "a program was killed"),
         (MigrationError("CLONE failed: target: [2013] Lost connection"), "a server was away for a while"),
+        (MigrationError("CLONE failed: target: [3862] Clone Donor Error: 1317 : Query execution was interrupted."), RESTART),
         (StoppedEarly("stopped: the source's server was restarted 3 s ago", True), "the source's server was restarted"),
         (StoppedEarly("the target's disk would fill; zstd was killed by signal 9", False), ""),
         (MigrationError("mbstream ended with 1: No space left on device; the backup was killed by signal 13"), ""),
