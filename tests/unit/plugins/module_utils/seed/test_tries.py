@@ -14,7 +14,6 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import polite, programs, tries
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import StoppedEarly
 
-
 RESTART = "the clone was ended on the source, as by a restart"
 
 
