@@ -20,6 +20,8 @@ SMALL_TABLES = int(os.environ.get("ITEST_SMALL_TABLES", "10000"))
 METHODS = (("mariadb", "dump"), ("mariadb", "mariadb-backup"), ("mariadb", "mydumper"), ("mysql", "dump"), ("mysql", "clone"))
 
 SCHEMAS = "('big', 'charsets', 'many', 'odder', 'größe-1.2/ø 日本')"
+#: Tables whose index is over an expression: its hidden column is part of the checksum, and not always the same (seen on 9.7.4).
+FUNCTIONAL = f"SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME FROM information_schema.STATISTICS WHERE EXPRESSION IS NOT NULL AND TABLE_SCHEMA IN {SCHEMAS}"
 #: kind, schema, name of all that can be shown.
 OBJECTS = (
     "SELECT IF(TABLE_TYPE LIKE '%VIEW', 'VIEW', IF(TABLE_TYPE = 'SEQUENCE', 'SEQUENCE', 'TABLE')), TABLE_SCHEMA, TABLE_NAME"
@@ -58,9 +60,12 @@ def definitions(pair, host: str, found: list[list[str]]) -> dict[str, str]:
 
 
 def checksums(pair, host: str, found: list[list[str]]) -> list[list[str]]:
-    """The server's own checksum over all rows of each table."""
+    """The server's own checksum over all rows of each table; the rows where MySQL's own is another one each time it is asked."""
     names = [f"{quoted(schema)}.{quoted(name)}" for kind, schema, name in found if kind == "TABLE"]
-    return pair.sql(host, "".join(f"CHECKSUM TABLE {', '.join(names[start:start + 500])} EXTENDED;" for start in range(0, len(names), 500)))
+    unsteady = [f"{quoted(schema)}.{quoted(name)}" for schema, name in pair.sql(host, FUNCTIONAL)] if pair.client == "mysql" else []
+    names = [name for name in names if name not in unsteady]
+    told = pair.sql(host, "".join(f"CHECKSUM TABLE {', '.join(names[start:start + 500])} EXTENDED;" for start in range(0, len(names), 500)))
+    return told + pair.sql(host, "".join(f"SELECT * FROM {name} ORDER BY 1;" for name in unsteady))
 
 
 def prepare(pair, said=as_it_is) -> None:
