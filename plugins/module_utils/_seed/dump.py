@@ -110,7 +110,7 @@ def _stream(
             bridge, words = Stage("the dump file", ["cat", options["dump_file"]]), b""
             copy.crossed = 0
         without = option_remover(source.connection, schemas)
-        Pipeline([bridge, unpack, *without, loader], words, [copy.take_packed, copy.take_text, *(_pass_on for _stage in without)]).run()
+        Pipeline([bridge, unpack, *without, loader], words, [copy.take_packed, copy.take_text]).run()
     finally:
         os.close(handle)
 
@@ -128,10 +128,6 @@ def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict,
         "level": options["zstd_level"],
         **{name: options[name] for name in MANNERS},
     }
-
-
-def _pass_on(_chunk: bytes) -> None:
-    """What has been counted before."""
 
 
 def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:

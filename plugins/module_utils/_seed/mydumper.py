@@ -254,7 +254,7 @@ def _load_file(seed: Seed, path: str, handle: int) -> None:
     """Statements of the source's own dump into the target's own client."""
     loader = client_stage(seed.target, handle, LOADER_SESSION + seed.target.loader_defaults)
     stages = [Stage(os.path.basename(path), ["cat", path]), *option_remover(seed.source.connection, seed.source.user_schemas()), loader]
-    Pipeline(stages, b"", [lambda _chunk: None] * (len(stages) - 1)).run()
+    Pipeline(stages, b"", []).run()
 
 
 def _load_rows(seed: Seed, stash: Stash, ledger: dict, done: set, handle: int, streams: int) -> None:

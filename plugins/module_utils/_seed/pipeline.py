@@ -58,7 +58,7 @@ class Stage:
 class Pipeline:
     """Stages, each fed by the one before it; what crosses between two of them passes through a tap.
 
-    :param taps: called with each chunk that leaves stage 0, stage 1, …
+    :param taps: called with each chunk that leaves stage 0, stage 1, …; a stage without one only passes it on
     """
 
     def __init__(self, stages: list[Stage], request: bytes, taps: list[t.Callable[[bytes], t.Any]]) -> None:
@@ -119,7 +119,8 @@ class Pipeline:
                 chunk = stdout.read1(CHUNK)
                 if not chunk:
                     break
-                self.taps[number](chunk)
+                for tap in self.taps[number : number + 1]:
+                    tap(chunk)
                 stdin.write(chunk)
             stdin.close()
         except BrokenPipeError:

@@ -27,6 +27,8 @@ VIEWS = (
     "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, VIEW_DEFINITION AS d, CHECK_OPTION AS k, CHARACTER_SET_CLIENT AS c,"
     " COLLATION_CONNECTION AS o FROM information_schema.VIEWS WHERE TABLE_SCHEMA IN %s ORDER BY 1, 2"
 )
+# What is read with one mode is said with the same: where the target's own has NO_BACKSLASH_ESCAPES, text would become another.
+READ_MODE = "SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION'"
 # Both dump programs write it as a line of its own behind the view's. Looked at only there: text of the application may say the same.
 REMOVE = r"/^\/\*!50001 VIEW /{n;s/^\/\*!50002 WITH [A-Z]* CHECK OPTION \*\/;$/;/}"
 
@@ -46,13 +48,17 @@ def make_again(source: Flavour, target: Flavour, schemas: list, login: Endpoint)
     rows = in_order(_views(source.connection, schemas))
     if not rows:
         return 0
-    script = b"".join(_statements(source.connection, row) for row in rows)
+    source.connection.run(READ_MODE)
+    script = READ_MODE.encode() + b";\n" + b"".join(_statements(source.connection, row) for row in rows)
     handle = private_file(client_options(login))
     try:
         loader = client_stage(target, handle, LOADER_SESSION + target.loader_defaults)
         Pipeline([loader], script, []).run()
     except MigrationError as error:
-        raise MigrationError("views on views, and those with a check option, could not be made: %s" % error) from None
+        raise MigrationError(
+            "views on views, and those with a check option, could not be made: %s; mend or drop on the source the view that is named, "
+            "and run the same command again" % error
+        ) from None
     finally:
         os.close(handle)
     return len(rows)

@@ -33,6 +33,9 @@ class Source:
         self.asked.append((sql, args))
         return self.found
 
+    def run(self, sql):
+        self.asked.append((sql, None))
+
     def row(self, sql, args=None):
         self.asked.append((sql, args))
         return {"View": "v", "Create View": self.create}
@@ -76,7 +79,8 @@ def test_it_is_put_back_in_the_character_set_of_its_maker(monkeypatch, tmp_path)
     again = "CREATE OR REPLACE ALGORITHM=MERGE VIEW `a``b` AS select 'CREATE ø' AS `x` WITH LOCAL CHECK OPTION;\n"
     use = "SET NAMES utf8mb4;\nUSE `größe`;\n".encode()
     speech = "SET character_set_client = %s, collation_connection = latin1_swedish_ci;\n"
-    assert told == use + (speech % "latin1").encode() + again.encode("latin1") + use + (speech % "utf8mb3").encode() + again.encode()
+    mode = b"SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION';\n"
+    assert told == mode + use + (speech % "latin1").encode() + again.encode("latin1") + use + (speech % "utf8mb3").encode() + again.encode()
 
 
 def test_what_that_character_set_lacks_is_said_in_utf8(monkeypatch, tmp_path):
@@ -91,7 +95,10 @@ def test_no_view_no_client(monkeypatch, tmp_path):
 
 def test_a_client_that_fails_is_told_with_the_views(monkeypatch):
     monkeypatch.setattr(views, "client_stage", lambda *_all: Stage("client", ["sh", "-c", "cat > /dev/null; echo no such table >&2; exit 1"]))
-    why = r"views on views, and those with a check option, could not be made: the copy broke: client ended with 1: no such table"
+    why = (
+        r"views on views, and those with a check option, could not be made: the copy broke: client ended with 1: no such table; "
+        "mend or drop on the source the view"
+    )
     with pytest.raises(MigrationError, match=why):
         views.make_again(Server(Source([view()], "CREATE VIEW v")), Server(None), ["größe"], Endpoint(user="x", password="y", unix_socket="/run/x.sock"))
 
