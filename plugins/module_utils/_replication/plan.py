@@ -6,53 +6,22 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .._errors import Refusal
 from .._server.base import Flavour
+from .begin import begin_steps
+from .change import ADDRESS, TLS_OPTIONS, change_step
 from .desired import Desired
 from .hints import LOGIN_ERRNOS, RELAY_ERRNOS
 from .status import ReplicaStatus
+from .step import Step
 
 RECEIVER, APPLIER = "receiver", "applier"
 BOTH = frozenset((RECEIVER, APPLIER))
 
-# ReplicaStatus field -> option of the CHANGE statement.
-OPTIONS = {
-    "source_host": "SOURCE_HOST",
-    "source_port": "SOURCE_PORT",
-    "source_user": "SOURCE_USER",
-    "connect_retry": "SOURCE_CONNECT_RETRY",
-    "retry_count": "SOURCE_RETRY_COUNT",
-    "heartbeat_period": "SOURCE_HEARTBEAT_PERIOD",
-    "delay": "SOURCE_DELAY",
-    "get_source_public_key": "GET_SOURCE_PUBLIC_KEY",
-}
-TLS_OPTIONS = {
-    "ssl_allowed": "SOURCE_SSL",
-    "ssl_ca": "SOURCE_SSL_CA",
-    "ssl_capath": "SOURCE_SSL_CAPATH",
-    "ssl_cert": "SOURCE_SSL_CERT",
-    "ssl_cipher": "SOURCE_SSL_CIPHER",
-    "ssl_key": "SOURCE_SSL_KEY",
-    "ssl_crl": "SOURCE_SSL_CRL",
-    "ssl_crlpath": "SOURCE_SSL_CRLPATH",
-    "ssl_verify": "SOURCE_SSL_VERIFY_SERVER_CERT",
-}
-# In every CHANGE statement: the defaults for TLS differ between versions, and a MariaDB that is not told the heartbeat
-# period sets it back to half of its net timeout.
-ALWAYS = frozenset(TLS_OPTIONS) | {"heartbeat_period"}
 # Who logs in where and how: with a change of these the password is set again.
 LOGIN_SETTINGS = frozenset(("source_host", "source_port", "source_user", "get_source_public_key")) | frozenset(TLS_OPTIONS)
-# Another host or port is another source, whose coordinates mean something else.
-ADDRESS = frozenset(("source_host", "source_port"))
-
-# How each flavour says that a replica asks by GTID or by coordinates.
-POSITIONING = {
-    "mysql": {"gtid": ("SOURCE_AUTO_POSITION", "1"), "file": ("SOURCE_AUTO_POSITION", "0")},
-    "mariadb": {"gtid": ("SOURCE_USE_GTID", "slave_pos"), "file": ("SOURCE_USE_GTID", "no")},
-}
-
 # Settings whose change needs both threads stopped. Any other needs the receiver stopped on MySQL, where a running
 # applier keeps the relay logs (stopping both drops them and fetches them again), and always both on MariaDB.
 # https://dev.mysql.com/doc/refman/en/change-replication-source-to.html
@@ -106,20 +75,6 @@ VARIABLES = {
 
 
 @dataclass(frozen=True)
-class Step:
-    """A statement and the values bound into it; those at the places of C(secrets) are shown to nobody."""
-
-    sql: str
-    args: tuple = field(default=(), repr=False)
-    secrets: frozenset = frozenset()
-
-    def shown(self) -> str:
-        """The statement for results and messages, from the template and never from what is sent."""
-        values = tuple("'***'" if place in self.secrets else _literal(value) for place, value in enumerate(self.args))
-        return self.sql % values if values else self.sql
-
-
-@dataclass(frozen=True)
 class Plan:
     """The steps, and the two sides of the diff.
 
@@ -159,7 +114,7 @@ def make_plan(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> Plan
     steps += [Step(flavour.statement(name)) for name in DISCARDS[flavour.name] if refetches]
     steps += [Step("SET GLOBAL %s = %%s" % name, (value,)) for _variable, name, _was, value in variables]
     if changed or password:
-        steps += _seed_steps(flavour, status, desired, changed)
+        steps += begin_steps(flavour, status, desired, changed)
         steps.append(change_step(flavour, desired, status, changed, password))
     if starts:
         steps.append(Step(flavour.statement("start_replica")))
@@ -261,60 +216,6 @@ def _stop_steps(flavour: Flavour, status: ReplicaStatus, stops: set) -> list[Ste
     return [Step(flavour.statement(name))]
 
 
-def _seed_steps(flavour: t.Any, status: ReplicaStatus, desired: Desired, changed: dict) -> list[Step]:
-    """Where replication begins: only for a source that is new here, a running replica's own position is never touched."""
-    if status.configured and not ADDRESS & set(changed):
-        return []
-    name = flavour.connection.name
-    if desired.settings["positioning"] == "file":
-        if not desired.log_file or desired.log_position is None:
-            raise Refusal("%s: positioning file needs source_log_file and source_log_pos, both from the seed" % name)
-        return []
-    if not flavour.gtid_on:
-        raise Refusal("%s: gtid_mode is not ON here: set it, or use positioning: file" % name)
-    if desired.gtid is None:
-        if not flavour.gtid_replicated():
-            raise Refusal(
-                "%s: holds nothing of another server's GTIDs, and gtid is not given: give the seed's; an empty gtid means to replicate "
-                "from the source's first binary log" % name
-            )
-        return []
-    applied = flavour.gtid_applied()
-    if not desired.gtid or (applied and flavour.gtid_includes(applied, desired.gtid)):
-        return []
-    foreign = applied if status.configured else flavour.gtid_in_the_way(desired.gtid)
-    if foreign:
-        raise Refusal(
-            "%s: holds the GTIDs %s, and the seed's position %s is not among them: declaring it would need a reset, which could lose "
-            "data silently. If this server is to be overwritten by the seed, empty it first (%s and a new load); else choose "
-            "another target" % (name, foreign, desired.gtid, flavour.statement("reset_binlogs"))
-        )
-    return [Step(sql, tuple(args)) for sql, args in flavour.gtid_position_statements(desired.gtid)]
-
-
-def change_step(flavour: Flavour, desired: Desired, status: ReplicaStatus, changed: dict, password: bool) -> Step:
-    """The CHANGE statement.
-
-    Host and port are in it only where they differ: naming them alone makes a server forget its position.
-    All TLS options are in it always (ALWAYS), so that no version's default decides about encryption.
-    """
-    moved = bool(ADDRESS & set(changed))
-    names = dict(OPTIONS, **TLS_OPTIONS)
-    chosen = [name for name in names if name in changed or name in ALWAYS or (moved and name in ADDRESS)]
-    parts = [(names[name], "%s", _number(desired.settings[name])) for name in chosen]
-    if password:
-        parts.append(("SOURCE_PASSWORD", "%s", desired.password))
-    if "positioning" in changed or moved:
-        option, word = POSITIONING[flavour.name][desired.settings["positioning"]]
-        parts.append((option, word, None))
-    if moved and desired.settings["positioning"] == "file":
-        parts += [("SOURCE_LOG_FILE", "%s", desired.log_file), ("SOURCE_LOG_POS", "%s", desired.log_position)]
-    texts = ["%s = %s" % (flavour.source_option(option), word) for option, word, _value in parts]
-    bound = [(option, value) for option, word, value in parts if word == "%s"]
-    secrets = frozenset(place for place, (option, _value) in enumerate(bound) if option == "SOURCE_PASSWORD")
-    return Step("%s %s" % (flavour.statement("change_source"), ", ".join(texts)), tuple(value for _option, value in bound), secrets)
-
-
 def _sides(status: ReplicaStatus, desired: Desired, changed: dict, variables: list, password: bool) -> tuple[dict, dict]:
     """Before and after, with all that is managed."""
     names = list(desired.settings)
@@ -337,12 +238,3 @@ def _sides(status: ReplicaStatus, desired: Desired, changed: dict, variables: li
 
 def _threads(active: t.AbstractSet[str]) -> dict:
     return {name: "started" if name in active else "stopped" for name in (RECEIVER, APPLIER)}
-
-
-def _number(value: t.Any) -> t.Any:
-    """Booleans as the servers want them in this statement."""
-    return int(value) if isinstance(value, bool) else value
-
-
-def _literal(value: t.Any) -> str:
-    return str(value) if isinstance(value, (int, float)) else "'%s'" % str(value).replace("'", "''")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.plan import Step, make_plan
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.plan import make_plan
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import only_status
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.step import Step
 
 VERSIONS = {"mariadb": (10, 11, 18), "mysql": (9, 7, 4)}
 FLAVOURS = sorted(VERSIONS)
