@@ -41,8 +41,13 @@ def died(status: JobStatus, params: dict, job: str, who: str) -> MigrationError:
 
     :param who: the server that opens by itself, where nothing is committed
     """
-    if "commit" in Journal(directory(params["migration_id"])).read().get(job, {}).get("done", []):
+    entry = Journal(directory(params["migration_id"])).read().get(job, {})
+    if "commit" in entry.get("done", []):
         return MigrationError("%s; the %s is committed, and goes forward only" % (status.error, job))
+    if "position" in entry.get("facts", {}):
+        # The commit's end is the fenced server's host's to know, and the next run asks.
+        text = "%s; it may be committed, and goes forward only then; else %s opens again when its lease of %s s ends"
+        return MigrationError(text % (status.error, who, params["lease"]))
     return MigrationError("%s; %s opens again when its lease of %s s ends" % (status.error, who, params["lease"]))
 
 

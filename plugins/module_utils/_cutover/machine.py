@@ -34,10 +34,11 @@ ORDER = (
     Step("wait"),
     # Not journalled: that would be two more waits for the disk within the write stop. See may_have_begun.
     Step("check", undoable=True),
-    # Journalled before, for who finds it begun must ask the source's host how it ended. That asking is its undo.
-    Step("commit", undoable=True, journalled=True),
+    # Not journalled either: who finds the fence begun must ask the source's host how it ended. That asking is its undo.
+    Step("commit", undoable=True),
     Step("promote"),
     Step("switch"),
+    Step("forget"),
     Step("release"),
     Step("events_on"),
     Step("switched"),

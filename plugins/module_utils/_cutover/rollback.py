@@ -84,13 +84,17 @@ class RollbackSteps(Steps):
         migration_id = self.options["migration_id"]
         return Lease(migration_id, request, local_command(migration_id, "lease"))
 
-    def unhold_promoted(self) -> None:
-        """The old server's accounts that the cutover had closed are opened, and its host lets it stay writable across a restart."""
+    def do_promote(self) -> None:
+        """See Steps.do_promote. Accounts that the cutover had closed are opened before clients come, some of which may be theirs."""
+        super().do_promote()
         old = self.servers.target
         old.connection.run("SET SESSION sql_log_bin = 0")
         for user, host in self.options["cutover"].get("locked_accounts", []):
             open_account(old, user, host)
         old.connection.run("SET SESSION sql_log_bin = 1")
+
+    def unhold_promoted(self) -> None:
+        """The old server's host lets it stay writable across a restart."""
         self._unhold(self._request(path=self.options["target_hold"]))
 
     def _unhold(self, request: dict) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from .._errors import MigrationError, Refusal
@@ -26,6 +26,8 @@ from .steps import Committed, Servers, Steps
 # The servers that a step's undo needs; the source where nothing is named. The source's host alone undoes the empty ones.
 NEEDS: dict[str, tuple] = {"check": ("target",), "commit": (), "lease": (), "hold": ()}
 ALL = ("source", "watch", "target")
+# Clients wait until the switch has turned them.
+UNWAITED = ("commit", "promote")
 
 RESULT = (
     "write_stop_server_s",
@@ -86,34 +88,39 @@ class Record:
         """Whether all is done."""
         return NAMES[-1] in self.state.done
 
-    def write(self, event: str, state: State | None = None, durable: bool = True) -> None:
-        """Journal what is known now."""
+    def write(self, event: str, state: State | None = None, behind: bool = False) -> None:
+        """Journal what is known now.
+
+        :param behind: while the work goes on, see Journal.update_behind
+        """
         state = state or self.state
         known = {"begun": list(state.begun), "done": list(state.done), "facts": self.facts, "attempt": self.attempt}
-        update = self.journal.update if durable else self.journal.update_quickly
+        update = self.journal.update_behind if behind else self.journal.update
         update("%s: %s" % (self.course.key, event), **{self.course.key: known, "runs": self.runs})
 
     def begin(self, step: str) -> None:
-        """Journal that a step's effect may start; where the disk does not take it, it does not."""
+        """Journal that a step's effect may start; where the disk does not take it, it does not. The commit's is the position's record."""
         state = begin(self.state, step)
-        if step in JOURNALLED:
+        if step == "commit":
+            self.journal.settle()
+        elif step in JOURNALLED:
             self.write("%s begins" % step, state)
         self.state = state
 
     def after(self, action: Action, result: str) -> None:
         """Note how an action ended. Only the commit and what follows it is written: before, an undo needs only what was begun.
 
-        The commit itself is the source's host's to know. So nobody waits for the disk with it, within the write stop, nor
-        asks whether it was written: it spares who comes after this process the question, and the source may be gone by then.
+        Within the write stop nobody waits for the disk. What whoever carries on after the commit needs is known with the position, and
+        journalled while the target is waited for. That the commit is done is the source's host's to know: its record spares the
+        asking, and the source may be gone by then.
         """
         self.state = after(self.state, action, result)
         if result == "committed":
             self.write("found committed")
-        elif result == "ok" and action == Action("do", "commit"):
-            with suppress(OSError):
-                self.write("commit done", durable=False)
+        elif result == "ok" and action == Action("do", "position"):
+            self.write("position", behind=True)
         elif result == "ok" and self.state.committed:
-            self.write("%s done" % action.step)
+            self.write("%s done" % action.step, behind=action.step in UNWAITED)
 
     def clear(self) -> None:
         """Everything is undone."""

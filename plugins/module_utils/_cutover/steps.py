@@ -333,30 +333,39 @@ class Steps:
                 time.sleep(1.0)
 
     def do_promote(self) -> None:
-        """Forget replication; writable last."""
+        """Writable. The replica's threads stand since the check; who carries on after a death has them fetch what was written since."""
         target, resumed = self.servers.target, not self.fence_at
-        if target.replica_rows():
-            if resumed:
-                self._fetch_strays()
-            target.connection.run(target.statement("stop_replica"))
-            target.connection.run(target.statement("reset_replica"))
         if not resumed or target.read_only():
+            if resumed and target.replica_rows():
+                self._fetch_strays()
+                target.connection.run(target.statement("stop_replica"))
             # From here on the target writes on its own account: what a rollback would have to bring back, or lose.
             file, place = target.binlog_position()
-            self.facts["promoted_position"] = {"file": file, "position": place}
+            self.facts.setdefault("promoted_position", {"file": file, "position": place})
         target.set_read_only(False)
         self.facts["writable_at"] = time.time()
         # A run that carries on after the commit has only the wall clock to compare with.
         stopped = self.facts["writable_at"] - self.facts["fenced_at"] if resumed else time.monotonic() - self.fence_at
         self.facts["write_stop_server_s"] = round(stopped, 4)
-        # After the variable: a crash between the two leaves a target that is read-only after its restart, which do_confirm mends.
-        self.unhold_promoted()
 
     def do_switch(self) -> None:
         """Send clients to the target and let go of them. A switch that fails must not keep the rest from happening: see do_switched."""
         self.switching.take_up(self.facts.get("switches", []))
         self.switching.switch()
         self._note_switches()
+
+    def do_forget(self) -> None:
+        """Forget replication, then let the target stay writable across a restart. Both wait for the disk: clients do not wait for them.
+
+        A restart before that leaves a target that is closed, and that a crash may have lost writes: it is promoted once more.
+        """
+        target = self.servers.target
+        if target.read_only():
+            self.do_promote()
+        if target.replica_rows():
+            target.connection.run(target.statement("stop_replica"))
+            target.connection.run(target.statement("reset_replica"))
+        self.unhold_promoted()
 
     def do_switched(self) -> None:
         """Try again what failed at the switches, and say so where it still does."""

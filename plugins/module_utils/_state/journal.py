@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import hashlib
 import json
 import os
+import threading
 import time
 import typing as t
+from contextlib import suppress
 
 from .._errors import Refusal
 from .files import make_directory, open_lock, read_json, write_json
@@ -27,6 +30,7 @@ class Journal:
         self.state_path = os.path.join(directory, "state.json")
         self.events_path = os.path.join(directory, "events.jsonl")
         self.clock = clock
+        self._behind: _Behind | None = None
 
     def read(self) -> dict:
         """The state; empty before anything was done.
@@ -50,23 +54,38 @@ class Journal:
 
     def update(self, event: str, **changes: t.Any) -> dict:
         """Change top-level keys of the state, and append the event that says why. A value of None removes its key."""
-        return self._update(event, changes, True)
+        with suppress(OSError):
+            # What failed there is written here: the state is written whole.
+            self.settle()
+        return self._update(event, changes)
 
-    def update_quickly(self, event: str, **changes: t.Any) -> dict:
-        """The same without waiting for the disk: it survives the death of this process, and of this host only with luck."""
-        return self._update(event, changes, False)
+    def update_behind(self, event: str, **changes: t.Any) -> None:
+        """The same, begun and not waited for: whoever must know that the disk has it asks settle, and the next update waits, too."""
+        with suppress(OSError):
+            self.settle()
+        # A copy, for the caller goes on with what it gave.
+        self._behind = _Behind(self._update, event, copy.deepcopy(changes))
 
-    def _update(self, event: str, changes: dict, durable: bool) -> dict:
+    def settle(self) -> None:
+        """Wait for the update that goes on behind, if any.
+
+        :raises OSError: where the disk did not take it
+        """
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            behind.result()
+
+    def _update(self, event: str, changes: dict) -> dict:
         make_directory(self.directory)
         with open_lock(os.path.join(self.directory, "lock")) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             state = {**self.read(), **changes, "format": FORMAT, "updated": self.clock()}
             state = {key: value for key, value in state.items() if value is not None}
-            write_json(self.state_path, state, durable=durable)
-            self._append(event, changes, durable)
+            write_json(self.state_path, state)
+            self._append(event, changes)
         return state
 
-    def _append(self, event: str, data: dict, durable: bool) -> None:
+    def _append(self, event: str, data: dict) -> None:
         cut_partial_line(self.events_path)
         last = last_line(self.events_path)
         line = {
@@ -80,8 +99,30 @@ class Journal:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(json.dumps(line, sort_keys=True) + "\n")
             stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
+            os.fsync(stream.fileno())
+
+
+class _Behind(threading.Thread):
+    """A call in a thread of its own. The process does not end before it: it is over in milliseconds, and half a record is none."""
+
+    def __init__(self, work: t.Callable[[str, dict], t.Any], event: str, changes: dict) -> None:
+        super().__init__()
+        self._work = lambda: work(event, changes)
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Called by start."""
+        try:
+            self._work()
+        except BaseException as error:  # pylint: disable=broad-except  # raised again by who asks for the result
+            self._error = error
+
+    def result(self) -> None:
+        """Wait for its end, and raise what it raised."""
+        self.join()
+        if self._error is not None:
+            raise self._error
 
 
 def last_line(path: str) -> str:

@@ -22,6 +22,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 Action = machine.Action
 
 #: Each step's effects, in order. A step that is not named here has none on what the model knows.
+AGAIN = ("again: close fence", "again: position", "again: start replica", "again: wait", "again: stop replica")
 EFFECTS = {
     ("do", "preflight"): ("preflight",),
     ("do", "lease"): ("token", "arm"),
@@ -33,10 +34,8 @@ EFFECTS = {
     ("do", "wait"): ("wait",),
     ("do", "check"): ("stop replica", "compare"),
     ("do", "commit"): ("ask source", "take"),
-    ("do", "promote"): (
-        "again: close fence", "again: position", "again: start replica", "again: wait",
-        "stop replica", "reset replica", "open target", "unhold target",
-    ),
+    ("do", "promote"): (*AGAIN, "open target"),
+    ("do", "forget"): (*AGAIN, "again: open target", "stop replica", "reset replica", "unhold target"),
     ("do", "release"): ("keep closed", "release lock"),
     ("do", "switched"): ("switch clients",),
     ("do", "confirm"): ("keep open", "beat"),
@@ -323,8 +322,8 @@ class Rules:
         yield ("", w._replace(**changes), "") if w.target_session else ("the target is lost", w, FAIL)
 
     def again_close_fence(self, w: World) -> Iterator[Step]:
-        """Who did not close the fence itself, closes it anew: the lock of who did is gone."""
-        if not w.replica or w.fenced:
+        """Who did not close the fence itself, closes it anew: the lock of who did is gone. Once the target is open nothing is fetched."""
+        if not w.replica or w.fenced or not w.target_read_only:
             yield "", w, ""
         elif w.session:
             closed = kill_sessions(w)._replace(read_only=True, lock="job", session=True, fenced=True, position=ANEW)
@@ -344,6 +343,14 @@ class Rules:
     def again_wait(self, w: World) -> Iterator[Step]:
         """And waits."""
         yield from self.wait(w) if self.must_wait(w) else iter([("", w, "")])
+
+    def again_stop_replica(self, w: World) -> Iterator[Step]:
+        """And applies nothing more: it is about to be opened."""
+        yield from self.on_target(w, threads=False) if w.target_read_only else iter([("", w, "")])
+
+    def again_open_target(self, w: World) -> Iterator[Step]:
+        """Where a restart had closed it."""
+        yield from self.on_target(w, target_read_only=False)
 
     def must_wait(self, w: World) -> bool:
         """Whether the target lacks something of the position that was read anew."""

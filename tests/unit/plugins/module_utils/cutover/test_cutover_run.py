@@ -10,8 +10,8 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors
 
 FORWARD = [
     "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "lock boss", "close fence", "history end", "wait",
-    "stop replica", "history end", "take", "stop replica", "reset replica all", "position", "promote target", "remove hold", "ask source",
-    "position", "release lock", "set target scheduler", "ask target", "beat",
+    "stop replica", "history end", "take", "position", "promote target", "ask target", "stop replica", "reset replica all", "remove hold",
+    "ask source", "position", "release lock", "set target scheduler", "ask target", "beat",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("stop replica") + 2]
 
@@ -177,14 +177,14 @@ def test_no_acknowledgement_no_promotion(world, cut, monkeypatch):
 
 
 def test_a_commit_that_the_disk_did_not_take_did_not_happen(world, cut, monkeypatch):
-    real = world.journal.__class__.update
+    real = world.journal._update
 
-    def update(self, event, **changes):
-        if event == "cutover: commit begins":
+    def update(event, changes):
+        if event == "cutover: position":
             raise OSError(28, "No space left on device")
-        return real(self, event, **changes)
+        return real(event, changes)
 
-    monkeypatch.setattr(world.journal.__class__, "update", update)
+    monkeypatch.setattr(world.journal, "_update", update)
     assert "undone" in str(cut())
     assert "promote target" not in world.log and "take" not in world.log
     assert reopened(world)
@@ -247,7 +247,7 @@ def test_killed_between_the_commit_and_the_promotion_the_next_run_goes_forward(w
 def test_killed_before_the_commit_took_place_the_source_opens(world, cut):
     world.failing["take"] = world.Dead()
     cut()
-    assert "commit" in world.journal.read()["cutover"]["begun"]
+    assert "position" in world.journal.read()["cutover"]["facts"]
     world.revive()
     world.failing["preflight"] = MigrationError("not now")
     assert str(cut()) == "not now"
@@ -256,7 +256,7 @@ def test_killed_before_the_commit_took_place_the_source_opens(world, cut):
 
 
 def test_after_the_commit_a_target_that_lost_what_it_had_is_not_promoted_without_the_source(world, cut):
-    world.failing["reset replica all"] = world.Dead()
+    world.failing["promote target"] = world.Dead()
     cut()
     world.revive()
     world.applied, world.source_gone = 99, True
@@ -327,10 +327,21 @@ def test_killed_before_it_looked_at_the_scheduler_it_does_not_stop_it(world, cut
     assert world.source["scheduler"] == "ON"
 
 
-def test_killed_after_the_commit_the_next_run_goes_forward(world, cut):
-    world.failing["reset replica all"] = world.Dead()
+@pytest.mark.parametrize(
+    "effect, done", [("promote target", "commit"), ("stop replica", "switch"), ("reset replica all", "switch"), ("remove hold", "switch")]
+)
+def test_killed_after_the_commit_the_next_run_goes_forward(world, cut, monkeypatch, effect, done):
+    real = world.effect
+
+    def effect_after_commit(name):
+        if name == "promote target":
+            world.failing[effect] = world.Dead()
+        real(name)
+
+    monkeypatch.setattr(world, "effect", effect_after_commit)
     cut()
-    assert world.journal.read()["cutover"]["done"][-1] == "commit"
+    monkeypatch.setattr(world, "effect", real)
+    assert world.journal.read()["cutover"]["done"][-1] == done
     world.revive()
     result = cut()
     assert moved(world)
@@ -338,8 +349,35 @@ def test_killed_after_the_commit_the_next_run_goes_forward(world, cut):
     assert result["write_stop_server_s"] >= 0
 
 
-def test_killed_after_the_commit_late_writes_are_fetched(world, cut):
+@pytest.mark.parametrize("effect", ["take", "promote target"])
+def test_killed_before_the_record_landed_the_next_run_asks_and_goes_forward(world, cut, monkeypatch, effect):
+    """The position was waited for; that the commit is done, and what came after it, was not."""
+    real = world.journal.update_behind
+    monkeypatch.setattr(world.journal, "update_behind", lambda event, **changes: "done" in event or real(event, **changes))
+    world.killing = effect
+    cut()
+    journalled = world.journal.read()["cutover"]
+    assert journalled["begun"][-1] == "position" and journalled["done"][-1] == "position"
+    world.revive()
+    result = cut()
+    assert moved(world), result
+    assert "open fence" not in world.log and "unhold" not in world.log
+
+
+def test_a_target_that_crashed_before_it_forgot_replication_is_promoted_once_more(world, cut):
     world.failing["reset replica all"] = world.Dead()
+    cut()
+    world.revive()
+    world.target.update(read_only=True, threads=True)  # a restart: the hold is there, and replication starts by itself
+    world.applied -= 1
+    result = cut()
+    assert world.applied == world.written and moved(world)
+    assert world.log.index("close fence") < world.log.index("wait") < world.log.index("promote target") < world.log.index("reset replica all")
+    assert result["promoted_position"] == {"file": "binlog.000001", "position": 100}
+
+
+def test_killed_after_the_commit_late_writes_are_fetched(world, cut):
+    world.failing["promote target"] = world.Dead()
     cut()
     world.revive()
     world.written += 3  # a session that the variable does not stop, once the lock was gone
@@ -352,7 +390,7 @@ def test_killed_after_the_commit_late_writes_are_fetched(world, cut):
 
 
 def test_late_writes_that_do_not_arrive_are_not_left_behind(world, cut):
-    world.failing["reset replica all"] = world.Dead()
+    world.failing["promote target"] = world.Dead()
     cut()
     world.revive()
     world.written, world.arriving = world.written + 3, False
@@ -364,7 +402,7 @@ def test_late_writes_that_do_not_arrive_are_not_left_behind(world, cut):
 
 
 def test_after_the_commit_the_source_may_be_gone(world, cut):
-    world.failing["reset replica all"] = world.Dead()
+    world.failing["promote target"] = world.Dead()
     cut()
     world.revive()
     world.source_gone = True
@@ -424,7 +462,7 @@ def test_facts_of_an_undone_attempt_do_not_reach_the_next(world, cut):
 
 
 def test_half_of_the_source_counts_as_gone_after_the_commit(world, cut, monkeypatch):
-    world.failing["reset replica all"] = world.Dead()
+    world.failing["promote target"] = world.Dead()
     cut()
     world.revive()
     module = "%s.run" % STEPS.rpartition(".")[0]

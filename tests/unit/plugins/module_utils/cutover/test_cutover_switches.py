@@ -22,7 +22,7 @@ def test_clients_wait_from_just_before_the_fence_to_just_after_the_promotion(cli
     log = clients.log
     assert "arm" in log[: log.index("hold clients")], "a hold that outlives the job ends with the lease"
     assert log[log.index("hold clients") :][:3] == ["hold clients", "cut", "close fence"]
-    assert log[log.index("promote target") :][:3] == ["promote target", "remove hold", "switch"]
+    assert log[log.index("promote target") :][:2] == ["promote target", "switch"]
     assert clients.clients == "new" and result["switches_s"] == [{"switch": "haproxy mysql"}]
 
 

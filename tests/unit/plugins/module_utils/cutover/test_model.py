@@ -109,11 +109,10 @@ class LostAnswerCountsAsCancelled(model.Rules):
             yield label, seen, "" if result == "failed" else result
 
 
-class CommitIsNotJournalledBefore(model.Rules):
-    order = changed("commit", journalled=False)
+class NobodyAsksHowTheCommitEnded(model.Rules):
+    """Its begin is not journalled, and who finds the fence begun takes it that it has not begun."""
 
     def resume(self, begun, done):
-        # Nothing says then that it may have begun.
         state = super().resume(begun, done)
         return machine.replace(state, begun=tuple(name for name in state.begun if name != "commit"))
 
@@ -192,7 +191,7 @@ MISTAKES = {
     UndoAfterCommit: ("the source is writable after the commit", "neither READY nor DONE", "never ends"),
     LateUndoOpensTheSource: ("the source is writable after the commit", "neither READY nor DONE", "never ends"),
     LostAnswerCountsAsCancelled: ("the source is writable after the commit", "does not open without help", "neither READY nor DONE"),
-    CommitIsNotJournalledBefore: ("the source is writable after the commit", "neither READY nor DONE", "never ends"),
+    NobodyAsksHowTheCommitEnded: ("the source is writable after the commit", "neither READY nor DONE", "never ends"),
     LateRequestsCount: ("does not open without help", "the source is writable after the commit", "neither READY nor DONE"),
     FiredLeaseIsTaken: ("the source is writable after the commit", "two writable servers"),
     HoldBesideTheLease: "does not open without help",
@@ -263,6 +262,8 @@ LOGGED = {
     "again: position": [],
     "again: start replica": [],
     "again: wait": [],
+    "again: stop replica": [],
+    "again: open target": ["ask target"],
     "reset replica": ["reset replica all"],
     "open target": ["position", "promote target"],
     "unhold target": ["remove hold"],

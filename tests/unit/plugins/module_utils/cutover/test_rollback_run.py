@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import launch, rollback, steps
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import _count, in_words
@@ -104,6 +106,10 @@ def back(world, monkeypatch, tmp_path):
             return error
         except world.Dead as death:
             return death
+        finally:
+            # A death comes when what was being written has landed; see test_killed_before_the_record_landed for the other case.
+            with suppress(OSError):
+                world.journal.settle()
 
     return once
 
@@ -149,7 +155,7 @@ def test_clients_wait_from_just_before_the_fence_until_the_old_server_has_taken_
     log = clients.log
     assert log.index("check switches") < log.index("arm"), "what cannot work is found before anything is touched"
     assert log[log.index("hold clients") :][:3] == ["hold clients", "cut", "close fence"]
-    assert log.index("promote target") < log.index("unhold old") < log.index("switch")
+    assert log.index("promote target") < log.index("switch") < log.index("unhold old")
     assert clients.clients == "new" and result["switches_s"] == [{"switch": "haproxy mysql"}]
     assert went_back(clients)
 
@@ -312,6 +318,12 @@ def test_a_job_that_died_is_told_by_what_its_journal_says(world, back, monkeypat
     monkeypatch.setattr(launch, "directory", lambda _id: world.journal.directory)
     status, params = JobStatus("lost", 1, {}, "it was killed", ""), {"migration_id": "shop", "lease": 10.0}
     assert str(launch.died(status, params, "rollback", "the new server")) == "it was killed; the new server opens again when its lease of 10.0 s ends"
+    world.failing["take"] = world.Dead()
+    back()
+    assert str(launch.died(status, params, "rollback", "the new server")) == (
+        "it was killed; it may be committed, and goes forward only then; else the new server opens again when its lease of 10.0 s ends"
+    )
+    world.revive()
     world.failing["promote target"] = world.Dead()
     back()
     assert str(launch.died(status, params, "rollback", "the new server")) == "it was killed; the rollback is committed, and goes forward only"
