@@ -14,7 +14,7 @@ from contextlib import suppress
 from .._bridge.call import call
 from .._errors import MigrationError, ServerError
 from .._replication.health import error_text
-from .._replication.heartbeat import NUMBER, beat, seen
+from .._replication.heartbeat import NUMBER, beat
 from .._replication.status import only_status
 from .._server.base import Flavour
 from .._state.journal import Journal
@@ -283,12 +283,13 @@ class Steps:
         target.connection.run(target.statement("stop_replica"))
         if _words(target):
             raise MigrationError("replication did not stop cleanly%s" % _words(target))
+        end, heartbeat = target.history_end(NUMBER, (self.options["migration_id"],))
         if position["gtid"]:
-            have = target.gtid_applied()
-            extra = target.gtid_extra(target.gtid_written(), position["gtid"])
-            if not target.gtid_includes(have, position["gtid"]) or extra:
+            extra = target.gtid_extra(end.gtid, position["gtid"])
+            if not target.gtid_includes(end.applied, position["gtid"]) or extra:
+                have = end.applied + (", and %s of its own" % extra if extra else "")
                 raise MigrationError("the target's transactions are not the source's: it has %s, the source %s" % (have, position["gtid"]))
-        if seen(target.connection, self.options["migration_id"]) != self.heartbeat:
+        if int(heartbeat or 0) != self.heartbeat:
             raise MigrationError("the source's last heartbeat has not arrived on the target")
         if self.remaining() <= 0:
             raise MigrationError("the write stop's budget of %.1f s is used up" % self.options["budget"])

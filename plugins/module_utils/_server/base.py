@@ -21,12 +21,14 @@ class HistoryEnd:
     :param closed: read-only, as Flavour.read_only
     :param file: the binary log and the position in it, where there are no GTIDs
     :param gtid: as Flavour.gtid_written
+    :param applied: as Flavour.gtid_applied
     """
 
     closed: bool
     file: str
     position: int
     gtid: str
+    applied: str
 
 
 class Flavour:
@@ -53,7 +55,7 @@ class Flavour:
     hold_settings: tuple = ()
     # What a loader's session sets beside the usual, for definitions to mean what they meant where they were printed.
     loader_defaults = ""
-    # The variables that Flavour.read_only and Flavour.gtid_written tell.
+    # The variables that Flavour.read_only, gtid_written and gtid_applied tell; NULL for the last where it is the same as the second.
     end_variables = ""
     # Requests that are counted as commands and not as questions.
     not_questions = ("Com_admin_commands", "Com_stmt_prepare", "Com_stmt_close", "Com_stmt_reset", "Com_stmt_fetch")
@@ -133,10 +135,11 @@ class Flavour:
         coordinates, too.
         """
         told = self.connection.row("SELECT %s, %s AS also" % (self.end_variables, also), args or None)
-        # MySQL breaks a long set into lines.
-        gtid = "".join(str(told["gtid"] or "").split())
+        # MySQL breaks a long set into lines, and has one set for both.
+        gtid, applied = ("".join(str(told[name] or "").split()) for name in ("gtid", "applied"))
         file, position = ("", 0) if gtid else self.binlog_position()
-        return HistoryEnd(str(told["closed"] or 0).upper() not in ("0", "OFF"), file, position, gtid), told["also"]
+        closed = str(told["closed"] or 0).upper() not in ("0", "OFF")
+        return HistoryEnd(closed, file, position, gtid, gtid if told["applied"] is None else applied), told["also"]
 
     def replica_rows(self) -> list[dict]:
         """The replica's status, a row a channel; empty where this server replicates from nobody."""

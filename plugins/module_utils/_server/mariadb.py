@@ -33,7 +33,7 @@ class MariaDB(Flavour):
     client_programs = ("mariadb", "mysql")
     server_programs = ("mariadbd", "mysqld")
     option_group = "mysqld"
-    end_variables = "@@global.read_only AS closed, @@global.gtid_binlog_pos AS gtid"
+    end_variables = "@@global.read_only AS closed, @@global.gtid_binlog_pos AS gtid, @@global.gtid_slave_pos AS applied"
     hold_settings = (("read_only", "ON"), ("event_scheduler", "OFF"))
     control_privileges = (
         "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES", "CREATE USER",

@@ -28,7 +28,9 @@ class MySQL(Flavour):
     client_programs = ("mysql",)
     server_programs = ("mysqld",)
     option_group = "mysqld"
-    end_variables = "@@global.super_read_only AS closed, IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '') AS gtid"
+    end_variables = (
+        "@@global.super_read_only AS closed, IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '') AS gtid, NULL AS applied"
+    )
     hold_settings = (("super_read_only", "ON"), ("event_scheduler", "OFF"))
     control_privileges = (
         "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES",

@@ -40,8 +40,8 @@ class World:
         self.lease = "none"
         self.refused = 7
         self.settled = True
-        self.source = {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set()}
-        self.target = {"read_only": True, "hold": True, "replica": True, "threads": True, "scheduler": "OFF"}
+        self.source = {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set(), "heartbeat": 7}
+        self.target = {"read_only": True, "hold": True, "replica": True, "threads": True, "scheduler": "OFF", "heartbeat": 7}
 
     def effect(self, name: str) -> None:
         if self.dead:
@@ -178,8 +178,8 @@ class FakeServer:
 
     def history_end(self, also: str = "NULL", args: tuple = ()) -> tuple:
         self.connection._alive()
-        self.world.effect("history end")
-        return HistoryEnd(self.state["read_only"], "", 0, self.gtid_written()), 7 if args else None
+        self.world.effect("compare" if self.name == "target" else "history end")
+        return HistoryEnd(self.state["read_only"], "", 0, self.gtid_written(), self.gtid_applied()), self.state["heartbeat"] if args else None
 
     def gtid_written(self) -> str:
         return GTID % (self.world.written if self.name != "target" else self.world.applied)
@@ -269,7 +269,6 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(steps, "remove_hold", remove_hold)
     monkeypatch.setattr(steps, "check_ready", lambda *_args: world.effect("preflight"))
     monkeypatch.setattr(steps, "only_status", status)
-    monkeypatch.setattr(steps, "seen", lambda _connection, _id: 7)
     monkeypatch.setattr(steps, "beat", lambda _connection, _id: world.effect("beat") or 8)
     monkeypatch.setattr(cutover, "connect", connect)
     monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.name))

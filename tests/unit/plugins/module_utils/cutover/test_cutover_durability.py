@@ -39,7 +39,7 @@ def test_where_it_cannot_be_made_durable_nothing_is_frozen(relaxed, cut):
     relaxed.failing["make durable"] = Refusal("settings do not hold")
     assert "settings do not hold" in str(cut())
     assert not {"hold", "close fence", "set source scheduler"} & set(relaxed.log)
-    assert relaxed.source == {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set()}
+    assert relaxed.source == {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set(), "heartbeat": 7}
 
 
 def test_an_undo_opens_the_source_first_and_then_relaxes_again(relaxed, cut):

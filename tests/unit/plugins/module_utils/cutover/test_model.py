@@ -256,7 +256,6 @@ LOGGED = {
     "let clients go": [],
     "switch clients": [],
     "position": ["history end"],
-    "compare": [],
     "ask source": ["history end"],
     "again: close fence": [],
     "again: position": [],
