@@ -264,7 +264,9 @@ fio_version:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import disk_io
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk.error import DiskIoError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk.judge import failure_message
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk.measure import check_disk
 
 ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
@@ -284,14 +286,14 @@ def main() -> None:
     """Parse, check, report."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        result = disk_io.check_disk(module.params, module.check_mode)
-    except disk_io.DiskIoError as error:
+        result = check_disk(module.params, module.check_mode)
+    except DiskIoError as error:
         module.fail_json(msg=str(error))
     for finding in result["findings"]:
         if finding["severity"] == "warning":
             module.warn(finding["message"])
     if module.params["fail_on_findings"] and not result["ok"]:
-        module.fail_json(msg=disk_io.failure_message(result), **result)
+        module.fail_json(msg=failure_message(result), **result)
     module.exit_json(**result)
 
 

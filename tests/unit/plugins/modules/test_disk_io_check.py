@@ -11,7 +11,9 @@ import json
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import disk_io
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk import measure
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk.error import DiskIoError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk.options import parse_settings
 from ansible_collections.nordbridge.mysql_migration.plugins.modules import disk_io_check
 
 OK = {"id": "fsync_p99_ms", "severity": "ok", "value": 1.0, "threshold": 2.0, "message": "fine"}
@@ -30,7 +32,7 @@ def run(monkeypatch, capfd, args, findings=(), error=None):
         ok = all(finding["severity"] != "error" for finding in findings)
         return {"changed": False, "ok": ok, "findings": list(findings), "data_directory": params["path"]}
 
-    monkeypatch.setattr(disk_io, "check_disk", check)
+    monkeypatch.setattr(disk_io_check, "check_disk", check)
     with patch_module_args(args), pytest.raises(SystemExit) as end:
         disk_io_check.main()
     return end.value.code, json.loads(capfd.readouterr().out), calls
@@ -54,7 +56,7 @@ def test_defaults_and_types(monkeypatch, capfd):
         "max_steal_percent": None,
         "fail_on_findings": True,
     }
-    assert disk_io.parse_settings(params).size_bytes == 1048576
+    assert parse_settings(params).size_bytes == 1048576
 
 
 def test_check_mode_reaches_the_check(monkeypatch, capfd):
@@ -91,7 +93,7 @@ def test_a_warning_warns_and_does_not_fail(monkeypatch, capfd):
 
 
 def test_an_error_is_one_clear_message(monkeypatch, capfd):
-    code, result, _calls = run(monkeypatch, capfd, {"path": "/data"}, error=disk_io.DiskIoError("no room"))
+    code, result, _calls = run(monkeypatch, capfd, {"path": "/data"}, error=DiskIoError("no room"))
     assert (code, result["msg"]) == (1, "no room")
 
 
@@ -103,7 +105,7 @@ def test_the_documentation_says_what_the_module_takes_and_returns(tmp_path):
         assert options[name].get("default") == spec.get("default")
         assert options[name].get("required", False) == spec.get("required", False)
     params = {name: spec.get("default") for name, spec in disk_io_check.ARGUMENT_SPEC.items()}
-    planned = disk_io.check_disk(dict(params, path=str(tmp_path), min_free_after="0", size="1M"), check_mode=True)
+    planned = measure.check_disk(dict(params, path=str(tmp_path), min_free_after="0", size="1M"), check_mode=True)
     returned = yaml.safe_load(disk_io_check.RETURN)
     always = {name for name, entry in returned.items() if entry["returned"].startswith("always")}
     assert always == set(planned) - {"changed"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Unit tests for the measurement of a data directory."""
+"""The measurement of a data directory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,19 @@ import sys
 import time
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import cpu, disk_io
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk import (
+    command,
+    cpu,
+    error,
+    file,
+    fio,
+    judge,
+    measure,
+    options,
+    room,
+)
 
+GRACE_S = fio.FIO_GRACE_S
 GIB = 1024**3
 
 # Cut from what fio 3.33 printed for the two tests, on an NVMe-backed ext4.
@@ -117,11 +128,11 @@ class FakeFio:
 
 def host(fio, which="/usr/bin/fio", free=10 * GIB, samples=None):
     ticks = iter(samples or [cpu.CpuTimes(1000, 10), cpu.CpuTimes(1200, 15)])
-    return disk_io.Host(
+    return measure.Host(
         run=fio,
         which=lambda name: which,
         cpu_times=lambda: next(ticks),
-        space=lambda path: disk_io.Space(total=20 * GIB, free=free),
+        space=lambda path: room.Space(total=20 * GIB, free=free),
         now=time.time,
     )
 
@@ -145,26 +156,26 @@ def host(fio, which="/usr/bin/fio", free=10 * GIB, samples=None):
     ],
 )
 def test_parse_size(text, expected):
-    assert disk_io.parse_size(text) == expected
+    assert options.parse_size(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "lots", "-1M", "1X", "10%", "1M 2M", "1e3"])
 def test_parse_size_refuses(text):
-    with pytest.raises(disk_io.DiskIoError, match="size: "):
-        disk_io.parse_size(text)
+    with pytest.raises(error.DiskIoError, match="size: "):
+        options.parse_size(text)
 
 
 @pytest.mark.parametrize(
     "text, expected", [("10%", 200), ("2.5 %", 50), ("0%", 0), ("100%", 2000), ("1K", 1024), (7, 7)]
 )
 def test_parse_reserve(text, expected):
-    assert disk_io.parse_reserve(text, 2000) == expected
+    assert options.parse_reserve(text, 2000) == expected
 
 
 @pytest.mark.parametrize("text", ["101%", "%", "much"])
 def test_parse_reserve_refuses(text):
-    with pytest.raises(disk_io.DiskIoError, match="min_free_after: "):
-        disk_io.parse_reserve(text, 2000)
+    with pytest.raises(error.DiskIoError, match="min_free_after: "):
+        options.parse_reserve(text, 2000)
 
 
 @pytest.mark.parametrize(
@@ -177,12 +188,12 @@ def test_parse_reserve_refuses(text):
     ],
 )
 def test_settings_refuse_and_name_the_option(changes, option):
-    with pytest.raises(disk_io.DiskIoError, match="^%s: " % option):
-        disk_io.parse_settings(params("/d", **changes))
+    with pytest.raises(error.DiskIoError, match="^%s: " % option):
+        options.parse_settings(params("/d", **changes))
 
 
 def test_size_is_rounded_down_to_whole_blocks():
-    assert disk_io.parse_settings(params("/d", size=3 * 1024**2 + 17)).size_bytes == 3 * 1024**2
+    assert options.parse_settings(params("/d", size=3 * 1024**2 + 17)).size_bytes == 3 * 1024**2
 
 
 # --- before anything is written
@@ -192,20 +203,20 @@ def test_directory_must_be_absolute_existing_and_a_directory(tmp_path):
     plain = tmp_path / "file"
     plain.write_text("x")
     for path, words in (("data", "not an absolute"), (tmp_path / "gone", "No such file"), (plain, "not a directory")):
-        with pytest.raises(disk_io.DiskIoError, match=words):
-            disk_io.require_directory(str(path))
+        with pytest.raises(error.DiskIoError, match=words):
+            room.require_directory(str(path))
 
 
 def test_directory_that_may_not_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
-    with pytest.raises(disk_io.DiskIoError, match="become"):
-        disk_io.require_directory(str(tmp_path))
+    with pytest.raises(error.DiskIoError, match="become"):
+        room.require_directory(str(tmp_path))
 
 
 def test_directory_is_resolved(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    assert disk_io.require_directory(str(tmp_path / "link")) == os.path.realpath(str(tmp_path / "real"))
+    assert room.require_directory(str(tmp_path / "link")) == os.path.realpath(str(tmp_path / "real"))
 
 
 @pytest.mark.parametrize(
@@ -214,23 +225,23 @@ def test_directory_is_resolved(tmp_path):
 def test_the_disk_is_never_filled(tmp_path, free, refused):
     fio = FakeFio(str(tmp_path))
     if not refused:
-        assert disk_io.check_disk(params(tmp_path), False, host(fio, free=free))["reserve_bytes"] == 2 * GIB
+        assert measure.check_disk(params(tmp_path), False, host(fio, free=free))["reserve_bytes"] == 2 * GIB
         return
-    with pytest.raises(disk_io.DiskIoError, match="Not enough room.*Nothing was written"):
-        disk_io.check_disk(params(tmp_path), False, host(fio, free=free))
+    with pytest.raises(error.DiskIoError, match="Not enough room.*Nothing was written"):
+        measure.check_disk(params(tmp_path), False, host(fio, free=free))
     assert fio.calls == []
     assert os.listdir(str(tmp_path)) == []
 
 
 def test_missing_fio_names_the_package(tmp_path):
     fio = FakeFio(str(tmp_path))
-    with pytest.raises(disk_io.DiskIoError, match="Debian package fio"):
-        disk_io.check_disk(params(tmp_path), False, host(fio, which=None))
+    with pytest.raises(error.DiskIoError, match="Debian package fio"):
+        measure.check_disk(params(tmp_path), False, host(fio, which=None))
     assert fio.calls == []
 
 
 def test_fio_is_looked_for_beyond_path():
-    assert disk_io.find_fio(lambda name: name if name == "/usr/local/bin/fio" else None) == "/usr/local/bin/fio"
+    assert fio.find_fio(lambda name: name if name == "/usr/local/bin/fio" else None) == "/usr/local/bin/fio"
 
 
 @pytest.mark.parametrize(
@@ -255,11 +266,11 @@ def test_find_filesystem(path, expected):
             "",
         ]
     )
-    assert disk_io.find_filesystem(path, mounts) == expected
+    assert room.find_filesystem(path, mounts) == expected
 
 
 def leftover(directory, age_s, name="0123456789abcdef", size=0):
-    path = directory / (disk_io.FILE_PREFIX + name)
+    path = directory / (file.FILE_PREFIX + name)
     path.write_bytes(b"x" * size)
     os.utime(str(path), (time.time() - age_s,) * 2)
     return path
@@ -269,28 +280,28 @@ def test_leftovers_of_killed_runs_are_removed_and_others_left_alone(tmp_path):
     old = leftover(tmp_path, 3700)
     young = leftover(tmp_path, 3500, "fedcba9876543210")
     foreign = leftover(tmp_path, 9999, "notes.txt")
-    (tmp_path / (disk_io.FILE_PREFIX + "1" * 16)).mkdir()
-    os.utime(str(tmp_path / (disk_io.FILE_PREFIX + "1" * 16)), (0, 0))
-    (tmp_path / (disk_io.FILE_PREFIX + "2" * 16)).symlink_to("ibdata1")
+    (tmp_path / (file.FILE_PREFIX + "1" * 16)).mkdir()
+    os.utime(str(tmp_path / (file.FILE_PREFIX + "1" * 16)), (0, 0))
+    (tmp_path / (file.FILE_PREFIX + "2" * 16)).symlink_to("ibdata1")
     before = sorted(os.listdir(str(tmp_path)))
 
-    planned = disk_io.check_disk(params(tmp_path), True, host(FakeFio(str(tmp_path))))
+    planned = measure.check_disk(params(tmp_path), True, host(FakeFio(str(tmp_path))))
     assert (planned["leftovers"], planned["changed"]) == ([str(old)], True)
     assert sorted(os.listdir(str(tmp_path))) == before
 
-    result = disk_io.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
+    result = measure.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
     assert (result["leftovers"], result["changed"]) == ([str(old)], True)
     assert sorted(os.listdir(str(tmp_path))) == [name for name in before if name != old.name]
     assert young.exists() and foreign.exists()
 
-    again = disk_io.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
+    again = measure.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
     assert (again["leftovers"], again["changed"]) == ([], False)
 
 
 def test_a_leftover_does_not_make_the_next_run_refuse(tmp_path):
     leftover(tmp_path, 3700, size=1024**2)
     free = 2 * GIB + 2 * 1024**2 - 1024**2
-    assert disk_io.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path)), free=free))["ok"]
+    assert measure.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path)), free=free))["ok"]
 
 
 # --- check mode
@@ -298,7 +309,7 @@ def test_a_leftover_does_not_make_the_next_run_refuse(tmp_path):
 
 def test_check_mode_writes_and_runs_nothing(tmp_path):
     fio = FakeFio(str(tmp_path))
-    result = disk_io.check_disk(params(tmp_path, max_fsync_p99_ms=0.0), True, host(fio))
+    result = measure.check_disk(params(tmp_path, max_fsync_p99_ms=0.0), True, host(fio))
     assert fio.calls == []
     assert os.listdir(str(tmp_path)) == []
     assert (result["changed"], result["measured"], result["ok"], result["findings"]) == (False, False, True, [])
@@ -308,18 +319,18 @@ def test_check_mode_writes_and_runs_nothing(tmp_path):
 
 
 def test_check_mode_still_refuses_but_only_warns_of_missing_fio(tmp_path):
-    result = disk_io.check_disk(params(tmp_path), True, host(FakeFio(str(tmp_path)), which=None))
+    result = measure.check_disk(params(tmp_path), True, host(FakeFio(str(tmp_path)), which=None))
     assert [(each["id"], each["severity"]) for each in result["findings"]] == [("fio_missing", "warning")]
-    with pytest.raises(disk_io.DiskIoError, match="Not enough room"):
-        disk_io.check_disk(params(tmp_path), True, host(FakeFio(str(tmp_path)), free=1))
+    with pytest.raises(error.DiskIoError, match="Not enough room"):
+        measure.check_disk(params(tmp_path), True, host(FakeFio(str(tmp_path)), free=1))
 
 
 # --- fio
 
 
 def test_commands_measure_what_they_claim():
-    seq = disk_io.fio_argv("/usr/bin/fio", "seq_write", "/d/x", 2 * 1024**2, 7, True)
-    rand = disk_io.fio_argv("/usr/bin/fio", "rand_write", "/d/x", 2 * 1024**2, 7, True)
+    seq = fio.fio_argv("/usr/bin/fio", "seq_write", "/d/x", 2 * 1024**2, 7, True)
+    rand = fio.fio_argv("/usr/bin/fio", "rand_write", "/d/x", 2 * 1024**2, 7, True)
     for argv in (seq, rand):
         assert argv[0] == "/usr/bin/fio"
         assert {"--filename=/d/x", "--size=2097152", "--runtime=7", "--direct=1", "--output-format=json"} <= set(argv)
@@ -330,14 +341,14 @@ def test_commands_measure_what_they_claim():
 
 
 def test_buffered_sequential_writes_are_flushed_as_they_go():
-    argv = disk_io.fio_argv("fio", "seq_write", "/d/x", 2 * 1024**2, 7, False)
+    argv = fio.fio_argv("fio", "seq_write", "/d/x", 2 * 1024**2, 7, False)
     assert {"--direct=0", "--fsync=64", "--end_fsync=1"} <= set(argv)
 
 
 def test_values_of_a_recorded_report():
-    version, job = disk_io.parse_fio_output(json.dumps(RAND_REPORT))
+    version, job = fio.parse_fio_output(json.dumps(RAND_REPORT))
     assert version == "fio-3.33"
-    assert disk_io.read_job(job) == {
+    assert fio.read_job(job) == {
         "bandwidth_mb_s": 130.56,
         "iops": 7968.5,
         "written_bytes": 261242880,
@@ -349,35 +360,35 @@ def test_values_of_a_recorded_report():
 
 def test_report_between_notes():
     text = "note: {not json} both iodepth >= 1\nfio: {}\n" + json.dumps(SEQ_REPORT) + "\nbye {\n"
-    assert disk_io.parse_fio_output(text)[1]["jobname"] == "seq_write"
+    assert fio.parse_fio_output(text)[1]["jobname"] == "seq_write"
 
 
 def test_percentiles_of_total_latency_and_other_spellings():
     stats = {"clat_ns": {"N": 3}, "lat_ns": {"percentile": {"50.0": 1000000, "99.90": 5000000}}}
-    assert disk_io.latency_ms(stats) == {"p50": 1.0, "p95": None, "p99": None, "p99_9": 5.0}
-    assert disk_io.latency_ms({}) == {"p50": None, "p95": None, "p99": None, "p99_9": None}
+    assert fio.latency_ms(stats) == {"p50": 1.0, "p95": None, "p99": None, "p99_9": 5.0}
+    assert fio.latency_ms({}) == {"p50": None, "p95": None, "p99": None, "p99_9": None}
 
 
 def test_bandwidth_of_a_report_without_bytes():
     job = {"write": {"io_bytes": 1, "bw": 1000, "iops": 1}}
-    assert disk_io.read_job(job)["bandwidth_mb_s"] == 1.02
+    assert fio.read_job(job)["bandwidth_mb_s"] == 1.02
 
 
 @pytest.mark.parametrize("text", ["", "fio: bad option", "{", '{"jobs": []}', "[1]"])
 def test_no_report(text):
-    with pytest.raises(disk_io.DiskIoError, match="no report"):
-        disk_io.parse_fio_output(text)
+    with pytest.raises(error.DiskIoError, match="no report"):
+        fio.parse_fio_output(text)
 
 
 def test_an_error_in_the_report_is_an_error():
     report = {"jobs": [{"error": errno.EIO}]}
-    with pytest.raises(disk_io.DiskIoError, match=os.strerror(errno.EIO)):
-        disk_io.parse_fio_output(json.dumps(report))
+    with pytest.raises(error.DiskIoError, match=os.strerror(errno.EIO)):
+        fio.parse_fio_output(json.dumps(report))
 
 
 def test_a_job_that_wrote_nothing_is_an_error():
-    with pytest.raises(disk_io.DiskIoError, match="wrote nothing"):
-        disk_io.read_job({"write": {"io_bytes": 0, "bw_bytes": 0, "iops": 0}})
+    with pytest.raises(error.DiskIoError, match="wrote nothing"):
+        fio.read_job({"write": {"io_bytes": 0, "bw_bytes": 0, "iops": 0}})
 
 
 # --- steal
@@ -420,20 +431,20 @@ def test_steal_edges(tmp_path):
 )
 def test_each_threshold_decides_in_its_direction(tmp_path, option, met, missed, finding, value):
     for limit, severity in ((met, "ok"), (missed, "error")):
-        result = disk_io.check_disk(params(tmp_path, **{option: limit}), False, host(FakeFio(str(tmp_path))))
+        result = measure.check_disk(params(tmp_path, **{option: limit}), False, host(FakeFio(str(tmp_path))))
         judged = [each for each in result["findings"] if each["severity"] != "warning"]
         assert [(each["id"], each["severity"], each["value"], each["threshold"]) for each in judged] == [
             (finding, severity, value, limit)
         ]
         assert result["ok"] is (severity == "ok")
-        assert (disk_io.failure_message(result) is None) is result["ok"]
+        assert (judge.failure_message(result) is None) is result["ok"]
 
 
 def test_the_message_names_every_missed_threshold_and_what_to_do(tmp_path):
     given = params(
         tmp_path, min_seq_write_mb_s=500.0, min_rand_write_iops=1.0, max_fsync_p99_ms=0.0001, max_steal_percent=1.0
     )
-    message = disk_io.failure_message(disk_io.check_disk(given, False, host(FakeFio(str(tmp_path)))))
+    message = judge.failure_message(measure.check_disk(given, False, host(FakeFio(str(tmp_path)))))
     assert "misses 3 thresholds" in message
     for words in ("130.56 MB/s, at least 500 MB/s", "0.212 ms, at most 0.0001 ms", "2.5 %, at most 1 %"):
         assert words in message
@@ -450,17 +461,17 @@ def test_the_message_names_every_missed_threshold_and_what_to_do(tmp_path):
 
 
 def test_no_threshold_no_finding(tmp_path):
-    result = disk_io.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
+    result = measure.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
     assert [each for each in result["findings"] if each["severity"] != "warning"] == []
     assert result["ok"]
 
 
 def test_a_value_that_was_not_measured_misses_its_threshold(tmp_path):
     given = params(tmp_path, max_steal_percent=50.0)
-    result = disk_io.check_disk(given, False, host(FakeFio(str(tmp_path)), samples=[None, None]))
+    result = measure.check_disk(given, False, host(FakeFio(str(tmp_path)), samples=[None, None]))
     assert result["cpu_steal_percent"] is None
     assert not result["ok"]
-    assert "was not measured" in disk_io.failure_message(result)
+    assert "was not measured" in judge.failure_message(result)
 
 
 # --- the test file
@@ -468,13 +479,13 @@ def test_a_value_that_was_not_measured_misses_its_threshold(tmp_path):
 
 def test_the_whole_measurement(tmp_path):
     fio = FakeFio(str(tmp_path))
-    result = disk_io.check_disk(params(tmp_path), False, host(fio))
+    result = measure.check_disk(params(tmp_path), False, host(fio))
     assert result["seq_write"]["bandwidth_mb_s"] == 130.56
     assert result["rand_write"]["iops"] == 7968.5
     assert result["cpu_steal_percent"] == 2.5
     assert result["fio_version"] == "fio-3.33"
     assert (result["changed"], result["measured"]) == (False, True)
-    assert [timeout for _argv, timeout in fio.calls] == [1 + disk_io.FIO_GRACE_S] * 2
+    assert [timeout for _argv, timeout in fio.calls] == [1 + GRACE_S] * 2
     # While fio ran: one file, ours, private, of full size, and it is what fio was given.
     assert len(set(fio.modes)) == 1
     name, mode = fio.modes[0]
@@ -487,7 +498,7 @@ def test_every_run_has_its_own_file(tmp_path):
     names = set()
     for _each in range(3):
         fio = FakeFio(str(tmp_path))
-        disk_io.check_disk(params(tmp_path), False, host(fio))
+        measure.check_disk(params(tmp_path), False, host(fio))
         names.update(name for name, _mode in fio.modes)
     assert len(names) == 3
 
@@ -496,7 +507,7 @@ def test_random_writes_stay_within_what_was_written(tmp_path):
     slow = json.loads(json.dumps(SEQ_REPORT))
     slow["jobs"][0]["write"]["io_bytes"] = 1024**2
     fio = FakeFio(str(tmp_path), seq=slow)
-    disk_io.check_disk(params(tmp_path), False, host(fio))
+    measure.check_disk(params(tmp_path), False, host(fio))
     assert ["--size=2097152" in fio.calls[0][0], "--size=1048576" in fio.calls[1][0]] == [True, True]
 
 
@@ -506,15 +517,15 @@ def test_random_writes_stay_within_what_was_written(tmp_path):
         {"seq": (1, "", "fio: io_u error on file: Input/output error")},
         {"rand": (1, "", "fio: io_u error on file: Input/output error")},
         {"seq": (0, "garbage", "")},
-        {"error": disk_io.DiskIoError("fio did not finish")},
+        {"error": error.DiskIoError("fio did not finish")},
         {"error": KeyboardInterrupt()},
         {"error": OSError(errno.ENOEXEC, "Exec format error")},
     ],
 )
 def test_the_file_is_removed_whatever_fails(tmp_path, broken):
     fio = FakeFio(str(tmp_path), **broken)
-    with pytest.raises((disk_io.DiskIoError, KeyboardInterrupt, OSError)) as caught:
-        disk_io.check_disk(params(tmp_path), False, host(fio))
+    with pytest.raises((error.DiskIoError, KeyboardInterrupt, OSError)) as caught:
+        measure.check_disk(params(tmp_path), False, host(fio))
     assert fio.modes, "the file was there while fio ran"
     assert os.listdir(str(tmp_path)) == []
     if "seq" in broken or "rand" in broken:
@@ -526,8 +537,8 @@ def test_the_file_is_removed_when_the_disk_fills(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(disk_io.DiskIoError, match="No space left"):
-        disk_io.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
+    with pytest.raises(error.DiskIoError, match="No space left"):
+        measure.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
     assert os.listdir(str(tmp_path)) == []
 
 
@@ -537,8 +548,26 @@ def test_a_file_system_that_cannot_reserve_gets_a_file_of_that_size(tmp_path, mo
 
     monkeypatch.setattr(os, "posix_fallocate", unable)
     fio = FakeFio(str(tmp_path))
-    disk_io.check_disk(params(tmp_path), False, host(fio))
+    measure.check_disk(params(tmp_path), False, host(fio))
     assert [size for _path, size in fio.targets] == [2 * 1024**2] * 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_meets_pythons_own_cleaning_up_counts_too(tmp_path):
+    class Cleaned:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)  # here the handler is called, and what it raises goes nowhere
+
+    def run(argv, timeout_s):
+        Cleaned()
+        return command.run_command(["sleep", "60"], timeout_s)
+
+    started = time.monotonic()
+    with pytest.raises(error.DiskIoError, match="Stopped by SIGTERM"):
+        measure.check_disk(params(tmp_path), False, host(run))
+    assert time.monotonic() - started < 30
+    assert os.listdir(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -548,12 +577,12 @@ def test_a_signal_removes_the_file_and_ends_the_process(tmp_path, number):
     def run(argv, timeout_s):
         seen.extend(os.listdir(str(tmp_path)))
         # What is run signals its parent, this process, and would then go on for a minute.
-        return disk_io.run_command(["sh", "-c", "kill -%d %d; exec sleep 60" % (number, os.getpid())], timeout_s)
+        return command.run_command(["sh", "-c", "kill -%d %d; exec sleep 60" % (number, os.getpid())], timeout_s)
 
     before = signal.getsignal(number)
     started = time.monotonic()
-    with pytest.raises(disk_io.DiskIoError, match="Stopped by %s" % signal.Signals(number).name):
-        disk_io.check_disk(params(tmp_path), False, host(run))
+    with pytest.raises(error.DiskIoError, match="Stopped by %s" % signal.Signals(number).name):
+        measure.check_disk(params(tmp_path), False, host(run))
     assert time.monotonic() - started < 30
     assert len(seen) == 1
     assert os.listdir(str(tmp_path)) == []
@@ -562,15 +591,15 @@ def test_a_signal_removes_the_file_and_ends_the_process(tmp_path, number):
 
 def test_a_process_that_does_not_finish_is_ended(tmp_path):
     pid_file = tmp_path / "pid"
-    with pytest.raises(disk_io.DiskIoError, match="did not finish within 1 seconds"):
-        disk_io.run_command(["sh", "-c", "echo $$ > %s; exec sleep 60" % pid_file], 1)
+    with pytest.raises(error.DiskIoError, match="did not finish within 1 seconds"):
+        command.run_command(["sh", "-c", "echo $$ > %s; exec sleep 60" % pid_file], 1)
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
 
 
 def test_run_command_returns_both_streams_and_the_code():
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
-    assert disk_io.run_command([sys.executable, "-c", code], 30) == (3, "out\n", "err\n")
+    assert command.run_command([sys.executable, "-c", code], 30) == (3, "out\n", "err\n")
 
 
 # --- direct writes
@@ -587,7 +616,7 @@ def test_refused_direct_writes_fall_back_and_say_so(tmp_path, monkeypatch, where
 
     monkeypatch.setattr(os, where, refuse)
     fio = FakeFio(str(tmp_path))
-    result = disk_io.check_disk(params(tmp_path), False, host(fio))
+    result = measure.check_disk(params(tmp_path), False, host(fio))
     assert result["directio"] is False
     assert ["--direct=0" in argv for argv, _timeout in fio.calls] == [True, True]
     assert ("directio_refused", "warning") in [(each["id"], each["severity"]) for each in result["findings"]]
@@ -600,21 +629,21 @@ def test_other_errors_of_direct_writes_are_not_taken_for_a_refusal(tmp_path, mon
 
     monkeypatch.setattr(os, "pwrite", broken)
     monkeypatch.setattr(os, "O_DIRECT", 0)
-    with pytest.raises(disk_io.DiskIoError, match=os.strerror(errno.EIO)):
-        disk_io.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
+    with pytest.raises(error.DiskIoError, match=os.strerror(errno.EIO)):
+        measure.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
     assert os.listdir(str(tmp_path)) == []
 
 
 def test_direct_writes_that_are_not_wanted_are_not_tried(tmp_path, monkeypatch):
-    monkeypatch.setattr(disk_io, "accepts_direct_io", lambda filename: pytest.fail("tried"))
+    monkeypatch.setattr(measure, "accepts_direct_io", lambda filename: pytest.fail("tried"))
     fio = FakeFio(str(tmp_path))
-    result = disk_io.check_disk(params(tmp_path, directio=False), False, host(fio))
+    result = measure.check_disk(params(tmp_path, directio=False), False, host(fio))
     assert ["--direct=0" in argv for argv, _timeout in fio.calls] == [True, True]
     assert "directio_refused" not in [each["id"] for each in result["findings"]]
 
 
 def test_memory_is_not_taken_for_a_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(disk_io, "read_mounts", lambda: "none / tmpfs rw 0 0\n")
-    result = disk_io.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
+    monkeypatch.setattr(measure, "read_mounts", lambda: "none / tmpfs rw 0 0\n")
+    result = measure.check_disk(params(tmp_path), False, host(FakeFio(str(tmp_path))))
     assert "memory_filesystem" in [each["id"] for each in result["findings"]]
     assert result["filesystem_type"] == "tmpfs"
