@@ -165,9 +165,7 @@ def test_parse_size_refuses(text):
         options.parse_size(text)
 
 
-@pytest.mark.parametrize(
-    "text, expected", [("10%", 200), ("2.5 %", 50), ("0%", 0), ("100%", 2000), ("1K", 1024), (7, 7)]
-)
+@pytest.mark.parametrize("text, expected", [("10%", 200), ("2.5 %", 50), ("0%", 0), ("100%", 2000), ("1K", 1024), (7, 7)])
 def test_parse_reserve(text, expected):
     assert options.parse_reserve(text, 2000) == expected
 
@@ -219,9 +217,7 @@ def test_directory_is_resolved(tmp_path):
     assert room.require_directory(str(tmp_path / "link")) == os.path.realpath(str(tmp_path / "real"))
 
 
-@pytest.mark.parametrize(
-    "free, refused", [(2 * GIB + 2 * 1024**2, False), (2 * GIB + 2 * 1024**2 - 1, True), (0, True)]
-)
+@pytest.mark.parametrize("free, refused", [(2 * GIB + 2 * 1024**2, False), (2 * GIB + 2 * 1024**2 - 1, True), (0, True)])
 def test_the_disk_is_never_filled(tmp_path, free, refused):
     fio = FakeFio(str(tmp_path))
     if not refused:
@@ -433,17 +429,13 @@ def test_each_threshold_decides_in_its_direction(tmp_path, option, met, missed, 
     for limit, severity in ((met, "ok"), (missed, "error")):
         result = measure.check_disk(params(tmp_path, **{option: limit}), False, host(FakeFio(str(tmp_path))))
         judged = [each for each in result["findings"] if each["severity"] != "warning"]
-        assert [(each["id"], each["severity"], each["value"], each["threshold"]) for each in judged] == [
-            (finding, severity, value, limit)
-        ]
+        assert [(each["id"], each["severity"], each["value"], each["threshold"]) for each in judged] == [(finding, severity, value, limit)]
         assert result["ok"] is (severity == "ok")
         assert (judge.failure_message(result) is None) is result["ok"]
 
 
 def test_the_message_names_every_missed_threshold_and_what_to_do(tmp_path):
-    given = params(
-        tmp_path, min_seq_write_mb_s=500.0, min_rand_write_iops=1.0, max_fsync_p99_ms=0.0001, max_steal_percent=1.0
-    )
+    given = params(tmp_path, min_seq_write_mb_s=500.0, min_rand_write_iops=1.0, max_fsync_p99_ms=0.0001, max_steal_percent=1.0)
     message = judge.failure_message(measure.check_disk(given, False, host(FakeFio(str(tmp_path)))))
     assert "misses 3 thresholds" in message
     for words in ("130.56 MB/s, at least 500 MB/s", "0.212 ms, at most 0.0001 ms", "2.5 %, at most 1 %"):
