@@ -19,33 +19,24 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
-import ipaddress
-import json
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from engine import LABEL, PREFIX, Engine, Failure, Step, detect, install, run  # noqa: E402
-from images import RECIPES, Recipe, build, discard, recipe  # noqa: E402
+from engine import LABEL, PREFIX, Engine, Failure, Step, detect, install  # noqa: E402
+from host import SOURCE, TARGET, Host, address_in, subnet_of, until  # noqa: E402
+from host_ssh import authorize, ssh_key, wait_ssh, write_files  # noqa: E402
+from images import RECIPES, build, discard, recipe  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-
-SOURCE, TARGET = "us-db1", "oslo-db1"
-
-#: Where in the network's range each host sits: away from the start, where the
-#: engine hands out addresses by itself, so a restart finds its own still free.
-ADDRESS = {SOURCE: 11, TARGET: 12}
 
 #: Beyond the engine's default: firewall rules and captures inside the host,
 #: and root seeing other users' sockets and open files as on a real machine.
@@ -54,91 +45,10 @@ CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_PTRACE", "AUDIT_WRITE")
 #: A disk that is quickly full, for the tests that fill one; it takes memory only for what lies in it.
 SMALL = "/small:rw,size=2g,mode=755"
 
-BOOT_SECONDS = 90
 PAIR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 
-@dataclass(frozen=True)
-class Host:
-    """One host of a pair."""
-
-    pair: str
-    name: str
-    recipe: Recipe
-
-    @property
-    def container(self) -> str:
-        """The container's name, unique on the machine."""
-        return f"{PREFIX}{self.pair}-{self.name}"
-
-    @property
-    def volume(self) -> str:
-        """The volume of the data directory."""
-        return f"{self.container}-data"
-
-    @property
-    def network(self) -> str:
-        """The network of the pair."""
-        return f"{PREFIX}{self.pair}"
-
-    @property
-    def label(self) -> str:
-        """The label that says whose this is."""
-        return f"{LABEL}={self.pair}"
-
-    @property
-    def flavour_label(self) -> str:
-        """The label that says what it runs, for `list` and for checks."""
-        return f"{LABEL}.flavour={self.recipe.name}"
-
-
 # --- pure parts -----------------------------------------------------------
-
-
-def subnet_of(network: Mapping[str, Any]) -> str:
-    """The IPv4 range in what podman or docker says about a network."""
-    ranges = [entry.get("subnet", "") for entry in network.get("subnets") or []]
-    ranges += [entry.get("Subnet", "") for entry in (network.get("IPAM") or {}).get("Config") or []]
-    for text in ranges:
-        if text and ":" not in text:
-            return str(text)
-    raise Failure(f"network {network.get('name') or network.get('Name')} has no IPv4 range")
-
-
-def address_in(subnet: str, name: str) -> str:
-    """The fixed address of a host in a range."""
-    return str(ipaddress.ip_network(subnet)[ADDRESS[name]])
-
-
-def ssh_config_text(directory: Path, addresses: Mapping[str, str]) -> str:
-    """The ssh_config of a pair: no question asked, no key taken on trust."""
-    blocks = [
-        f"""\
-Host {name}
-  HostName {ip}
-  HostKeyAlias {name}
-  User root
-  IdentityFile "{directory / "id_ed25519"}"
-  IdentitiesOnly yes
-  UserKnownHostsFile "{directory / "known_hosts"}"
-  GlobalKnownHostsFile /dev/null
-  StrictHostKeyChecking yes
-  PasswordAuthentication no
-  LogLevel ERROR
-"""
-        for name, ip in addresses.items()
-    ]
-    return "\n".join(blocks)
-
-
-def known_hosts_text(keys: Mapping[str, str], addresses: Mapping[str, str]) -> str:
-    """known_hosts lines from each host's public key files."""
-    lines = []
-    for name, text in keys.items():
-        for line in text.splitlines():
-            kind, key = line.split()[:2]
-            lines.append(f"{name},{addresses[name]} {kind} {key}\n")
-    return "".join(lines)
 
 
 def pair_name(text: str) -> str:
@@ -158,16 +68,16 @@ def up(engine: Engine, pair: str, source: str, target: str) -> Path:
     build_images(engine, sorted({host.recipe.name for host in hosts}))
     with _lock(pair), Step(f"pair {pair} ({source} -> {target})"):
         subnet = _network(engine, hosts[0])
-        key = _ssh_key(directory)
+        key = ssh_key(directory)
         addresses = {host.name: address_in(subnet, host.name) for host in hosts}
         for host in hosts:
             _start(engine, host, addresses[host.name])
         for host in hosts:
             _wait(engine, host)
-            _authorize(engine, host, key)
-        _write(engine, hosts, directory, addresses)
+            authorize(engine, host, key)
+        write_files(engine, hosts, directory, addresses)
         for host in hosts:
-            _wait_ssh(directory, host)
+            wait_ssh(directory, host)
     return directory
 
 
@@ -251,22 +161,9 @@ def _wait(engine: Engine, host: Host) -> None:
     }
     try:
         for what, command in checks.items():
-            _until(f"{host.name}: {what}", partial(inside, *command))
+            until(f"{host.name}: {what}", partial(inside, *command))
     except Failure as error:
         raise Failure(f"{error}\n{_journal(engine, host)}") from None
-
-
-def _until(what: str, check: Callable[[], object], seconds: float = BOOT_SECONDS) -> None:
-    """Repeat a check until it raises no Failure; give up with its last one."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            check()
-            return
-        except Failure as error:
-            if time.monotonic() > end:
-                raise Failure(f"not within {seconds:.0f} s: {what}\n{error}") from None
-        time.sleep(0.3)
 
 
 def _journal(engine: Engine, host: Host) -> str:
@@ -280,65 +177,6 @@ def _journal(engine: Engine, host: Host) -> str:
         except Failure:
             continue
     return "(the container tells nothing)"
-
-
-def _ssh_key(directory: Path) -> str:
-    """The pair's key, made once; returns the public part."""
-    directory.mkdir(parents=True, exist_ok=True)
-    private = directory / "id_ed25519"
-    public = directory / "id_ed25519.pub"
-    if not public.exists():
-        private.unlink(missing_ok=True)
-        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test-hosts", "-f", str(private)])
-    private.chmod(0o600)
-    return public.read_text(encoding="utf-8")
-
-
-def _authorize(engine: Engine, host: Host, key: str) -> None:
-    """Let the key log in as root; keys that tests have added stay."""
-    script = (
-        "umask 077; mkdir -p /root/.ssh; read -r key; cd /root/.ssh; "
-        'grep -qsxF "$key" authorized_keys || echo "$key" >> authorized_keys'
-    )
-    engine.run("exec", "--interactive", host.container, "sh", "-c", script, stdin=key)
-
-
-def _write(
-    engine: Engine, hosts: Sequence[Host], directory: Path, addresses: Mapping[str, str]
-) -> None:
-    """Write what ssh, Ansible and tests need to know about the pair."""
-    show = "cat /etc/ssh/ssh_host_*_key.pub"
-    keys = {h.name: engine.run("exec", h.container, "sh", "-c", show) for h in hosts}
-    facts = {
-        "pair": hosts[0].pair,
-        "engine": engine.name,
-        "network": hosts[0].network,
-        "hosts": {
-            h.name: {
-                "container": h.container,
-                "ip": addresses[h.name],
-                "flavour": h.recipe.name,
-                "volume": h.volume,
-            }
-            for h in hosts
-        },
-    }
-    for name, text in {
-        "known_hosts": known_hosts_text(keys, addresses),
-        "ssh_config": ssh_config_text(directory, addresses),
-        "hosts.json": json.dumps(facts, indent=2) + "\n",
-    }.items():
-        # By rename: somebody may be using the pair while it is brought up again.
-        fresh = directory / f".{name}.new"
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(directory / name)
-
-
-def _wait_ssh(directory: Path, host: Host) -> None:
-    """Log in for real, as the tests will."""
-    command = ["ssh", "-F", str(directory / "ssh_config"), "-o", "ConnectTimeout=5", host.name]
-
-    _until(f"{host.name}: ssh login", lambda: run([*command, "true"], timeout=15), seconds=20)
 
 
 # --- removing and listing -------------------------------------------------

@@ -6,6 +6,8 @@ import argparse
 import subprocess
 from pathlib import Path
 
+import host
+import host_ssh
 import hosts
 import pytest
 from engine import Engine, Failure
@@ -23,20 +25,20 @@ ADDRESSES = {"us-db1": "10.0.0.11", "oslo-db1": "10.0.0.12"}
     ids=["podman", "docker"],
 )
 def test_both_engines_tell_the_range_of_a_network(network):
-    subnet = hosts.subnet_of(network)
-    assert {name: hosts.address_in(subnet, name) for name in ADDRESSES} == ADDRESSES
+    subnet = host.subnet_of(network)
+    assert {name: host.address_in(subnet, name) for name in ADDRESSES} == ADDRESSES
 
 
 def test_a_network_without_a_range_is_a_failure():
     with pytest.raises(Failure, match="network n has no IPv4 range"):
-        hosts.subnet_of({"name": "n", "subnets": []})
+        host.subnet_of({"name": "n", "subnets": []})
 
 
 def test_ssh_understands_the_config(tmp_path: Path):
     directory = tmp_path / "with space"
     directory.mkdir()
     config = directory / "ssh_config"
-    config.write_text(hosts.ssh_config_text(directory, ADDRESSES))
+    config.write_text(host_ssh.ssh_config_text(directory, ADDRESSES))
     done = subprocess.run(
         ["ssh", "-G", "-F", str(config), "oslo-db1"], capture_output=True, text=True, check=True
     )
@@ -51,7 +53,7 @@ def test_ssh_understands_the_config(tmp_path: Path):
 
 def test_known_hosts_has_every_key_under_name_and_address():
     keys = {"us-db1": "ssh-rsa AAA root@x\nssh-ed25519 BBB root@x\n", "oslo-db1": "ssh-rsa CCC\n"}
-    assert hosts.known_hosts_text(keys, ADDRESSES) == (
+    assert host_ssh.known_hosts_text(keys, ADDRESSES) == (
         "us-db1,10.0.0.11 ssh-rsa AAA\n"
         "us-db1,10.0.0.11 ssh-ed25519 BBB\n"
         "oslo-db1,10.0.0.12 ssh-rsa CCC\n"
@@ -70,8 +72,8 @@ def test_other_names_are_refused(name):
 
 
 def test_objects_are_named_after_pair_and_host():
-    host = hosts.Host("p", "us-db1", RECIPES["mysql-9.7"])
-    assert (host.container, host.volume, host.network, host.label) == (
+    one = host.Host("p", "us-db1", RECIPES["mysql-9.7"])
+    assert (one.container, one.volume, one.network, one.label) == (
         "nordbridge-p-us-db1",
         "nordbridge-p-us-db1-data",
         "nordbridge-p",
@@ -111,7 +113,7 @@ def test_a_check_is_repeated_until_it_passes():
         if answer:
             raise answer
 
-    hosts._until("it works", check, seconds=5)
+    host.until("it works", check, seconds=5)
 
 
 def test_a_check_that_never_passes_ends_with_its_reason():
@@ -119,4 +121,4 @@ def test_a_check_that_never_passes_ends_with_its_reason():
         raise Failure("the reason")
 
     with pytest.raises(Failure, match="not within 0 s: it works\nthe reason"):
-        hosts._until("it works", check, seconds=0)
+        host.until("it works", check, seconds=0)
