@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from contextlib import contextmanager
 
+import application
 import pytest
 from pairs import ROOT, SOURCE, TARGET, Pair, until
-
-sys.path.insert(0, str(ROOT / "molecule/shared"))
-
-import application  # noqa: E402
 
 #: How long an undo may take on a machine that does much else: it is under one second where the machine is idle.
 UNDO_SECONDS = 8.0

@@ -16,20 +16,16 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
+import application
+import instrument
+import proxy
 import pytest
 from pairs import QUICK, ROOT, SOURCE, TARGET, Pair, Run, until
-
-sys.path[:0] = [str(ROOT / "molecule/shared"), str(ROOT / "tests/faults")]
-
-import application  # noqa: E402
-import instrument  # noqa: E402
-import proxy  # noqa: E402
-from probes import SCHEMA, Probe, held_rows, missing, two_writable  # noqa: E402
-from rig import pack  # noqa: E402
+from probes import SCHEMA, Probe, held_rows, missing, two_writable
+from rig import pack
 
 ROLLBACK = "nordbridge.mysql_migration.rollback"
 STATUS = "nordbridge.mysql_migration.status"

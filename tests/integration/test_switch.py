@@ -13,22 +13,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+import application
+import proxy
 import pymysql
 import pytest
-from pairs import ROOT, SOURCE, TARGET, Pair, until
+from ledger_files import Dialer, read_login
+from pairs import SOURCE, TARGET, Pair, until
 from test_cutover import UNDO_SECONDS, as_before, blocked_applier, journal, replicates
-
-sys.path.insert(0, str(ROOT / "molecule/shared"))
-
-import application  # noqa: E402
-import proxy  # noqa: E402
-from ledger_files import Dialer, read_login  # noqa: E402
 
 #: A switch of the operator's own: it notes what it was asked, and fails where a file says so.
 PROGRAM = """cat > /usr/local/bin/note <<'END'
