@@ -25,6 +25,7 @@ Host {name}
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
   PasswordAuthentication no
+  ConnectTimeout 10
   LogLevel ERROR
 """
         for name, ip in addresses.items()
