@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import threading
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
@@ -38,6 +39,46 @@ def test_each_event_holds_the_hash_of_the_one_before(journal):
     assert events[0]["prev_sha256"] == ""
     assert events[2]["data"] == {"number": 2}
     assert broken_link(journal.events_path) == 0
+
+
+def test_an_update_behind_writes_what_was_known_when_it_began(journal, monkeypatch):
+    slow, real = threading.Event(), journal._update
+    monkeypatch.setattr(journal, "_update", lambda event, changes: (slow.wait(10), real(event, changes)))
+    facts = {"position": 7}
+    journal.update_behind("position", facts=facts)
+    facts["position"] = 8
+    assert journal.read() == {}
+    slow.set()
+    journal.settle()
+    assert journal.read()["facts"] == {"position": 7}
+    journal.settle()  # nothing is under way any more
+
+
+def test_the_next_update_waits_for_the_one_behind(journal, monkeypatch):
+    slow, real = threading.Event(), journal._update
+    monkeypatch.setattr(journal, "_update", lambda event, changes: (event == "one" and slow.wait(10), real(event, changes))[1])
+    journal.update_behind("one", number=1)
+    threading.Timer(0.05, slow.set).start()
+    journal.update("two", number=2)
+    events = [json.loads(line)["event"] for line in open(journal.events_path, encoding="utf-8")]
+    assert events == ["one", "two"] and journal.read()["number"] == 2
+
+
+def test_who_asks_learns_that_the_disk_did_not_take_it_and_the_next_update_writes_it_all(journal, monkeypatch):
+    real = journal._update
+
+    def update(event, changes):
+        if event == "one":
+            raise OSError(28, "No space left on device")
+        return real(event, changes)
+
+    monkeypatch.setattr(journal, "_update", update)
+    journal.update_behind("one", number=1)
+    with pytest.raises(OSError, match="No space"):
+        journal.settle()
+    journal.update_behind("one", number=1)
+    journal.update("two", number=2)
+    assert journal.read()["number"] == 2
 
 
 @pytest.mark.parametrize(
