@@ -89,6 +89,13 @@ options:
         C(clone_max_network_bandwidth) is set meanwhile, which counts whole MiB a second.
     type: int
     default: 0
+  clone_compression:
+    description:
+      - Whether V(clone) compresses on the wire (C(clone_enable_compression) on the recipient, meanwhile). The streamed methods always do.
+      - V(auto) compresses where a round trip to the source takes 5 milliseconds or more. A near link carries more than its processors compress.
+    type: str
+    choices: [auto, always, never]
+    default: auto
   nice:
     description: The nice level of the copy's programs on the source, 0 to 19.
     type: int
@@ -184,6 +191,7 @@ def main():
         "zstd_level": {"type": "int", "default": 1},
         "fast_load": {"type": "bool", "default": True},
         "bandwidth": {"type": "int", "default": 0},
+        "clone_compression": {"type": "str", "choices": ["auto", "always", "never"], "default": "auto"},
         "nice": {"type": "int", "default": 10},
         "ionice": {"type": "str", "choices": ["", "idle", "best-effort"], "default": "best-effort"},
         "tries": {"type": "int", "default": 3},

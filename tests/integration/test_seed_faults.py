@@ -324,6 +324,24 @@ def test_clone_is_limited_stopped_early_and_tried_again(pair_of):
     equal(pair)
 
 
+def test_clone_compresses_where_it_is_told_to(pair_of):
+    crossed = {}
+    for wish in ("never", "always"):
+        pair = pair_of("mysql", slow=False)
+        pair.sql(
+            SOURCE,
+            "CREATE TABLE shop.said (id INT AUTO_INCREMENT PRIMARY KEY, words TEXT);"
+            " INSERT INTO shop.said (words) SELECT REPEAT('what was said ', 500) FROM shop.bulk1 LIMIT 12000;",
+        )
+        seed(pair, "clone", clone_compression=wish).ok()
+        found = pair.state()["seed"]
+        assert found["compressed"] is (wish == "always")
+        crossed[wish] = found["crossed"]
+        equal(pair)
+        assert pair.value(TARGET, "SELECT @@clone_enable_compression;") == "0"
+    assert crossed["always"] < 0.8 * crossed["never"], crossed
+
+
 # --- many --------------------------------------------------------------------------
 
 

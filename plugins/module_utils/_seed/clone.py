@@ -36,6 +36,9 @@ STATUS = (
 )
 # https://dev.mysql.com/doc/refman/en/clone-plugin-options-variables.html: MiB a second, on the recipient.
 LIMIT = "clone_max_network_bandwidth"
+COMPRESSION = "clone_enable_compression"
+# From this round trip on it compresses by itself: a near link carries more than the donor's processors compress, a far one does not.
+FAR_SECONDS = 0.005
 # The answers of a clone that worked: the connection goes with the restarting server, or it says that somebody must start it.
 RESTARTING = (0, 2006, 2013, 3707)
 
@@ -69,7 +72,10 @@ def copy(seed: Seed) -> dict:
     started = time.monotonic()
     for server in (seed.source, seed.target):
         _need_plugin(server)
-    with _Watcher(seed, started) as watcher, _limited(seed), seed.watch.armed():
+    compressed = compresses(seed.options["clone_compression"], lambda: seed.source.connection.value("SELECT 1"))
+    if compressed:
+        seed.progress.say("checking", "CLONE compresses on the wire (clone_compression: %s)" % seed.options["clone_compression"])
+    with _Watcher(seed, started) as watcher, _carried(seed, compressed), seed.watch.armed():
         _clone(seed)
     with ticking(seed.progress, "restart", "the target's server restarts with the copied files", done=1, total=1):
         _await_restart(seed)
@@ -80,7 +86,8 @@ def copy(seed: Seed) -> dict:
     drop_own_accounts(seed)
     gtid = "".join(str(status["gtid"] or "").split())
     coordinates = {"file": str(status["file"]), "position": int(status["position"]), "gtid": gtid}
-    return {**result, "coordinates": coordinates, "crossed": watcher.done, "seconds": round(time.monotonic() - started, 3)}
+    seconds = round(time.monotonic() - started, 3)
+    return {**result, "coordinates": coordinates, "compressed": compressed, "crossed": watcher.crossed, "seconds": seconds}
 
 
 def _need_plugin(server: Flavour) -> None:
@@ -109,24 +116,45 @@ def _clone(seed: Seed) -> None:
             raise MigrationError("CLONE failed: %s" % error) from None
 
 
-@contextmanager
-def _limited(seed: Seed) -> t.Iterator[None]:
-    """The recipient takes no more than the bandwidth, and what it was set to before where its server goes on with it.
+def compresses(wish: str, ask: t.Callable[[], object], clock: t.Callable[[], float] = time.monotonic) -> bool:
+    """Whether to compress on the wire.
 
-    A clone that works ends in a restart, which brings the configured value back by itself.
+    :param wish: one of always, never, auto
+    :param ask: a question to the source, for the length of the way
+    """
+    if wish != "auto":
+        return wish == "always"
+    taken = []
+    for _again in range(3):
+        began = clock()
+        ask()
+        taken.append(clock() - began)
+    return min(taken) >= FAR_SECONDS
+
+
+@contextmanager
+def _carried(seed: Seed, compressed: bool) -> t.Iterator[None]:
+    """The recipient takes no more than the bandwidth, compressed or not, and what it was set to before where its server goes on with it.
+
+    A clone that works ends in a restart, which brings the configured values back by itself.
     """
     connection, bandwidth = seed.target.connection, seed.options["bandwidth"]
-    before = int(connection.variable(LIMIT) or 0)
+    before = {LIMIT: str(int(connection.variable(LIMIT) or 0)), COMPRESSION: connection.variable(COMPRESSION) or "OFF"}
     # Whole MiB a second, and 0 is no limit.
-    wanted = max(1, bandwidth * 1000000 // 8 >> 20) if bandwidth else before
-    connection.run("SET GLOBAL %s = %d" % (LIMIT, wanted))
+    wanted = {LIMIT: str(max(1, bandwidth * 1000000 // 8 >> 20))} if bandwidth else {}
+    _set(seed, {**before, **wanted, COMPRESSION: "ON" if compressed else "OFF"})
     try:
         yield
     except BaseException:
         # The connection may be one that was interrupted, or went with the server; another try needs one that works.
         seed.reopen_target()
-        seed.target.connection.run("SET GLOBAL %s = %d" % (LIMIT, before))
+        _set(seed, before)
         raise
+
+
+def _set(seed: Seed, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        seed.target.connection.run("SET GLOBAL %s = %s" % (name, value))
 
 
 def _end_statement(seed: Seed, number: int) -> None:
@@ -159,7 +187,7 @@ class _Watcher:
     def __init__(self, seed: Seed, started: float) -> None:
         self.seed = seed
         self.started = started
-        self.done = 0
+        self.crossed = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -176,9 +204,9 @@ class _Watcher:
             with connect(self.seed.target_login, "target", read_timeout=30) as connection:
                 while not self._stop.wait(0.5):
                     row = connection.row(PROGRESS)
-                    self.done, total = int(row["done"]), int(row["total"])
-                    line = copy_line(self.done, total, int(row["crossed"]), time.monotonic() - self.started)
+                    done, total, self.crossed = (int(row[name]) for name in ("done", "total", "crossed"))
+                    line = copy_line(done, total, self.crossed, time.monotonic() - self.started)
                     stage = "  (%s)" % str(row["stage"]).lower() if row["stage"] else ""
-                    self.seed.progress.say("seed", line + stage, done=self.done, total=total, crossed=int(row["crossed"]))
+                    self.seed.progress.say("seed", line + stage, done=done, total=total, crossed=self.crossed)
         except ServerError:
             return  # the server restarts, or the clone's own connection tells what is wrong
