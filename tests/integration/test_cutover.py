@@ -75,6 +75,8 @@ def blocked_applier(pair: Pair, fenced: str = SOURCE, follower: str = TARGET):
     """The target cannot apply a row that the source commits after the preflight and before the fence; a rollback exchanges the two."""
     # The lease comes after the last look at the replica, and half a second before the fence: behind that no row would be taken.
     armed = "ls /run/systemd/transient/nordbridge-*-lease-*.timer 2>/dev/null || true"
+    # That of an attempt that was undone stays until its time is over: it is no sign of this one.
+    until("the lease before is over", lambda: not pair.sh(fenced, armed), seconds=60)
     wait = f"for i in $(seq 6000); do [ -n \"$({armed})\" ] && break; sleep 0.01; done"
     row = "INSERT INTO shop.orders (note) VALUES ('just before the fence');"
     with pair.session(follower, "LOCK TABLES shop.orders READ"):

@@ -277,7 +277,7 @@ def test_a_rollback_under_writes_that_is_killed_after_its_commit_loses_nothing(m
         # Committed, and not yet promoted: nobody writes, and nothing is left that would open the wrong one.
         assert moved.value(TARGET, READ_ONLY) == "1" and moved.value(SOURCE, READ_ONLY) == "1"
         moved.sh(TARGET, f"kill -9 {pid}")
-        run.wait(PATIENCE).failed("was killed", "the rollback is committed", "run the same command again")
+        run.wait(PATIENCE).failed("was killed", "committed, and goes forward only", "run the same command again")
         attempt = moved.job("rollback", "spec")["attempt"]
         # Twice at once: one does it, the other attaches.
         both = [rollback(moved, *hook(moved), *PATIENT) for _number in range(2)]
