@@ -28,7 +28,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 phase:
-  description: One of C(new), C(seeding), C(seeded), C(ready), C(committed), C(done), C(rolling_back), C(rolled_back).
+  description: One of C(new), C(seeding), C(seeded), C(ready), C(cutting_over), C(committed), C(done), C(rolling_back), C(rolled_back).
   returned: success
   type: str
   sample: ready

@@ -25,6 +25,9 @@ def phase_of(state: dict) -> str:
         return "done"
     if "commit" in done:
         return "committed"
+    if state.get("cutover", {}).get("begun"):
+        # It runs, or has died: whether it is committed only the source's host knows then, and the cutover asks it.
+        return "cutting_over"
     if "catchup" in state:
         return "ready"
     return {"done": "seeded", "running": "seeding"}.get(state.get("seed", {}).get("status", ""), "new")
