@@ -82,12 +82,14 @@ def copy(seed: Seed) -> dict:
     status = seed.target.connection.row(STATUS)
     if str(status.get("state", "")).lower() != "completed" or int(status.get("errno") or 0):
         raise MigrationError("CLONE ended as %s: [%s] %s" % (status.get("state"), status.get("errno"), status.get("words")))
+    # A small clone is over before the watcher's first look; the server keeps the figures across its restart.
+    crossed = int(seed.target.connection.row(PROGRESS).get("crossed") or watcher.crossed)
     result = settle(seed)
     drop_own_accounts(seed)
     gtid = "".join(str(status["gtid"] or "").split())
     coordinates = {"file": str(status["file"]), "position": int(status["position"]), "gtid": gtid}
     seconds = round(time.monotonic() - started, 3)
-    return {**result, "coordinates": coordinates, "compressed": compressed, "crossed": watcher.crossed, "seconds": seconds}
+    return {**result, "coordinates": coordinates, "compressed": compressed, "crossed": crossed, "seconds": seconds}
 
 
 def _need_plugin(server: Flavour) -> None:

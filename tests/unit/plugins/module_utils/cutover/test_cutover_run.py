@@ -216,8 +216,9 @@ def test_a_commit_whose_answer_was_lost_is_asked_for_and_kept(world, cut, lost):
     assert moved(world) and "write_stop_server_s" in result
     assert world.log.index("take") < world.log.index("unlease") < world.log.index("promote target")
     assert "open fence" not in world.log and "unhold" not in world.log
-    # The fence's session is in doubt with the answer: what was written since is fetched.
-    assert "start replica" in world.log[world.log.index("unlease") :]
+    # The fence's session is in doubt with the answer: it is looked for what was written since, and nothing was.
+    assert world.log[world.log.index("unlease") :][:4] == ["unlease", "ask target", "close fence", "history end"]
+    assert "start replica" not in world.log
 
 
 def test_a_commit_in_doubt_promotes_nothing_and_opens_nothing(world, cut, lost, monkeypatch):
@@ -374,6 +375,17 @@ def test_a_target_that_crashed_before_it_forgot_replication_is_promoted_once_mor
     assert world.applied == world.written and moved(world)
     assert world.log.index("close fence") < world.log.index("wait") < world.log.index("promote target") < world.log.index("reset replica all")
     assert result["promoted_position"] == {"file": "binlog.000001", "position": 100}
+
+
+def test_a_target_that_was_killed_while_it_forgot_replication_is_opened_without_it(world, cut):
+    """Replication cannot be started any more then, and nothing is missing."""
+    world.failing["reset replica all"] = world.Dead()
+    cut()
+    world.revive()
+    world.target.update(read_only=True, threads=False)
+    world.failing["start replica"] = ServerError("target: Replica failed to initialize applier metadata structure", 1872)
+    cut()
+    assert moved(world)
 
 
 def test_killed_after_the_commit_late_writes_are_fetched(world, cut):
