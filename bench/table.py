@@ -64,7 +64,7 @@ def _seed_words(content: Mapping[str, Any]) -> str:
     )
     for mbit, limited in content["limited"].items():
         runs = sorted({figures["runs"] for methods in limited["medians"].values() for figures in methods.values()})
-        words += " At %s Mbit/s: %s." % (mbit, "one run each" if runs == [1] else "medians of %d to %d" % (runs[0], runs[-1]))
+        words += " At %s Mbit/s: %s." % (mbit, "one run each" if runs == [1] else "medians of %s" % " to ".join(map(str, sorted({runs[0], runs[-1]}))))
     if not content["quiet"]:
         words += " Others used the machine in some of the runs."
     return words

@@ -92,7 +92,7 @@ options:
   clone_compression:
     description:
       - Whether V(clone) compresses on the wire (C(clone_enable_compression) on the recipient, meanwhile). The streamed methods always do.
-      - V(auto) compresses where a round trip to the source takes 5 milliseconds or more. A near link carries more than its processors compress.
+      - V(auto) compresses where a round trip to the source takes 5 milliseconds or more, a rule of thumb. A near but narrow link wants V(always).
     type: str
     choices: [auto, always, never]
     default: auto

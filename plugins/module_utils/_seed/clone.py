@@ -37,7 +37,7 @@ STATUS = (
 # https://dev.mysql.com/doc/refman/en/clone-plugin-options-variables.html: MiB a second, on the recipient.
 LIMIT = "clone_max_network_bandwidth"
 COMPRESSION = "clone_enable_compression"
-# From this round trip on it compresses by itself: a near link carries more than the donor's processors compress, a far one does not.
+# From this round trip on it compresses by itself, for far links are narrow as a rule. A rule of thumb, and not measured.
 FAR_SECONDS = 0.005
 # The answers of a clone that worked: the connection goes with the restarting server, or it says that somebody must start it.
 RESTARTING = (0, 2006, 2013, 3707)
