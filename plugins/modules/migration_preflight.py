@@ -65,8 +65,9 @@ options:
     default: none
   phase:
     description:
-      - Where the migration stands. For V(cutover) a source that is read-only is a warning; for V(committed) the roles have been
-        exchanged, and a source that is read-only or follows the target is no finding.
+      - Where the migration stands. V(cutover) is a cutover that has begun and is not known to have ended: a source that is read-only
+        is not to be opened then. For V(committed) the roles have been exchanged, and a source that is read-only or follows the
+        target is no finding.
     type: str
     choices: [assess, migrate, ready, cutover, committed]
     default: migrate

@@ -120,9 +120,11 @@ def overheard() -> bytes:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Where a test failed, the hosts' own words."""
+    """Where a test failed, the hosts' own words: few, for a reader who sees only the end of a log has to find the reason in it."""
     if not terminalreporter.stats.get("failed") and not terminalreporter.stats.get("error"):
         return
+    # Each look of a test is a login, and eighty lines of them hide everything else.
+    words = "journalctl --no-pager --output=short-iso | grep -vE 'sshd(-session)?\\[|systemd-logind\\[' | tail -n 25 | cut -c1-300"
     for name, side in ((application.SOURCE, "source"), (application.TARGET, "target")):
         terminalreporter.section(f"journal of {name}")
-        terminalreporter.write_line(open_side(name, side).host.run("journalctl --no-pager --lines=80 --output=short-iso").stdout)
+        terminalreporter.write_line(open_side(name, side).host.run(words).stdout)

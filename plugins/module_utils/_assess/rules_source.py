@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .case import Case, Hit, listed, size, span, tables
-from .catalogue import ERROR, NOTICE, WARNING
+from .catalogue import ERROR, NOTICE
 
 
 def restart(case: Case) -> list[Hit]:
@@ -48,11 +48,19 @@ def filters(case: Case) -> list[Hit]:
 
 
 def read_only(case: Case) -> list[Hit]:
-    """P25; while a cutover is going on or done, the fence is ours."""
+    """P25; after the commit the fence stays, and where a cutover has begun nobody may open it who does not know whether it is committed."""
     if case.settings.committed or not (case.source["read_only"] or case.source["super_read_only"]):
         return []
     name = "super_read_only" if case.source["super_read_only"] else "read_only"
-    return [Hit("%s is ON at the source" % name, WARNING if case.settings.phase == "cutover" else "")]
+    if case.settings.phase != "cutover":
+        return [Hit("%s is ON at the source" % name)]
+    return [
+        Hit(
+            "%s is ON at the source: a cutover of this migration has begun, and may be committed" % name,
+            remedy="do not open the source, the target may be writable. Run the same command with -e cutover=%s: it asks the source's"
+            " host how the cutover stands and carries it on, or says that it was undone" % case.settings.migration_id,
+        )
+    ]
 
 
 def retention(case: Case) -> list[Hit]:

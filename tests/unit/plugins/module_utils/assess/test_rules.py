@@ -73,7 +73,7 @@ FIRES = [
     ("P24", "error", "the target is a member of group replication", {}, {"group_replication": True}, {}),
     ("P25", "error", "read_only is ON", {"read_only": True}, {}, {}),
     ("P25", "error", "super_read_only is ON", {"super_read_only": True}, {}, {"phase": "ready"}),
-    ("P25", "warning", "read_only is ON", {"read_only": True}, {}, {"phase": "cutover"}),
+    ("P25", "error", "read_only is ON at the source: a cutover of this migration has begun", {"read_only": True}, {}, {"phase": "cutover"}),
     ("P26", "notice", "for 1d 0h, expected are 7d 0h", {"retention_seconds": 86400}, {}, {}),
     ("P27", "error", "no certificate", {"tls": {"available": False}}, {}, {"bridge": "tls"}),
     ("P28", "notice", "semi-synchronous", {"semi_sync": True}, {}, {}),
@@ -271,6 +271,9 @@ def test_the_exact_words_that_permit() -> None:
     assert found(run(tgt=target(**TARGET_DATA)), "P41")[0]["remedy"].endswith("-e wipe_target=mig-1")
     assert found(run(cutover="no"), "P60")[0]["remedy"] == "to open it: -e cutover=mig-1"
     assert "-e source_allow_restart=true" in found(run(source(log_bin=False)), "P20")[0]["remedy"]
+    closed = {phase: found(run(source(read_only=True), phase=phase), "P25")[0]["remedy"] for phase in ("ready", "cutover")}
+    assert "SET GLOBAL read_only = OFF" in closed["ready"]
+    assert "do not open the source" in closed["cutover"] and "-e cutover=mig-1" in closed["cutover"]
 
 
 def test_refusal_names_each_error_and_leaves_out_what_is_well() -> None:
