@@ -65,7 +65,7 @@ options:
     default: none
   phase:
     description:
-      - Where the migration stands. V(cutover) is a cutover that has begun and is not known to have ended: a source that is read-only
+      - Where the migration stands. V(cutover) is a cutover that has begun and is not known to have ended, and a source that is read-only
         is not to be opened then. For V(committed) the roles have been exchanged, and a source that is read-only or follows the
         target is no finding.
     type: str
