@@ -19,9 +19,10 @@ from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import directory
 from .._verify.record import NAME, NOT_COMPARED
+from .context import Committed, Servers
 from .hold import check_place
 from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action, resume
-from .steps import Committed, Servers, Steps
+from .steps import Steps
 
 # The servers that a step's undo needs; the source where nothing is named. The source's host alone undoes the empty ones.
 NEEDS: dict[str, tuple] = {"check": ("target",), "commit": (), "lease": (), "hold": ()}

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, steps, stop_writes
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.base import HistoryEnd
@@ -259,16 +259,17 @@ def world(monkeypatch, tmp_path):
             raise ServerError("source: not there", 2003)
         return FakeConnection(world, name)
 
-    monkeypatch.setattr(steps, "scheduler", scheduler)
-    monkeypatch.setattr(steps, "set_scheduler", scheduler)
-    monkeypatch.setattr(steps, "enabled_events", lambda _server: [["shop", "nightly"]])
+    monkeypatch.setattr(stop_writes, "scheduler", scheduler)
+    for room in (stop_writes, steps):
+        monkeypatch.setattr(room, "set_scheduler", scheduler)
+    monkeypatch.setattr(stop_writes, "enabled_events", lambda _server: [["shop", "nightly"]])
     monkeypatch.setattr(steps, "wake_events", lambda _server, events: (len(events), []))
-    monkeypatch.setattr(steps, "call", agent)
-    monkeypatch.setattr(steps, "open_lease", lambda _id, _request: FakeLease(world))
+    monkeypatch.setattr(context, "call", agent)
+    monkeypatch.setattr(context, "open_lease", lambda _id, _request: FakeLease(world))
     monkeypatch.setattr(cutover, "source_local", lambda _options: {})
-    monkeypatch.setattr(steps, "remove_hold", remove_hold)
-    monkeypatch.setattr(steps, "check_ready", lambda *_args: world.effect("preflight"))
-    monkeypatch.setattr(steps, "only_status", status)
+    monkeypatch.setattr(context, "remove_hold", remove_hold)
+    monkeypatch.setattr(stop_writes, "check_ready", lambda *_args: world.effect("preflight"))
+    monkeypatch.setattr(stop_writes, "only_status", status)
     monkeypatch.setattr(steps, "beat", lambda _connection, _id: world.effect("beat") or 8)
     monkeypatch.setattr(cutover, "connect", connect)
     monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.name))
@@ -365,5 +366,6 @@ def clients(world, monkeypatch):
     """Where clients are: old, waiting, or new."""
     world.clients = "old"
     monkeypatch.setattr(FakeSwitching, "world", world)
-    monkeypatch.setattr(steps, "Switching", FakeSwitching)
+    for room in (context, stop_writes):
+        monkeypatch.setattr(room, "Switching", FakeSwitching)
     return world

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps, stop_writes
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 
 WAS = {"sync_binlog": "1"}
@@ -20,8 +20,8 @@ def relaxed(world, monkeypatch):
         world.effect("make durable")
         return WAS
 
-    monkeypatch.setattr(steps, "make_durable", make_durable)
-    monkeypatch.setattr(steps, "relax", lambda _target, _journal: world.effect("relax"))
+    monkeypatch.setattr(stop_writes, "make_durable", make_durable)
+    monkeypatch.setattr(stop_writes, "relax", lambda _target, _journal: world.effect("relax"))
     monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: world.effect("restore rest") or ["a: refused"])
     return world
 

@@ -119,7 +119,7 @@ def test_a_failure_after_replication_stopped_starts_it_again_first(world, cut):
     assert reopened(world)
 
 
-STEPS = "ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.steps"
+ROOMS = "ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover"
 
 
 def test_a_wait_that_runs_out_never_promotes(world, cut):
@@ -154,7 +154,7 @@ def test_transactions_that_are_not_the_sources_stop_it(world, cut):
 
 
 def test_a_used_up_budget_stops_it(world, cut, monkeypatch):
-    monkeypatch.setattr("%s.Steps.remaining" % STEPS, lambda self: 0.0)
+    monkeypatch.setattr("%s.steps.Steps.remaining" % ROOMS, lambda self: 0.0)
     assert "had not applied" in str(cut())
     assert "promote target" not in world.log
 
@@ -206,7 +206,7 @@ def lost(world, monkeypatch):
             raise MigrationError("no answer about the lease")
 
     monkeypatch.setattr(world, "effect", effect)
-    monkeypatch.setattr("%s.time.sleep" % STEPS, lambda _seconds: None)
+    monkeypatch.setattr("%s.stop_writes.time.sleep" % ROOMS, lambda _seconds: None)
     return silent
 
 
@@ -223,7 +223,7 @@ def test_a_commit_whose_answer_was_lost_is_asked_for_and_kept(world, cut, lost):
 
 def test_a_commit_in_doubt_promotes_nothing_and_opens_nothing(world, cut, lost, monkeypatch):
     lost.extend(range(1000))
-    monkeypatch.setattr("%s.DOUBT_SECONDS" % STEPS, -10.0)
+    monkeypatch.setattr("%s.stop_writes.DOUBT_SECONDS" % ROOMS, -10.0)
     answer = str(cut())
     assert "does not say whether" in answer and "run the same command again" in answer
     assert world.target["read_only"] and world.source["read_only"] and world.source["hold"]
@@ -297,8 +297,8 @@ def test_a_restart_between_the_undos_does_not_leave_the_source_closed(world, cut
 
 def test_requests_to_the_sources_host_carry_a_turn_that_grows(world, cut, monkeypatch):
     turns = []
-    real = __import__(STEPS, fromlist=["call"]).call
-    monkeypatch.setattr("%s.call" % STEPS, lambda name, verb, request: turns.append((verb, request["turn"])) or real(name, verb, request))
+    real = __import__("%s.context" % ROOMS, fromlist=["call"]).call
+    monkeypatch.setattr("%s.context.call" % ROOMS, lambda name, verb, request: turns.append((verb, request["turn"])) or real(name, verb, request))
     world.arriving, world.written = False, 101
     cut()
     world.arriving = True
@@ -477,7 +477,7 @@ def test_half_of_the_source_counts_as_gone_after_the_commit(world, cut, monkeypa
     world.failing["promote target"] = world.Dead()
     cut()
     world.revive()
-    module = "%s.run" % STEPS.rpartition(".")[0]
+    module = "%s.run" % ROOMS
     real = __import__(module, fromlist=["connect"]).connect
 
     def connect(login, name, **options):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import launch, rollback, steps
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, launch, rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import _count, in_words
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import JobStatus
@@ -97,7 +97,7 @@ def back(world, monkeypatch, tmp_path):
     monkeypatch.setattr(rollback, "directory", lambda _id: str(tmp_path))
     monkeypatch.setattr(rollback, "check_back", lambda *_args: world.effect("preflight") or [])
     monkeypatch.setattr(rollback, "lost_writes", lambda *_args, **_more: {"transactions": 50})
-    monkeypatch.setattr(steps, "remove_hold", lambda _path: pytest.fail("the hold beside the journal is the fenced server's"))
+    monkeypatch.setattr(context, "remove_hold", lambda _path: pytest.fail("the hold beside the journal is the fenced server's"))
 
     def once(**options):
         try:

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""What the steps of a cutover share: the servers, the journal's facts, the clock, and the way to each server's own host."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from .._bridge.call import call
+from .._errors import MigrationError
+from .._server.base import Flavour
+from .._state.journal import Journal
+from .._switch.client import Switching
+from .hold import remove_hold
+from .lease_client import Lease
+from .lease_client import Lease as open_lease
+
+
+class Committed(MigrationError):
+    """The cutover turned out to be committed."""
+
+
+class Servers:
+    """The open connections of a cutover.
+
+    :param source: holds the fence
+    :param watch: a second connection to the source: ends a fence that does not close, and strangers' sessions after the commit
+    """
+
+    def __init__(self, source: Flavour, watch: Flavour, target: Flavour) -> None:
+        self.source = source
+        self.watch = watch
+        self.target = target
+
+
+class Context:
+    """What an undo or a later run needs to know goes through C(note), which journals it before the effect."""
+
+    def __init__(self, servers: Servers, options: dict, facts: dict, note: t.Callable[[dict], None], journal: Journal) -> None:
+        self.servers = servers
+        self.options = options
+        self.facts = facts
+        self.note = note
+        self.journal = journal
+        self.durable: dict = {}  # what this process set back before the fence
+        self.lease: Lease | None = None
+        self.lease_at = 0.0  # by the monotonic clock; 0 where this process armed none
+        self.turn = [0, 0]  # of the requests to the source's host, see turn.py
+        self.switching = Switching(options)
+        self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
+        self.heartbeat = 0  # the source's newest, behind the fence
+
+    def remember(self, **facts: t.Any) -> None:
+        """Journal facts that must outlive this process, before the effect that they describe."""
+        self.facts.update(facts)
+        self.note(self.facts)
+
+    def close(self) -> None:
+        """The end of this process's part: the switches' keepers end, and with them a hold that nobody ended."""
+        self.switching.close()
+
+    def remaining(self) -> float:
+        """Seconds left of the write stop's budget, and of the lease where that ends sooner: all it waits for then is lost."""
+        now = time.monotonic()
+        left = self.options["budget"] - (now - self.fence_at)
+        return min(left, self.options["lease"] - (now - self.lease_at)) if self.lease_at else left
+
+    def _request(self, **more: t.Any) -> dict:
+        """A request to the source's host in this run's turn."""
+        return {"migration_id": self.options["migration_id"], "token": self.facts.get("lease", ""), "turn": self.turn, **more}
+
+    def _hold(self, verb: str, **more: t.Any) -> None:
+        path = self.facts.get("source_hold", self.options["source_hold"])
+        self.ask_fenced_host(verb, self._request(path=path, **more))
+
+    # Where each server's own host is: a rollback has the two the other way round.
+
+    def ask_fenced_host(self, verb: str, request: dict) -> dict:
+        """The agent on the source's host."""
+        return call(self.options["migration_id"], verb, request)
+
+    def arm(self, request: dict) -> Lease:
+        """A lease that the source's host keeps."""
+        return open_lease(self.options["migration_id"], request)
+
+    def unhold_promoted(self) -> None:
+        """Let the target stay writable across a restart."""
+        remove_hold(self.options["target_hold"])
