@@ -19,6 +19,8 @@ from pairs import ROOT, SOURCE, TARGET, Pair, until
 
 #: How long an undo may take on a machine that does much else: it is under one second where the machine is idle.
 UNDO_SECONDS = 8.0
+#: Long enough for a playbook to look at a source that is still closed.
+LEASE_SECONDS = 30
 HOLD = "ls /etc/mysql/*/zz-nordbridge-hold.cnf 2>/dev/null || true"
 EVENTS = (
     "CREATE TABLE shop.ticks (id INT AUTO_INCREMENT PRIMARY KEY, server VARCHAR(64), at DATETIME DEFAULT CURRENT_TIMESTAMP);"
@@ -125,7 +127,7 @@ def test_a_target_that_cannot_follow_is_not_promoted(ready):
 
 def test_a_cutover_that_was_killed_behind_the_fence_is_finished_by_the_same_command(ready):
     switch = {"demo_endpoint": str(ready.out / "application/endpoint.json"), "cutover_after": [str(ROOT / "molecule/shared/hooks/switch.yml")]}
-    command = ("-e", json.dumps(switch), "-e", "cutover_budget=8")
+    command = ("-e", json.dumps(switch), "-e", "cutover_budget=8", "-e", f"cutover_lease={LEASE_SECONDS}")
     with blocked_applier(ready):
         run = ready.cutover(*command)
         fenced = "SELECT @@global.read_only;"
@@ -133,8 +135,11 @@ def test_a_cutover_that_was_killed_behind_the_fence_is_finished_by_the_same_comm
         ready.sh(TARGET, f"kill -9 {ready.job('cutover', 'started')['pid']}")
         run.failed("was killed", "run the same command again", "the source opens again when its lease")
         assert ready.value(TARGET, fenced) == "1"
+        # Without the gate nobody carries it on, and nobody is told to open a source that may be committed.
+        told = ready.migrate().failed("a cutover of this migration has begun", "do not open the source", f"-e cutover={ready.name}")
+        assert "SET GLOBAL read_only = OFF" not in told.output
         # The source takes writes again although nobody is there to open it, and the target still takes none.
-        until("the lease ends", lambda: ready.value(SOURCE, fenced) == "0", seconds=10 + UNDO_SECONDS)
+        until("the lease ends", lambda: ready.value(SOURCE, fenced) == "0", seconds=LEASE_SECONDS + UNDO_SECONDS)
         until("the fence is out of the configuration", lambda: ready.sh(SOURCE, HOLD) == "", seconds=UNDO_SECONDS)
         ready.sql(SOURCE, "SET lock_wait_timeout = 2; INSERT INTO shop.orders (note) VALUES ('after the lease');")
         assert ready.value(TARGET, fenced) == "1"
