@@ -29,11 +29,11 @@ from .._server.base import Flavour
 from .._server.connection import Connection, connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
-from .._state.files import open_lock, read_json, read_text, remove, sync_directory, write_json, write_text
+from .._state.files import open_lock, read_json, read_text, remove, sync_directory, take_lock, write_json, write_text
 from .._state.paths import directory
 from .events import set_scheduler
 from .hold import remove_hold
-from .turn import take_lock, turn
+from .turn import turn
 
 OTHERS = (
     "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID <> CONNECTION_ID()"

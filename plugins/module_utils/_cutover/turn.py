@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 import typing as t
 from contextlib import contextmanager
 
@@ -39,19 +38,3 @@ def turn(folder: str, number: list[int]) -> t.Iterator[None]:
             # What could come late dies with the host, so the number needs not survive it.
             write_json(path, number, durable=False)
         yield
-
-
-def take_lock(lock: t.IO[str], seconds: float | None) -> bool:
-    """Wait for a lock; False where the time is over. None waits for ever."""
-    if seconds is None:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return True
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)

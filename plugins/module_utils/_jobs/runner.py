@@ -8,7 +8,6 @@
 # pylint: disable=ansible-bad-function
 from __future__ import annotations
 
-import fcntl
 import importlib
 import os
 import signal
@@ -18,7 +17,7 @@ import traceback
 import typing as t
 
 from .._errors import MigrationError
-from .._state.files import open_lock, read_json, remove, write_json
+from .._state.files import open_lock, read_json, remove, take_lock, write_json
 from .progress import Progress
 from .record import boot_id
 
@@ -33,22 +32,10 @@ def main() -> None:
     """Run the job of the directory named on the command line: BOOT passes the pack first."""
     directory = sys.argv[2]
     with open_lock(os.path.join(directory, "lock")) as lock:
-        if not _take(lock):
+        # Who looks whether the job runs holds it for a moment too: that must not end the job.
+        if not take_lock(lock, LOCK_SECONDS):
             sys.exit("another process holds this job")
         sys.exit(run(directory))
-
-
-def _take(lock: t.IO[str]) -> bool:
-    """Take the job's lock. Who looks whether the job runs holds it for a moment too: that must not end the job."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.01)
 
 
 def run(directory: str) -> int:

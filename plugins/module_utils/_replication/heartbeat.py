@@ -5,10 +5,10 @@
 """The heartbeat: a row on the source whose age on the target is the lag, told by one clock, the source's own."""
 from __future__ import annotations
 
-import threading
 import time
 
 from .._errors import MigrationError
+from .._server.companion import Companion
 from .._server.connection import Connection, connect
 from .._server.endpoint import Endpoint
 from .._state.paths import SCHEMA
@@ -35,33 +35,24 @@ def beat(source: Connection, migration_id: str) -> int:
     return int(source.row(READ, (migration_id,))["seq"])
 
 
-class Beater:
+class Beater(Companion):
     """Beats in the background while the copy runs, so that the history to be replayed tells its age from its first second on."""
 
     def __init__(self, login: Endpoint, migration_id: str, interval: float = 1.0) -> None:
+        super().__init__()
         self.login = login
         self.migration_id = migration_id
         self.interval = interval
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Beater:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._stop.set()
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def accompany(self) -> None:
+        while not self.ended.is_set():
             try:
                 with connect(self.login, "source", read_timeout=30) as connection:
-                    while not self._stop.wait(self.interval):
+                    while not self.ended.wait(self.interval):
                         beat(connection, self.migration_id)
             except MigrationError:
                 # A beat that fails is the copy's trouble, and the copy tells it; this only tries again.
-                self._stop.wait(self.interval)
+                self.ended.wait(self.interval)
 
 
 def seen(target: Connection, migration_id: str) -> int:

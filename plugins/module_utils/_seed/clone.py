@@ -9,7 +9,6 @@ https://dev.mysql.com/doc/refman/en/clone-plugin-remote.html
 
 from __future__ import annotations
 
-import threading
 import time
 import typing as t
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from contextlib import contextmanager
 from .._errors import MigrationError, ServerError
 from .._jobs.progress import copy_line, ticking
 from .._server.base import Flavour
+from .._server.companion import Companion
 from .._server.connection import connect
 from .context import Seed
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
@@ -183,28 +183,19 @@ def _await_restart(seed: Seed) -> None:
     raise MigrationError("the target's server did not restart after CLONE; start it by its service manager and run the same command again")
 
 
-class _Watcher:
+class _Watcher(Companion):
     """Tells the clone's progress from a connection of its own."""
 
     def __init__(self, seed: Seed, started: float) -> None:
+        super().__init__()
         self.seed = seed
         self.started = started
         self.crossed = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> _Watcher:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._stop.set()
-        self._thread.join(5)
-
-    def _watch(self) -> None:
+    def accompany(self) -> None:
         try:
             with connect(self.seed.target_login, "target", read_timeout=30) as connection:
-                while not self._stop.wait(0.5):
+                while not self.ended.wait(0.5):
                     row = connection.row(PROGRESS)
                     done, total, self.crossed = (int(row[name]) for name in ("done", "total", "crossed"))
                     line = copy_line(done, total, self.crossed, time.monotonic() - self.started)

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import threading
-
 from .._errors import Refusal, ServerError
 from .._server.base import Flavour
+from .._server.companion import Companion
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
 
@@ -41,29 +40,20 @@ def check_transactions(source: Flavour, seconds: int) -> None:
         )
 
 
-class LockWatch:
+class LockWatch(Companion):
     """Ends our own dump's lock request when it has waited too long; never a stranger's session."""
 
     def __init__(self, login: Endpoint, user: str, seconds: int) -> None:
+        super().__init__()
         self.login = login
         self.user = user
         self.seconds = seconds
         self.killed = 0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> LockWatch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._stop.set()
-        self._thread.join(5)
-
-    def _watch(self) -> None:
+    def accompany(self) -> None:
         try:
             with connect(self.login, "source", read_timeout=30) as connection:
-                while not self._stop.wait(1.0):
+                while not self.ended.wait(1.0):
                     for row in connection.rows(PENDING_LOCKS, (self.user, self.seconds)):
                         connection.run("KILL %d" % int(row["id"]))
                         self.killed += 1

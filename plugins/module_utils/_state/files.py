@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
+import time
 import typing as t
 
 
@@ -23,6 +25,22 @@ def make_directory(path: str) -> None:
 def open_lock(path: str) -> t.IO[str]:
     """A file to hold a lock on, not readable by others."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8")
+
+
+def take_lock(lock: t.IO[str], seconds: float | None) -> bool:
+    """Wait for a lock; False where the time is over. None waits for ever."""
+    if seconds is None:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return True
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
 
 
 def write_text(path: str, text: str | bytes, mode: int = 0o600, durable: bool = True) -> None:
