@@ -304,7 +304,7 @@ def test_the_bandwidth_is_kept(pair_of):
 def test_clone_is_limited_stopped_early_and_tried_again(pair_of):
     pair = pair_of("mysql", slow=False)
     pair.sh(TARGET, filled(SMALL, pair))
-    run = seed(pair, "clone", target_reserve_mb=20, bandwidth=24)
+    run = seed(pair, "clone", target_reserve_mb=20, bandwidth=24, clone_compression="never")
     under_way(pair)
     pair.sh(TARGET, FILL % 40_000_000)
     run.failed("the target's disk would fill", "target_reserve_mb", "run the same command again")
@@ -313,7 +313,7 @@ def test_clone_is_limited_stopped_early_and_tried_again(pair_of):
     as_it_was(pair)
     pair.sh(TARGET, "rm /small/ballast")
 
-    run = seed(pair, "clone", target_reserve_mb=20, bandwidth=24)
+    run = seed(pair, "clone", target_reserve_mb=20, bandwidth=24, clone_compression="never")
     under_way(pair)
     pair.sh(SOURCE, "systemctl restart mysql")
     run.ok()
@@ -324,10 +324,10 @@ def test_clone_is_limited_stopped_early_and_tried_again(pair_of):
     equal(pair)
 
 
-def test_clone_compresses_where_it_is_told_to(pair_of):
+def test_clone_compresses_where_it_is_told_to_and_where_the_way_is_narrow(pair_of):
     crossed = {}
-    for wish in ("never", "always"):
-        pair = pair_of("mysql", slow=False)
+    for wish, slow in (("never", False), ("always", False), ("auto", True)):
+        pair = pair_of("mysql", slow=slow)
         pair.sql(
             SOURCE,
             "CREATE TABLE shop.said (id INT AUTO_INCREMENT PRIMARY KEY, words TEXT);"
@@ -335,11 +335,12 @@ def test_clone_compresses_where_it_is_told_to(pair_of):
         )
         seed(pair, "clone", clone_compression=wish).ok()
         found = pair.state()["seed"]
-        assert found["compressed"] is (wish == "always")
+        assert found["compressed"] is (wish != "never")
+        assert (wish if not slow else "the way from the source carries about 3 MB/s") in found["wire"]
         crossed[wish] = found["crossed"]
         equal(pair)
         assert pair.value(TARGET, "SELECT @@clone_enable_compression;") == "0"
-    assert crossed["always"] < 0.8 * crossed["never"], crossed
+    assert max(crossed["always"], crossed["auto"]) < 0.8 * crossed["never"], crossed
 
 
 # --- many --------------------------------------------------------------------------

@@ -10,14 +10,13 @@ https://dev.mysql.com/doc/refman/en/clone-plugin-remote.html
 from __future__ import annotations
 
 import time
-import typing as t
-from contextlib import contextmanager
 
 from .._errors import MigrationError, ServerError
 from .._jobs.progress import copy_line, ticking
 from .._server.base import Flavour
 from .._server.companion import Companion
 from .._server.connection import connect
+from .clone_wire import carried, choose_wire
 from .context import Seed
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
 from .watch import StoppedEarly
@@ -34,11 +33,6 @@ STATUS = (
     "SELECT STATE AS state, ERROR_NO AS errno, ERROR_MESSAGE AS words, BINLOG_FILE AS file, BINLOG_POSITION AS position,"
     " GTID_EXECUTED AS gtid FROM performance_schema.clone_status"
 )
-# https://dev.mysql.com/doc/refman/en/clone-plugin-options-variables.html: MiB a second, on the recipient.
-LIMIT = "clone_max_network_bandwidth"
-COMPRESSION = "clone_enable_compression"
-# From this round trip on it compresses by itself, for far links are narrow as a rule. A rule of thumb, and not measured.
-FAR_SECONDS = 0.005
 # The answers of a clone that worked: the connection goes with the restarting server, or it says that somebody must start it.
 RESTARTING = (0, 2006, 2013, 3707)
 
@@ -72,10 +66,9 @@ def copy(seed: Seed) -> dict:
     started = time.monotonic()
     for server in (seed.source, seed.target):
         _need_plugin(server)
-    compressed = compresses(seed.options["clone_compression"], lambda: seed.source.connection.value("SELECT 1"))
-    if compressed:
-        seed.progress.say("checking", "CLONE compresses on the wire (clone_compression: %s)" % seed.options["clone_compression"])
-    with _Watcher(seed, started) as watcher, _carried(seed, compressed), seed.watch.armed():
+    wire = choose_wire(seed)
+    seed.progress.say("checking", wire.words)
+    with _Watcher(seed, started) as watcher, carried(seed, wire.compressed), seed.watch.armed():
         _clone(seed)
     with ticking(seed.progress, "restart", "the target's server restarts with the copied files", done=1, total=1):
         _await_restart(seed)
@@ -89,7 +82,7 @@ def copy(seed: Seed) -> dict:
     gtid = "".join(str(status["gtid"] or "").split())
     coordinates = {"file": str(status["file"]), "position": int(status["position"]), "gtid": gtid}
     seconds = round(time.monotonic() - started, 3)
-    return {**result, "coordinates": coordinates, "compressed": compressed, "crossed": crossed, "seconds": seconds}
+    return {**result, "coordinates": coordinates, "compressed": wire.compressed, "wire": wire.words, "crossed": crossed, "seconds": seconds}
 
 
 def _need_plugin(server: Flavour) -> None:
@@ -116,47 +109,6 @@ def _clone(seed: Seed) -> None:
     except ServerError as error:
         if error.errno not in RESTARTING:
             raise MigrationError("CLONE failed: %s" % error) from None
-
-
-def compresses(wish: str, ask: t.Callable[[], object], clock: t.Callable[[], float] = time.monotonic) -> bool:
-    """Whether to compress on the wire.
-
-    :param wish: one of always, never, auto
-    :param ask: a question to the source, for the length of the way
-    """
-    if wish != "auto":
-        return wish == "always"
-    taken = []
-    for _again in range(3):
-        began = clock()
-        ask()
-        taken.append(clock() - began)
-    return min(taken) >= FAR_SECONDS
-
-
-@contextmanager
-def _carried(seed: Seed, compressed: bool) -> t.Iterator[None]:
-    """The recipient takes no more than the bandwidth, compressed or not, and what it was set to before where its server goes on with it.
-
-    A clone that works ends in a restart, which brings the configured values back by itself.
-    """
-    connection, bandwidth = seed.target.connection, seed.options["bandwidth"]
-    before = {LIMIT: str(int(connection.variable(LIMIT) or 0)), COMPRESSION: connection.variable(COMPRESSION) or "OFF"}
-    # Whole MiB a second, and 0 is no limit.
-    wanted = {LIMIT: str(max(1, bandwidth * 1000000 // 8 >> 20))} if bandwidth else {}
-    _set(seed, {**before, **wanted, COMPRESSION: "ON" if compressed else "OFF"})
-    try:
-        yield
-    except BaseException:
-        # The connection may be one that was interrupted, or went with the server; another try needs one that works.
-        seed.reopen_target()
-        _set(seed, before)
-        raise
-
-
-def _set(seed: Seed, values: dict[str, str]) -> None:
-    for name, value in values.items():
-        seed.target.connection.run("SET GLOBAL %s = %s" % (name, value))
 
 
 def _end_statement(seed: Seed, number: int) -> None:

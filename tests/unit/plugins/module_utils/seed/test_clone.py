@@ -6,28 +6,52 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import clone
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import clone_wire
+
+
+class Way:
+    """A connection over a way of so many bytes a second and a round trip of so many seconds, whose first bytes come at once."""
+
+    def __init__(self, rate, trip, burst=0):
+        self.rate, self.trip, self.burst = rate, trip, burst
+        self.now, self.asked = 0.0, 0
+
+    def value(self, sql):
+        assert sql == "SELECT 1"
+        self.asked, self.now = self.asked + 1, self.now + self.trip
+
+    def rows(self, sql):
+        size = sql.count("SELECT 1") * clone_wire.PIECE
+        at_once, self.burst = min(size, self.burst), max(0, self.burst - size)
+        self.asked, self.now = self.asked + 1, self.now + self.trip + (size - at_once) / self.rate
 
 
 @pytest.mark.parametrize(
-    "wish, trips, compressed",
+    "way, bandwidth, compressed, words",
     [
-        ("auto", [0.0004, 0.0003, 0.0005], False),
-        ("auto", [0.2, 0.101, 0.1], True),
-        ("auto", [0.005, 0.006, 0.007], True),
-        ("auto", [0.3, 0.0004, 0.0005], False),  # one slow answer is no long way
-        ("always", [], True),
-        ("never", [], False),
+        (Way(110e6, 0.0003), 0, False, "does not compress on the wire: the way from the source carries about 110 MB/s"),
+        (Way(25e6, 0.0003), 0, True, "compresses on the wire: the way from the source carries about 25 MB/s"),
+        (Way(25e6, 0.0003, burst=1 << 20), 0, True, "about 25 MB/s"),
+        (Way(8e6, 0.1), 0, True, "about 8 MB/s"),
+        (Way(110e6, 0.1), 0, False, "about 110 MB/s"),  # far is not narrow
+        (Way(110e6, 0.0003), 200, True, "carries about 110 MB/s, of which 25 MB/s may be used"),
+        (Way(25e6, 0.0003), 900, True, "about 25 MB/s"),
     ],
 )
-def test_far_sources_are_compressed(wish, trips, compressed):
-    now, left = [0.0], list(trips)
+def test_a_clone_is_compressed_where_the_way_is_narrow(way, bandwidth, compressed, words, monkeypatch):
+    monkeypatch.setattr(clone_wire, "speed", lambda fetch, measure=clone_wire.speed: measure(fetch, lambda: way.now))
+    seed = SimpleNamespace(source=SimpleNamespace(connection=way), options={"bandwidth": bandwidth, "clone_compression": "auto"})
+    wire = clone_wire.choose_wire(seed)
+    assert wire.compressed is compressed and wire.words.endswith(words)
 
-    def ask():
-        now[0] += left.pop(0)
 
-    assert clone.compresses(wish, ask, lambda: now[0]) is compressed
-    assert not left, "as often as is told, and not at all where nothing depends on it"
+@pytest.mark.parametrize("wish", ["always", "never"])
+def test_what_is_told_needs_no_measurement(wish):
+    way = Way(1.0, 1.0)
+    wire = clone_wire.choose_wire(
+        SimpleNamespace(source=SimpleNamespace(connection=way), options={"bandwidth": 0, "clone_compression": wish})
+    )
+    assert wire.compressed is (wish == "always") and way.asked == 0 and wish in wire.words
 
 
 class Recipient:
@@ -47,7 +71,7 @@ def test_a_clone_that_fails_leaves_the_recipient_as_it_was(bandwidth, mib):
     recipient = Recipient(clone_max_network_bandwidth="7", clone_enable_compression="OFF")
     seed = SimpleNamespace(target=SimpleNamespace(connection=recipient), options={"bandwidth": bandwidth}, reopen_target=lambda: None)
     with pytest.raises(KeyError):
-        with clone._carried(seed, True):
+        with clone_wire.carried(seed, True):
             assert recipient.values == {"clone_max_network_bandwidth": mib, "clone_enable_compression": "ON"}
             raise KeyError
     assert recipient.values == {"clone_max_network_bandwidth": "7", "clone_enable_compression": "OFF"}
