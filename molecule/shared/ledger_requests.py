@@ -21,9 +21,10 @@ FAILURES = {"no_connection": 2}
 
 
 class Requests:
-    """What is counted over all writers."""
+    """What is counted over all writers, of the requests that were answered from a time on (microseconds of the monotonic clock)."""
 
-    def __init__(self) -> None:
+    def __init__(self, since_us: int = 0) -> None:
+        self.since_us = since_us
         self.retried = 0
         self.failed = 0
         self.longest_us = 0
@@ -39,13 +40,16 @@ class Requests:
             if isinstance(entry, Attempt):
                 failures += FAILURES.get(entry.outcome, 1)
                 continue
-            self.retried += failures > 0
-            self.failed += failures > 1
-            # Connecting anew is part of what the application waits for, and only the time since the last answer has it all.
-            took = at_us - previous if failures and previous else at_us - entry.started_us
-            if took > self.longest_us:
-                self.longest_us, self.longest_at_us = took, at_us
+            if at_us >= self.since_us:
+                # Connecting anew is part of what the application waits for, and only the time since the last answer has it all.
+                self._count(failures, at_us, at_us - previous if failures and previous else at_us - entry.started_us)
             failures, previous = 0, at_us
+
+    def _count(self, failures: int, at_us: int, took_us: int) -> None:
+        self.retried += failures > 0
+        self.failed += failures > 1
+        if took_us > self.longest_us:
+            self.longest_us, self.longest_at_us = took_us, at_us
 
     def facts(self) -> dict[str, Any]:
         """For the report."""
@@ -57,9 +61,9 @@ class Requests:
         }
 
 
-def requests(out: Path) -> dict[str, Any]:
-    """The requests of the runs in a directory."""
-    found = Requests()
+def requests(out: Path, since_us: int = 0) -> dict[str, Any]:
+    """The requests of the runs in a directory, from a time on."""
+    found = Requests(since_us)
     for writer in writers_in(out):
         found.add(read_acks(ack_log(out, writer)), read_attempts(attempt_log(out, writer)))
     return found.facts()

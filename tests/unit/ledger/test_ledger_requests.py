@@ -50,3 +50,10 @@ def test_a_pause_is_no_request():
     requests = Requests()
     requests.add([ack(100_000), ack(900_000, took=20_000)], [])
     assert requests.facts()["longest_request_s"] == 0.02
+
+
+def test_what_was_answered_before_is_not_counted_and_what_began_before_is():
+    requests = Requests(since_us=600)
+    requests.add([ack(100), ack(500), ack(900)], [failed(200), failed(300), failed(550)])
+    assert (requests.facts()["retried"], requests.facts()["failed_after_one_retry"]) == (1, 0)
+    assert requests.facts()["longest_request_mono_us"] == 900
