@@ -39,7 +39,7 @@ sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "molecule/shared"), str(ROOT / 
 import application  # noqa: E402
 import instrument  # noqa: E402
 from breakages import CUT_S, FAULTS, Fault, Scene  # noqa: E402
-from pairs import CUTOVER, MIGRATE, SOURCE, TARGET  # noqa: E402
+from pairs import CUTOVER, MIGRATE, SOURCE, TARGET, until  # noqa: E402
 from probes import held_rows, longest_stop, missing, two_writable  # noqa: E402
 from rig import Rig  # noqa: E402
 from verdict import at_random, matrix, outcome, summary, wrong_with  # noqa: E402
@@ -148,6 +148,9 @@ def stays_closed(rig: Rig, struck: float, fault: Fault) -> bool:
 def judge(rig: Rig, row: dict[str, Any]) -> None:
     """Look for each acknowledged write, and at who takes writes."""
     rig.rest()
+    for host in (SOURCE, TARGET):
+        # A fault at one of the last steps is over before a host that was rebooted has its server up again.
+        until(f"{host}'s server answers", lambda host=host: rig.sql(host, "SELECT 1;", check=False) == [["1"]], seconds=90)
     source, target = (rig.probes[host].taken for host in (SOURCE, TARGET))
     both = ["--source", str(rig.application / "checker.source.json"), "--target", str(rig.application / "checker.target.json")]
     done = application.tool("ledger.py", "check", *both, "--out", str(rig.application / "ledger"), "--json", check=False)
