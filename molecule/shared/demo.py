@@ -59,7 +59,7 @@ def playbook(pair: str, log: Path, *arguments: str) -> int:
             keep.write(line)
             keep.flush()
             if any(word in line for word in TELLING) and not line.startswith(("changed:", "ok:", "skipping:", "included:")):
-                say("  " + line.strip().strip('",').strip()[:160])
+                say("  " + line.strip().removeprefix('"msg": ').strip('",')[:160])
     return process.wait()
 
 
