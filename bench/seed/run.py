@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"bench: {flavour}: {error}", file=sys.stderr)
             return 3
     content = bench.save()
-    print("\n".join(["", *results.lines(content), str(given.out.relative_to(ROOT))]))
+    print("\n".join(["", *results.lines(content), os.path.relpath(given.out, ROOT)]))
     return 0 if content["all_equal"] else 1
 
 
