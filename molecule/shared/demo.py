@@ -81,7 +81,7 @@ def evidence(pair: str, flavour: str, verdict: dict[str, Any], seconds: dict[str
     """The demo's record. Each part says how it is known."""
     state, events = read_state(pair)
     ledger = verdict["ledger"]
-    told = ("method", "not_taken", "changed_choice", "bytes", "seconds", "crossed", "coordinates", "tables")
+    told = ("method", "not_taken", "changed_choice", "bytes", "seconds", "wire", "crossed", "coordinates", "tables")
     seed = {name: state["seed"].get(name) for name in told}
     requests = ledger["requests_at_switch"] or ledger["requests"]  # without a switch all of them are to be answered for
     return {
