@@ -125,7 +125,7 @@ def summary(record: dict[str, Any], wrong: list[str], path: Path) -> None:
     say(f"  write stop                 {stop['server']:8.3f} s on the servers, {stop['clients']:.3f} s as the clients saw it")
     for name, requests in (("requests at the switch", record["requests"]), ("requests in all that time", record["requests_whole_run"])):
         say(
-            f"  {name:<26} {requests['failed_after_one_retry']:>8} failed, {requests['retried']} tried twice, "
+            f"  {name:<26} {requests['failed_after_one_retry']:>8} failed, {requests['retried']} tried again, "
             f"the slowest took {requests['longest_request_s']:.3f} s"
         )
     say(

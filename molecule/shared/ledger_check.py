@@ -12,8 +12,8 @@ from typing import Any
 
 import pymysql.cursors
 from ledger_files import Ack, Attempt, Dialer, Failure, Login, ack_log, attempt_log, read_acks, read_attempts, writers_in
-from ledger_gaps import AROUND_US, measure
-from ledger_requests import requests
+from ledger_gaps import measure
+from ledger_requests import at_switch, requests
 
 #: How many tokens of each kind the result names.
 EXAMPLES = 10
@@ -159,9 +159,7 @@ def check(out: Path, source: Login | None, target: Login) -> dict[str, Any]:
     """The whole check of a directory's runs against the servers."""
     result = compare(out, server_books(source) if source else None, server_books(target))
     result.update(measure(out), requests=requests(out))
-    # What a switch costs its clients is not to be mixed with what came before, as a restart of the source.
-    switched = min((move["last_old_mono_us"] for move in result["moves"]), default=None)
-    result["requests_at_switch"] = None if switched is None else requests(out, switched - AROUND_US)
+    result["requests_at_switch"] = at_switch(out, result["moves"])
     result["wrong"] = judge(result)
     result["ok"] = not result["wrong"]
     return result

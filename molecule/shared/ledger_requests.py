@@ -10,11 +10,12 @@ in between is what a single retry hides, two are a failed request.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ledger_files import Ack, Attempt, ack_log, attempt_log, read_acks, read_attempts, writers_in
+from ledger_gaps import AROUND_US
 
 #: That no connection came about is noted once for each cause and not for each try: it may stand for more than one.
 FAILURES = {"no_connection": 2}
@@ -67,3 +68,11 @@ def requests(out: Path, since_us: int = 0) -> dict[str, Any]:
     for writer in writers_in(out):
         found.add(read_acks(ack_log(out, writer)), read_attempts(attempt_log(out, writer)))
     return found.facts()
+
+
+def at_switch(out: Path, moves: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The requests from shortly before the first move on; None where nobody moved.
+
+    What a switch costs its clients is not to be mixed with what came before, as a restart of the source.
+    """
+    return requests(out, min(move["last_old_mono_us"] for move in moves) - AROUND_US) if moves else None

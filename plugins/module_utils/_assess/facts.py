@@ -286,11 +286,12 @@ def _contents(reader: Reader, flavour: t.Any) -> dict:
     rows = reader.rows("tables", _TABLES)
     tables = [row for row in rows if row["k"] in _STORED and row["s"] != OWN_SCHEMA]
     keyed = {(row["s"], row["n"]) for row in reader.rows("tables", _KEYS)}
-    readable = [row for row in tables if row["e"]]
-    others = [row for row in readable if row["e"].lower() != "innodb"]
-    keyless = [row for row in readable if (row["s"], row["n"]) not in keyed]
-    broken = [row for row in tables if not row["e"]]
-    versioned = [row for row in tables if row["k"] == "SYSTEM VERSIONED"]
+    marked = {
+        "not_innodb": [row for row in tables if row["e"] and row["e"].lower() != "innodb"],
+        "without_primary_key": [row for row in tables if row["e"] and (row["s"], row["n"]) not in keyed],
+        "unreadable_tables": [row for row in tables if not row["e"]],
+        "versioned_tables": [row for row in tables if row["k"] == "SYSTEM VERSIONED"],
+    }
     facts: dict = {topic: reader.number("tables", sql) for topic, sql in _COUNTS.items()}
     held = [name for name in flavour.user_schemas() if name != OWN_SCHEMA]
     facts.update(
@@ -300,12 +301,9 @@ def _contents(reader: Reader, flavour: t.Any) -> dict:
         rows_estimate=sum(int(row["r"] or 0) for row in tables),
         tables=len(tables),
         views=sum(row["k"] == "VIEW" for row in rows),
-        not_innodb=[_table(row) for row in others[:MOST_NAMES]],
-        not_innodb_count=len(others),
-        without_primary_key=[_table(row) for row in keyless[:MOST_NAMES]],
-        without_primary_key_count=len(keyless),
-        unreadable_tables=[_table(row) for row in broken[:MOST_NAMES]],
-        versioned_tables=[_table(row) for row in versioned[:MOST_NAMES]],
+        **{topic: [_table(row) for row in found[:MOST_NAMES]] for topic, found in marked.items()},
+        not_innodb_count=len(marked["not_innodb"]),
+        without_primary_key_count=len(marked["without_primary_key"]),
         encrypted_tables=sum(bool(_ENCRYPTED.search(row["o"] or "")) for row in tables),
     )
     return facts

@@ -102,12 +102,9 @@ def make_plan(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> Plan
     changed = _changed_settings(status, desired)
     variables = _changed_variables(flavour, desired)
     password = _sets_password(status, desired, changed)
-    stops = {variable.stops for variable, _name, _was, _value in variables}
-    if changed or password:
-        both = STOPS_BOTH[flavour.name]
-        stops |= BOTH if both is None or both & set(changed) else {RECEIVER}
     refetches = _refetches(status, desired, changed)
-    stops = set(status.active) if desired.state == "stopped" or refetches else stops & status.active
+    everything = desired.state == "stopped" or refetches
+    stops = set(status.active) if everything else _stops(flavour, changed, password, variables) & status.active
     starts = desired.state == "started" and bool(stops or status.active != BOTH)
 
     steps = _stop_steps(flavour, status, stops)
@@ -123,6 +120,15 @@ def make_plan(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> Plan
         before["relay_logs"], after["relay_logs"] = "damaged", "fetched anew"
     encrypts = bool(changed or password) and desired.settings["ssl_allowed"]
     return Plan(tuple(steps), before, after, starts, encrypts, resumes=starts and bool(stops))
+
+
+def _stops(flavour: Flavour, changed: dict, password: bool, variables: list) -> set:
+    """The threads that must not run for the change, whether or not they do."""
+    stops = {variable.stops for variable, _name, _was, _value in variables}
+    if changed or password:
+        both = STOPS_BOTH[flavour.name]
+        stops |= BOTH if both is None or both & set(changed) else {RECEIVER}
+    return stops
 
 
 def _refetches(status: ReplicaStatus, desired: Desired, changed: dict) -> bool:

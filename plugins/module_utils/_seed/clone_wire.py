@@ -16,9 +16,9 @@ from .context import Seed
 LIMIT = "clone_max_network_bandwidth"
 COMPRESSION = "clone_enable_compression"
 # Bytes a second that a way must carry for data to go as it is. Measured where both servers shared two cores: a compressed clone took
-# in 31 MB/s of data and sent less than half of it, so from there on the wire is the quicker one. More cores compress more.
+# in 31 MB/s of data and sent less than half of it. What lies above that is room for servers with more cores, and was not measured.
 WIDE = 40_000_000.0
-# A row that no server's max_allowed_packet is too small for, and that no link can compress away.
+# A row that no link can compress away, far below the usual max_allowed_packet: a larger one than that would arrive as NULL, at once.
 PIECE = 512 << 10
 ROWS = "SELECT REPEAT(RANDOM_BYTES(1024), %d) AS piece FROM (%%s) AS pieces" % (PIECE >> 10)
 # A connection's pace grows with what has arrived, and the first of it fills the buffers on the way.

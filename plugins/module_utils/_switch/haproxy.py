@@ -26,6 +26,13 @@ from .base import Switch
 COMMAND_SECONDS = 2.0
 NAME = r"[A-Za-z0-9_.:-]{1,120}"
 ADDRESS = r"[0-9A-Fa-f.:]{2,45}"
+#: What an option must look like, for all of them go into a command line of HAProxy's.
+FORMS = (
+    ("socket", r"/[\w./@-]+", "absolute path"),
+    ("listen", r"[^\s:]+:\d+", "HOST:PORT of the frontend"),
+    *((option, NAME, "name") for option in ("frontend", "backend", "old_server", "new_server")),
+    *((option, ADDRESS, "IP address") for option in ("new_address", "old_address")),
+)
 #: A server's port where none is given.
 PORT = 3306
 MAX_ANSWER = 1 << 22
@@ -75,22 +82,15 @@ class Haproxy(Switch):
         given = self.given
         if bool(given.get("socket")) == bool(given.get("host")) or bool(given.get("host")) != bool(given.get("port")):
             raise Refusal("a switch of type haproxy needs either socket, or host and port")
-        if given.get("socket") and not re.match(r"^/[\w./@-]+$", given["socket"]):
-            raise Refusal("a switch of type haproxy: socket %r is no absolute path" % given["socket"])
         if given.get("where") == "source" and not given.get("socket"):
             raise Refusal("a switch of type haproxy: on the source's host it is reached by its socket, not by host and port")
         if bool(self.new) == bool(given.get("new_address")):
             raise Refusal(
                 "a switch of type haproxy needs either new_server (another server of the backend) or new_address (for old_server's entry)"
             )
-        if not re.fullmatch(r"[^\s:]+:\d+", given["listen"]):
-            raise Refusal("a switch of type haproxy: listen %r is no HOST:PORT of the frontend" % given["listen"])
-        for option in ("frontend", "backend", "old_server", "new_server"):
-            if given.get(option) and not re.fullmatch(NAME, given[option]):
-                raise Refusal("a switch of type haproxy: %s %r is no name" % (option, given[option]))
-        for option in ("new_address", "old_address"):
-            if given.get(option) and not re.fullmatch(ADDRESS, given[option]):
-                raise Refusal("a switch of type haproxy: %s %r is no IP address" % (option, given[option]))
+        for option, form, words in FORMS:
+            if given.get(option) and not re.fullmatch(form, given[option]):
+                raise Refusal("a switch of type haproxy: %s %r is no %s" % (option, given[option], words))
 
     # --- the verbs -----------------------------------------------------------
 

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ledger_files import Ack, Attempt
-from ledger_requests import Requests
+from ledger_files import Ack, Attempt, ack_log, attempt_log
+from ledger_gaps import AROUND_US
+from ledger_requests import Requests, at_switch
 
 
 def ack(at: int, took: int = 10) -> Ack:
@@ -57,3 +58,14 @@ def test_what_was_answered_before_is_not_counted_and_what_began_before_is():
     requests.add([ack(100), ack(500), ack(900)], [failed(200), failed(300), failed(550)])
     assert (requests.facts()["retried"], requests.facts()["failed_after_one_retry"]) == (1, 0)
     assert requests.facts()["longest_request_mono_us"] == 900
+
+
+def test_a_restart_before_the_switch_is_not_the_switchs(tmp_path):
+    switched = 10 * AROUND_US
+    acks = [ack(at) for at in (1_000, 5_000_000, switched, switched + 90_000)]
+    ack_log(tmp_path, 1).write_text("".join(entry.line() for entry in acks))
+    attempts = [failed(2_000, "no_connection"), failed(switched + 20_000)]
+    attempt_log(tmp_path, 1).write_text("".join(entry.line() for entry in attempts))
+    facts = at_switch(tmp_path, [{"last_old_mono_us": switched}])
+    assert (facts["retried"], facts["failed_after_one_retry"], facts["longest_request_s"]) == (1, 0, 0.09)
+    assert at_switch(tmp_path, []) is None
