@@ -2,10 +2,10 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""Who has fenced a server, and whether that was committed: one file a server, on the server's own host, for all migrations.
+"""Who has fenced a server, and whether that was committed: kept on the server's own host, for all migrations.
 
-The file is made whole when a lease is armed. From then on only its first bytes change, in place and under its lock: the word of
-the decision needs no room on the disk, and there is one decision however many processes ask for one.
+The record is made whole when a lease is armed. A decision is a change of its name, and of many who decide the first one wins: that
+needs no room on the disk, and no lock that a process which hangs could hold.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import hashlib
 import json
 import os
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 
 from .._errors import MigrationError
-from .files import make_directory, open_lock, take_lock, write_text
+from .files import make_directory, open_lock, remove, sync_directory, take_lock, write_text
 from .paths import ROOT
 
 ARMED, FIRED, COMMITTED, RELEASED = "armed", "fired", "committed", "released"
-# The word and its line break, padded: a fixed place in the file's first sector.
-WIDTH = 16
+STATES = (ARMED, FIRED, COMMITTED, RELEASED)
 LOCK_SECONDS = 10.0
+TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Fence:
     :param state: ARMED: it may be closed, and a lease opens it again; FIRED: the lease has ended, it is open or about to be;
         COMMITTED: it is closed for good, another server is the primary; RELEASED: a rollback has made it the primary again
     :param server: the server's data directory, which tells several servers on one host apart
+    :param number: grows with each fence of this server
     :param promoted: which server took over, in words
     :param at: seconds since the epoch, of the arming
     """
@@ -42,69 +43,94 @@ class Fence:
     migration_id: str
     token: str
     server: str
+    number: int = 0
     promoted: str = ""
     at: float = 0.0
 
 
-def fence_path(server: str, root: str = ROOT) -> str:
-    """The file of the server with that data directory."""
-    name = hashlib.sha256(os.path.realpath(server).encode()).hexdigest()[:12]
-    return os.path.join(root, "fences", name)
+def _folder(root: str) -> str:
+    return os.path.join(root, "fences")
 
 
-def read_fence(server: str, root: str = ROOT) -> Fence | None:
-    """A server's last fence; None where it never had one.
+def _key(server: str) -> str:
+    return hashlib.sha256(os.path.realpath(server).encode()).hexdigest()[:12]
 
-    :raises MigrationError: for a file that cannot be understood: nobody may take that for a server without a fence
-    """
-    path = fence_path(server, root)
+
+def fence_path(fence: Fence, root: str = ROOT) -> str:
+    """The record's file in the fence's state."""
+    return os.path.join(_folder(root), "%s.%d.%s.%s" % (_key(fence.server), fence.number, fence.token, fence.state))
+
+
+def _names(server: str, root: str) -> list[str]:
+    """The server's records, the newest last; one whose state just changes may stand there twice or not at all."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            return _parsed(stream.read())
+        found = [name for name in os.listdir(_folder(root)) if name.startswith(_key(server) + ".") and name.rpartition(".")[2] in STATES]
     except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        raise MigrationError("the record of the fence of %s cannot be read (%s: %s)" % (server, path, error)) from None
+        return []
+    return sorted(found, key=lambda name: int(name.split(".")[1]))
 
 
-def _parsed(text: str) -> Fence:
-    return Fence(state=text[:WIDTH].strip(), **json.loads(text[WIDTH:]))
+def read_fence(server: str, root: str = ROOT, token: str = "") -> Fence | None:
+    """A server's last fence, or the one with a token; None where it has none.
 
-
-def _text(fence: Fence) -> str:
-    facts = asdict(fence)
-    return "%s\n%s\n" % (facts.pop("state").ljust(WIDTH - 1), json.dumps(facts, sort_keys=True))
+    :raises MigrationError: for a record that cannot be understood: nobody may take that for a server without a fence
+    """
+    error: Exception | None = None
+    for _try in range(TRIES):
+        names = [name for name in _names(server, root) if not token or name.split(".")[2] == token]
+        if not names:
+            return None
+        path = os.path.join(_folder(root), names[-1])
+        try:
+            with open(path, encoding="utf-8") as stream:
+                return Fence(state=names[-1].rpartition(".")[2], **json.load(stream))
+        except (OSError, ValueError, TypeError) as found:  # its state has just changed; or it is damaged
+            error = found
+    raise MigrationError("the record of the fence of %s cannot be read (%s: %s)" % (server, path, error))
 
 
 @contextmanager
 def fence_lock(server: str, root: str = ROOT, seconds: float | None = LOCK_SECONDS) -> t.Iterator[None]:
-    """One at a time decides about a server's fence.
+    """One at a time makes, or acts on, a server's record.
 
     :raises MigrationError: where the lock is not had in time
     """
-    path = fence_path(server, root)
-    make_directory(os.path.dirname(path))
-    with open_lock(path + ".lock") as lock:
+    make_directory(_folder(root))
+    with open_lock(os.path.join(_folder(root), _key(server) + ".lock")) as lock:
         if not take_lock(lock, seconds):
-            raise MigrationError("another process decides about the fence of %s for more than %g s" % (server, seconds or 0))
+            raise MigrationError("another process has held the record of the fence of %s for %g s" % (server, seconds or 0))
         yield
 
 
-def place_fence(fence: Fence, root: str = ROOT) -> None:
-    """Make the record, for a fence that is to be armed. Under the lock."""
-    write_text(fence_path(fence.server, root), _text(fence))
+def place_fence(fence: Fence, root: str = ROOT) -> Fence:
+    """Make the record of a fence that is to be armed, instead of those before it. Under the lock."""
+    older = _names(fence.server, root)
+    fence = replace(fence, number=int(older[-1].split(".")[1]) + 1 if older else 1)
+    facts = asdict(fence)
+    del facts["state"]
+    write_text(fence_path(fence, root), json.dumps(facts, sort_keys=True) + "\n")
+    for name in older:
+        remove(os.path.join(_folder(root), name))
+    return fence
 
 
-def decide_fence(fence: Fence, state: str, root: str = ROOT) -> Fence:
-    """Write the word of a decision over the one before, in place, and have the disk keep it. Under the lock.
+def decide_fence(fence: Fence, state: str, root: str = ROOT) -> str:
+    """Decide about a fence in a state that may change; the state that holds, empty where another fence has come since.
 
+    :param fence: as it was read; only from this state it changes
     :raises OSError: where the disk does not take it
     """
-    handle = os.open(fence_path(fence.server, root), os.O_RDWR)
     try:
-        os.pwrite(handle, (state.ljust(WIDTH - 1) + "\n").encode(), 0)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    return replace(fence, state=state)
+        os.rename(fence_path(fence, root), fence_path(replace(fence, state=state), root))
+    except FileNotFoundError:
+        found = read_fence(fence.server, root, fence.token)
+        return found.state if found else ""
+    sync_directory(_folder(root))
+    return state
 
+
+def forget_fence(server: str, root: str = ROOT) -> None:
+    """Remove a server's records, for a server that begins anew. Under the lock."""
+    for name in _names(server, root):
+        with suppress(FileNotFoundError):
+            remove(os.path.join(_folder(root), name))
