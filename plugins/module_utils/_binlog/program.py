@@ -53,6 +53,19 @@ class Program:
         words = [word[2:].partition("=") for word in self.arguments if word.startswith("--")]
         return [(name, value if equals else None) for name, equals, value in words]
 
+    def values(self) -> dict[str, str]:
+        """What each option would be at the next start: files and command line, with units and limits worked out.
+
+        Without what SET PERSIST keeps. MariaDB 10.11 prints conservative for a slave_parallel_mode that nobody wrote, and starts
+        with optimistic: of what is in no file the server itself knows better.
+        """
+        done = self._ask(*(word for word in self.arguments if word != "--daemonize"), "--verbose", "--help")
+        _before, found, table = done.stdout.partition("\nVariables (--variable-name=value)")
+        if done.returncode or not found:
+            raise MigrationError("%s --verbose --help does not tell its values: %s" % (self.path, _tail(done.stderr)))
+        rows = re.findall(r"^([a-z][\w-]*) +(.*?) *$", table, re.MULTILINE)
+        return {name.replace("-", "_"): {"TRUE": "ON", "FALSE": "OFF"}.get(value, value) for name, value in rows}
+
     def validate(self) -> str:
         """What the program finds wrong in its configuration; empty for nothing. Starts nothing and touches no data."""
         done = self._ask("--validate-config", *(("--user=%s" % self.user,) if self.user else ()))

@@ -45,7 +45,8 @@ class Context:
         self.facts = facts
         self.note = note
         self.journal = journal
-        self.durable: dict = {}  # what this process set back before the fence
+        self.durable: dict = {}  # what decides about a commit's survival on the target, as this process set it before the fence
+        self.relaxed = False  # whether it was set otherwise until then
         self.lease: Lease | None = None
         self.lease_at = 0.0  # by the monotonic clock; 0 where this process armed none
         self.turn = [0, 0]  # of the requests to the source's host, see turn.py

@@ -318,4 +318,4 @@ def _words(error: BaseException) -> str:
 
 def _result(record: Record) -> dict:
     known = {name: record.facts[name] for name in RESULT if name in record.facts}
-    return {"attempt": record.attempt, "warnings": dict(record.course.warnings), **known}
+    return {"attempt": record.attempt, "warnings": {**record.course.warnings, **record.facts.get("warnings", {})}, **known}

@@ -16,7 +16,7 @@ from .._replication.heartbeat import NUMBER
 from .._replication.status import only_status
 from .._server.base import Flavour
 from .._switch.client import Switching
-from .._tuning.relax import make_durable, relax
+from .._tuning.relax import make_durable, relax, unsafe
 from .blockers import in_the_way
 from .context import Committed, Context
 from .events import enabled_events, scheduler, set_scheduler
@@ -35,12 +35,15 @@ class StopWrites(Context):
         """Refuse early. What the target applies from here on waits for its disk: after the fence it has no second chance."""
         check_ready(self.servers.source, self.servers.target, self.options)
         self.switching.check()
-        self.durable = make_durable(self.servers.target, self.journal)
-        self.facts["durability"] = dict(self.durable)
+        durable = make_durable(self.servers.target, self.journal)
+        self.durable, self.relaxed = durable.values, durable.relaxed
+        self.facts["durability"] = dict(durable.values)
+        if durable.notes:
+            self.facts["warnings"] = {**self.facts.get("warnings", {}), "durability": "; ".join(durable.notes)}
 
     def relax_again(self) -> None:
         """After an undo the target goes on following as quickly as before; where that fails, the next catch-up does it."""
-        if self.durable:
+        if self.relaxed:
             with suppress(MigrationError):
                 relax(self.servers.target, self.journal)
 
@@ -215,6 +218,9 @@ class StopWrites(Context):
                 raise MigrationError("the target's transactions are not the source's: it has %s, the source %s" % (have, position["gtid"]))
         if int(heartbeat or 0) != self.heartbeat:
             raise MigrationError("the source's last heartbeat has not arrived on the target")
+        lax = unsafe(target, self.durable)
+        if lax:
+            raise MigrationError("somebody changed what decides about a commit's survival on the target: %s" % "; ".join(lax))
         if self.remaining() <= 0:
             raise MigrationError("the write stop's budget of %.1f s is used up" % self.options["budget"])
 

@@ -21,11 +21,13 @@ import os
 import time
 import typing as t
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from .._errors import MigrationError, Refusal
 from .._jobs.record import boot_id
 from .._server.base import Flavour
 from .._state.journal import Journal
+from .configured import Configured, configured
 from .settings import REDO_STATUS, SETTINGS, Setting
 
 if t.TYPE_CHECKING:
@@ -36,6 +38,14 @@ KEY = "tuning"
 FLUSH = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS"
 # How long the redo log may take to be on the disk up to where it was: nobody's writes are stopped meanwhile.
 FLUSH_SECONDS = 5.0
+# The value of both settings with which a commit that was told survives a dead host.
+SAFE = "1"
+WRITTEN = "the new primary's configuration has %(name)s=%(value)s: writes that were acknowledged can be lost when its host dies"
+FLEETING = (
+    "%(name)s is %(safe)s on the new primary and stands in no configuration: after a restart the server has its built-in %(value)s"
+    " again, and can lose acknowledged writes when its host dies; write %(name)s=%(safe)s into its configuration"
+)
+UNKNOWN = "what the target's server is configured to have could not be asked, only what decides about a commit's survival is set (%s)"
 
 
 def observe(server: Flavour) -> dict[str, tuple[Setting, str]]:
@@ -50,7 +60,9 @@ def observe(server: Flavour) -> dict[str, tuple[Setting, str]]:
 
 
 def relax(server: Flavour, journal: Journal, anew: bool = False) -> None:
-    """Stop waiting for the disk. What was set before is journalled first, so that a crash in between loses nothing of it.
+    """Stop waiting for the disk; journalled first, so that a host that dies in between is known for what it is.
+
+    What is set now is not noted: it may be what an earlier migration left. What the server gets back is what it is configured to have.
 
     :param anew: before a copy that replaces everything, whatever became of an earlier one
     :raises Refusal: where the target's host went down while it was relaxed, and the copy still counts
@@ -59,36 +71,81 @@ def relax(server: Flavour, journal: Journal, anew: bool = False) -> None:
     if not anew:
         check_power(entry)
     now = observe(server)
-    was = {name: _was(setting, value, entry.get("was", {}).get(name)) for name, (setting, value) in now.items()}
-    wanted = {"relaxed": True, "boot_id": boot_id(), "was": was}
+    wanted = {"relaxed": True, "boot_id": boot_id()}
     if entry != wanted:
         journal.update("the target's commits do not wait for the disk from now on", **{KEY: wanted})
     _set(server, {name: setting.relaxed for name, (setting, _value) in now.items() if setting.relaxed}, now)
 
 
-def _was(setting: Setting, value: str, journalled: str | None) -> str:
-    """A setting's value of before: the journal's, unless the server has been given another one of its own since."""
-    kept = journalled is not None and (not setting.relaxed or value == setting.relaxed)
-    return str(journalled) if kept else value
+@dataclass(frozen=True)
+class Durable:
+    """Commits that wait for the disk.
+
+    :param values: the settings in force
+    :param notes: what there is to know about them, in words
+    :param relaxed: whether this ended a time in which they did not wait
+    """
+
+    values: dict
+    notes: list
+    relaxed: bool
 
 
-def make_durable(server: Flavour, journal: Journal) -> dict[str, str]:
-    """Set back what decides about a commit's survival, prove it, and bring to the disk what was committed before.
+def make_durable(server: Flavour, journal: Journal) -> Durable:
+    """Set what decides about a commit's survival, prove it, and bring to the disk what was committed before.
 
-    :returns: the settings in force, empty where nothing was relaxed
+    Whatever the journal says: what a lost journal's migration had relaxed is relaxed still.
+
     :raises Refusal: where a value does not hold, or the host went down in between; the caller must not fence then
     """
     entry = journal.read().get(KEY, {})
-    if not entry.get("relaxed"):
-        return {}
     check_power(entry)
     now = observe(server)
-    wanted = {name: entry["was"][name] for name, (setting, _value) in now.items() if setting.durable and name in entry["was"]}
-    _set(server, wanted, now)
-    # In this order: what is committed from now on waits for the disk, and what was committed before is brought there.
-    flush(server)
-    journal.update("the target's commits wait for the disk again", **{KEY: {**entry, "relaxed": False}})
-    return wanted
+    known, why = _ask(server, now)
+    values, notes = durable_values(now, known, why)
+    relaxed = bool(entry.get("relaxed"))
+    if relaxed or any(now[name][1] != value for name, value in values.items()):
+        _set(server, values, now)
+        # In this order: what is committed from now on waits for the disk, and what was committed before is brought there.
+        flush(server)
+    if relaxed:
+        journal.update("the target's commits wait for the disk again", **{KEY: {**entry, "relaxed": False}})
+    return Durable(values, notes, relaxed)
+
+
+def durable_values(now: dict, known: dict[str, Configured], why: str) -> tuple[dict, list]:
+    """1 for each setting that decides about a commit, unless a configuration says otherwise; and words about what is not plain.
+
+    :param now: as observe
+    :param known: the values at the next start; empty where they cannot be told, and why
+    """
+    values, notes = {}, [why] if why else []
+    for name, (setting, _value) in now.items():
+        if not setting.durable:
+            continue
+        found = known.get(name)
+        values[name] = found.value if found and found.written else SAFE
+        if found and found.value != SAFE:
+            notes.append((WRITTEN if found.written else FLEETING) % {"name": name, "value": found.value, "safe": SAFE})
+    return values, notes
+
+
+def _ask(server: Flavour, names: t.Iterable[str]) -> tuple[dict[str, Configured], str]:
+    """The configured values; where the program cannot be asked none, and words for it."""
+    try:
+        return configured(server, names), ""
+    except MigrationError as error:
+        return {}, UNKNOWN % error
+
+
+def unsafe(server: Flavour, values: dict) -> list[str]:
+    """Where the server does not have these values, in words."""
+    got = server.connection.variables(*values) if values else {}
+    return [
+        "%s is %s and should be %s" % (name, got.get(name), value)
+        for name, value in values.items()
+        if str(got.get(name)).lower() != value.lower()
+    ]
 
 
 def follow(server: Flavour, journal: Journal, fast: bool) -> None:
@@ -100,21 +157,24 @@ def follow(server: Flavour, journal: Journal, fast: bool) -> None:
 
 
 def restore_rest(server: Flavour, journal: Journal) -> list[str]:
-    """Set back everything else, once replication is forgotten.
+    """Set everything to what the server is configured to have, once replication is forgotten.
 
     :returns: what the server refused, in words: too late to stop for it
     """
-    entry: dict = journal.read().get(KEY, {})
-    if not entry.get("was"):
-        return []
-    left, now = [], observe(server)
-    for name, value in entry["was"].items():
+    now = observe(server)
+    known, why = _ask(server, now)
+    wanted = {name: found.value for name, found in known.items() if not now[name][0].durable}
+    # Once more: a server that was restarted since has the configured ones.
+    wanted.update(durable_values(now, known, why)[0])
+    left = [why] if why else []
+    for name, value in wanted.items():
         try:
-            _set(server, {name: value} if name in now else {}, now)
+            _set(server, {name: value}, now)
         except MigrationError as error:
             left.append("%s: %s" % (name, error))
-    if not left:
-        journal.update("the target's settings are as before", **{KEY: {**entry, "relaxed": False, "restored": True}})
+    entry = journal.read().get(KEY)
+    if entry and not left:
+        journal.update("the target's settings are as configured", **{KEY: {**entry, "relaxed": False, "restored": True}})
     return left
 
 
@@ -123,8 +183,7 @@ def _set(server: Flavour, wanted: dict[str, str], now: dict) -> None:
     for name, value in wanted.items():
         if now[name][1].lower() != value.lower():
             server.connection.run("SET GLOBAL %s = %%s" % name, (int(value) if value.isdigit() else value,))
-    got = server.connection.variables(*wanted) if wanted else {}
-    wrong = ["%s is %s and should be %s" % (name, got.get(name), value) for name, value in wanted.items() if got.get(name) != value]
+    wrong = unsafe(server, wanted)
     if wrong:
         raise Refusal("%s: settings do not hold: %s" % (server.connection.name, "; ".join(wrong)))
 
@@ -216,6 +275,8 @@ def relaxed_copy(seed: Seed, journal: Journal) -> t.Iterator[None]:
     A physical copy restarts the server, which has its configured values then: they are set once more at the end.
     """
     if not seed.options["fast_load"]:
+        # Another migration's relaxed settings, whose journal is gone, would outlive this one's.
+        make_durable(seed.target, journal)
         yield
         return
     relax(seed.target, journal, anew=True)

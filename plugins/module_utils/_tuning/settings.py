@@ -26,8 +26,8 @@ class Setting:
     """A global variable.
 
     :param names: newest first; a server that knows none of them needs none
-    :param relaxed: its value while the target only receives; empty where another part sets it and only its old value is kept here
-    :param durable: it decides what a commit survives: set back and proven before the source is fenced, not after promotion
+    :param relaxed: its value while the target only receives; empty where another part sets it
+    :param durable: it decides what a commit survives: proven before the source is fenced, not set only after promotion
     """
 
     names: tuple

@@ -15,6 +15,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.base import HistoryEnd
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.relax import Durable
 
 GTID = "0-1-%d"
 
@@ -270,6 +271,8 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(context, "remove_hold", remove_hold)
     monkeypatch.setattr(stop_writes, "check_ready", lambda *_args: world.effect("preflight"))
     monkeypatch.setattr(stop_writes, "only_status", status)
+    monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable({}, [], False))
+    monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: [])
     monkeypatch.setattr(steps, "beat", lambda _connection, _id: world.effect("beat") or 8)
     monkeypatch.setattr(cutover, "connect", connect)
     monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps, stop_writes
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.relax import Durable
 
 WAS = {"sync_binlog": "1"}
 
@@ -18,8 +19,15 @@ def relaxed(world, monkeypatch):
 
     def make_durable(_target, _journal):
         world.effect("make durable")
-        return WAS
+        return Durable(WAS, ["sync_binlog is fleeting"], True)
 
+    def unsafe(_target, values):
+        assert values == WAS
+        world.effect("read back")
+        return world.lax
+
+    world.lax = []
+    monkeypatch.setattr(stop_writes, "unsafe", unsafe)
     monkeypatch.setattr(stop_writes, "make_durable", make_durable)
     monkeypatch.setattr(stop_writes, "relax", lambda _target, _journal: world.effect("relax"))
     monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: world.effect("restore rest") or ["a: refused"])
@@ -30,9 +38,12 @@ def test_durable_before_the_fence_and_the_rest_after_promotion(relaxed, cut):
     result = cut()
     log = relaxed.log
     assert log.index("preflight") < log.index("make durable") < log.index("hold") < log.index("close fence")
+    assert log.index("close fence") < log.index("read back") < log.index("take")
     assert log.index("promote target") < log.index("release lock") < log.index("restore rest")
     assert "relax" not in log
     assert (result["durability"], result["settings_left"]) == (WAS, ["a: refused"])
+    assert result["warnings"]["durability"] == "sync_binlog is fleeting"
+    assert "data_not_compared" in result["warnings"]
 
 
 def test_where_it_cannot_be_made_durable_nothing_is_frozen(relaxed, cut):
@@ -53,3 +64,17 @@ def test_a_target_that_cannot_be_relaxed_again_keeps_no_undo_from_its_end(relaxe
     relaxed.failing["relax"] = MigrationError("gone")
     words = str(cut())
     assert "the source is writable again" in words and "incomplete" not in words
+
+
+def test_what_somebody_relaxes_behind_the_fence_is_not_committed(relaxed, cut):
+    relaxed.lax = ["sync_binlog is 0 and should be 1"]
+    words = str(cut())
+    assert "undone" in words and "sync_binlog is 0 and should be 1" in words
+    assert "take" not in relaxed.log and not relaxed.source["read_only"] and relaxed.target["read_only"]
+
+
+def test_a_target_that_was_not_relaxed_is_not_relaxed_by_an_undo(relaxed, cut, monkeypatch):
+    monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable(WAS, [], False))
+    relaxed.arriving, relaxed.written = False, 200
+    assert "undone" in str(cut())
+    assert "relax" not in relaxed.log

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +13,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import recover as recovery
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning import relax as tuning
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.configured import Configured
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.settings import REDO_STATUS, SETTINGS
 
 CONFIGURED = {
@@ -26,6 +26,9 @@ CONFIGURED = {
         "max_allowed_packet": "16777216",
     },
 }  # fmt: skip
+# What nobody wrote, MariaDB's sync_binlog and all the others, is the program's own.
+COMPILED = {flavour: {name: Configured(value, False) for name, value in values.items()} for flavour, values in CONFIGURED.items()}
+SAFE = {"innodb_flush_log_at_trx_commit": "1", "sync_binlog": "1"}
 DURABILITY = {"innodb_flush_log_at_trx_commit": "2", "sync_binlog": "0"}
 RELAXED = {**DURABILITY, "max_allowed_packet": "1073741824"}
 
@@ -85,6 +88,14 @@ def kit(tmp_path, monkeypatch):
             kit.log.append("journal: %s" % event)
             return super().update(event, **changes)
 
+    def configured(server, names):
+        if kit.silent:
+            raise MigrationError("the server's program is not found")
+        known = {**COMPILED[server.name], **{name: Configured(value, True) for name, value in kit.file.items()}}
+        return {name: known[name] for name in names}
+
+    kit.file, kit.silent = {}, False
+    monkeypatch.setattr(tuning, "configured", configured)
     kit.server, kit.journal = server, Noted(str(tmp_path / "state"))
     monkeypatch.setattr(tuning, "boot_id", lambda: kit.boot)
     real = tuning.os.fsync
@@ -98,57 +109,97 @@ def target(kit, request):
     return kit.server(request.param)
 
 
-def test_what_was_is_journalled_before_anything_is_set(kit, target):
+def test_it_is_journalled_before_anything_is_set(kit, target):
     tuning.relax(target, kit.journal)
     assert kit.log[0].startswith("journal: ")
     assert all(line.startswith("SET GLOBAL") for line in kit.log[1:])
-    assert kit.journal.read()["tuning"] == {"relaxed": True, "boot_id": "kernel-1", "was": CONFIGURED[target.name]}
+    assert kit.journal.read()["tuning"] == {"relaxed": True, "boot_id": "kernel-1"}
     assert {name: target.connection.known[name] for name in RELAXED} == RELAXED
     del kit.log[:]
     tuning.relax(target, kit.journal)
     assert kit.log == [], "a second time changes nothing"
 
 
-def test_the_relaxed_values_are_never_taken_for_those_of_before(kit, target):
-    target.connection.dies_at = "SET GLOBAL innodb"
-    with suppress(Died):
-        tuning.relax(target, kit.journal)
-    target.connection.dies_at = ""
+def test_what_another_migration_left_is_not_taken_for_the_users_wish(kit, target, tmp_path):
+    """Its journal is gone, or the migration has a new id on the same target."""
     tuning.relax(target, kit.journal)
-    target.connection.known["slave_parallel_threads"] = target.connection.known["replica_parallel_workers"] = "8"
-    tuning.relax(target, kit.journal)
-    was = kit.journal.read()["tuning"]["was"]
-    assert {name: was[name] for name in CONFIGURED[target.name]} == CONFIGURED[target.name]
+    threads = "slave_parallel_threads" if target.name == "mariadb" else "replica_parallel_workers"
+    target.connection.known[threads] = "8"
+    another = Journal(str(tmp_path / "another"))
+    tuning.relax(target, another)
+    assert tuning.make_durable(target, another).values == SAFE
+    assert {name: target.connection.known[name] for name in SAFE} == SAFE
+    assert tuning.restore_rest(target, another) == []
+    assert target.connection.known == {**target.connection.known, **CONFIGURED[target.name], **SAFE}
 
 
-def test_a_server_that_was_restarted_with_another_configuration_gets_that_one_back(kit, target):
+def test_a_journal_that_knows_of_nothing_relaxed_is_not_believed(kit, target):
+    target.connection.known.update(DURABILITY)
+    with tuning.relaxed_copy(SimpleNamespace(target=target, options={"fast_load": False}), kit.journal):
+        assert {name: target.connection.known[name] for name in SAFE} == SAFE
+    target.connection.known.update(DURABILITY)
+    kit.log.clear()
+    made = tuning.make_durable(target, kit.journal)
+    assert (made.values, made.relaxed) == (SAFE, False)
+    assert {name: target.connection.known[name] for name in SAFE} == SAFE
+    assert kit.log[-1] == tuning.FLUSH, "what was committed before is brought to the disk"
+
+
+def test_what_the_user_wrote_is_what_durable_means(kit, target):
+    kit.file = {"sync_binlog": "7"}
     tuning.relax(target, kit.journal)
-    target.connection.known.update(sync_binlog="7", innodb_flush_log_at_trx_commit="1")
+    made = tuning.make_durable(target, kit.journal)
+    assert made.values == {"sync_binlog": "7", "innodb_flush_log_at_trx_commit": "1"}
+    assert len(made.notes) == 1 and "configuration has sync_binlog=7" in made.notes[0]
+    assert tuning.restore_rest(target, kit.journal) == []
+    assert target.connection.known["sync_binlog"] == "7"
+
+
+def test_a_value_that_a_restart_takes_back_is_told(kit, target):
+    notes = tuning.make_durable(target, kit.journal).notes
+    if target.name == "mysql":
+        assert notes == []
+    else:
+        assert len(notes) == 1 and "stands in no configuration: after a restart the server has its built-in 0 again" in notes[0]
+
+
+def test_where_the_program_cannot_be_asked_it_is_durable_all_the_same_and_said(kit, target):
     tuning.relax(target, kit.journal)
-    assert tuning.make_durable(target, kit.journal) == {"sync_binlog": "7", "innodb_flush_log_at_trx_commit": "1"}
+    kit.silent = True
+    made = tuning.make_durable(target, kit.journal)
+    assert made.values == SAFE and "could not be asked" in made.notes[0] and "is not found" in made.notes[0]
+    assert [text for text in tuning.restore_rest(target, kit.journal) if "could not be asked" in text]
+    assert {name: target.connection.known[name] for name in SAFE} == SAFE
 
 
 def test_made_durable_first_the_settings_then_what_was_before_then_the_journal(kit, target):
     tuning.relax(target, kit.journal)
     del kit.log[:]
-    expected = {name: CONFIGURED[target.name][name] for name in DURABILITY}
-    assert tuning.make_durable(target, kit.journal) == expected
-    assert {name: target.connection.known[name] for name in DURABILITY} == expected
+    made = tuning.make_durable(target, kit.journal)
+    assert (made.values, made.relaxed) == (SAFE, True)
+    assert {name: target.connection.known[name] for name in SAFE} == SAFE
     assert kit.log[-2:] == [tuning.FLUSH, "journal: the target's commits wait for the disk again"]
     assert kit.binary_logs_synced() == ["binlog.000001"], "a closed one is synced, a purged one is no error"
     assert kit.journal.read()["tuning"]["relaxed"] is False
     del kit.log[:]
-    assert tuning.make_durable(target, kit.journal) == {}
-    assert kit.log == []
+    made = tuning.make_durable(target, kit.journal)
+    assert (made.values, made.relaxed) == (SAFE, False)
+    assert kit.log == [], "nothing is left to do"
 
 
-def test_after_an_undo_it_is_relaxed_again_and_still_knows_what_was(kit, target):
+def test_after_an_undo_it_is_relaxed_again(kit, target):
     tuning.relax(target, kit.journal)
     tuning.make_durable(target, kit.journal)
     tuning.relax(target, kit.journal)
     assert {name: target.connection.known[name] for name in RELAXED} == RELAXED
     tuning.make_durable(target, kit.journal)
     assert target.connection.known["innodb_flush_log_at_trx_commit"] == "1"
+
+
+def test_the_read_back_names_what_differs(target):
+    target.connection.known["sync_binlog"] = "0"
+    assert tuning.unsafe(target, SAFE) == ["sync_binlog is 0 and should be 1"]
+    assert tuning.unsafe(target, {"sync_binlog": "0"}) == [] == tuning.unsafe(target, {})
 
 
 def test_a_value_that_does_not_hold_refuses_the_fence(kit, target):
@@ -178,7 +229,7 @@ def test_an_index_that_cannot_be_read_refuses_the_fence(kit, target):
 def test_without_a_binary_log_there_is_nothing_of_it_to_sync(kit, target):
     target.connection.known.update(log_bin="OFF", log_bin_index="/nowhere")
     tuning.relax(target, kit.journal)
-    tuning.make_durable(target, kit.journal)
+    assert tuning.make_durable(target, kit.journal).values == SAFE
 
 
 def test_the_rest_is_set_back_after_promotion_and_what_is_refused_is_told(kit, target):
@@ -191,7 +242,7 @@ def test_the_rest_is_set_back_after_promotion_and_what_is_refused_is_told(kit, t
     assert [text for text in tuning.restore_rest(target, kit.journal) if text.startswith(name)]
     target.connection.stubborn = set()
     assert tuning.restore_rest(target, kit.journal) == []
-    assert {key: target.connection.known[key] for key in CONFIGURED[target.name]} == CONFIGURED[target.name]
+    assert target.connection.known == {**target.connection.known, **CONFIGURED[target.name], **SAFE}
     assert kit.journal.read()["tuning"]["restored"] is True
 
 
@@ -267,17 +318,18 @@ def test_a_copy_is_made_relaxed_and_stays_so_across_the_restart_of_a_physical_on
     assert {name: target.connection.known[name] for name in RELAXED} == RELAXED
 
 
-def test_a_copy_that_fails_leaves_the_settings_of_before(kit, target):
+def test_a_copy_that_fails_leaves_commits_that_wait_for_the_disk(kit, target):
     with pytest.raises(MigrationError, match="broke"):
         copied(kit, target, ends=MigrationError("broke"))
-    assert {key: target.connection.known[key] for key in CONFIGURED[target.name]} == CONFIGURED[target.name]
+    assert {name: target.connection.known[name] for name in SAFE} == SAFE
     assert kit.journal.read()["tuning"]["relaxed"] is False
 
 
-def test_without_the_option_nothing_is_touched(kit, target):
+def test_without_the_option_nothing_is_relaxed(kit, target):
     copied(kit, target, fast=False)
     tuning.follow(target, kit.journal, False)
-    assert kit.log == []
+    assert not any("= 2" in line or "journal" in line for line in kit.log)
+    assert target.connection.known["max_allowed_packet"] == CONFIGURED[target.name]["max_allowed_packet"]
     tuning.follow(target, kit.journal, True)
     assert kit.journal.read()["tuning"]["relaxed"] is True
     tuning.follow(target, kit.journal, False)
