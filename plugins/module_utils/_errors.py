@@ -7,7 +7,12 @@ from __future__ import annotations
 
 
 class MigrationError(Exception):
-    """Something failed. The text names what, where, and the next step; never a secret."""
+    """Something failed. The text names what, where, and the next step; never a secret.
+
+    :ivar facts: the same as data, for a module's result
+    """
+
+    facts: dict = {}
 
 
 class Refusal(MigrationError):

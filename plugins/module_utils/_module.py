@@ -21,7 +21,7 @@ def run_module(function: t.Callable[[dict, bool], dict], options: dict, **spec: 
     try:
         result = function(module.params, module.check_mode)
     except MigrationError as error:
-        module.fail_json(msg=str(error), **getattr(error, "facts", {}))
+        module.fail_json(msg=str(error), **error.facts)
     for words in result.pop("warnings", ()):
         module.warn(words)
     module.exit_json(**result)

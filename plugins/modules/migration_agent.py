@@ -52,6 +52,7 @@ launcher:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.place import place_agent
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import lease_service  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 
 

@@ -96,6 +96,14 @@ result:
   sample:
     attempt: 1
     write_stop_server_s: 0.041
+outcome:
+  description: >-
+    How a cutover that did not come to its end has left things. V(undone): nothing is left of the attempt, and the source was seen to take
+    writes. V(closed): nothing is left of it, but that server takes none. V(committed): there is only forward, the same command carries on.
+    V(undecided): nobody knows whether it is committed. V(running): its job goes on.
+  returned: failure
+  type: str
+  sample: undone
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import launch_cutover

@@ -63,6 +63,10 @@ options:
     description: The socket of the target's server.
     type: path
     default: /run/mysqld/mysqld.sock
+  old_socket:
+    description: The socket of the source's server.
+    type: path
+    default: /run/mysqld/mysqld.sock
   drive_switches:
     description:
       - Whether switches are driven, O(switches) or where these are empty those of the cutover.
@@ -101,9 +105,18 @@ result:
   sample:
     attempt: 1
     write_stop_server_s: 0.041
+outcome:
+  description: >-
+    How a rollback that did not come to its end has left things. V(undone): nothing is left of the attempt, and the new server was seen to take
+    writes. V(closed): nothing is left of it, but that server takes none. V(committed): there is only forward, the same command carries on.
+    V(undecided): nobody knows whether it is committed. V(running): its job goes on.
+  returned: failure
+  type: str
+  sample: undone
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import lease_service  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
@@ -125,6 +138,7 @@ def main():
         "new_hold": {"type": "path", "required": True},
         "old_hold": {"type": "path", "required": True},
         "new_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
+        "old_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "drive_switches": {"type": "bool", "default": True},
     }
     run_module(launch_rollback, {**switches_argument_spec(), **options})

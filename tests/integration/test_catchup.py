@@ -239,5 +239,5 @@ def test_the_settings_after_the_cutover_are_durable_and_as_configured(ready):
     assert state["cutover"]["facts"]["settings_left"] == []
     events = [json.loads(line)["event"] for line in ready.sh(TARGET, f"cat {ready.folder}/events.jsonl").splitlines()]
     last = len(events) - 1 - events[::-1].index("the target's commits wait for the disk again")
-    assert last < events.index("cutover: fence begins")
+    assert last < events.index("cutover: hold begins")
     assert ready.sql(SOURCE, SUMS) == ready.sql(TARGET, SUMS)

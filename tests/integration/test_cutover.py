@@ -76,7 +76,7 @@ def as_before(pair: Pair) -> None:
 def blocked_applier(pair: Pair, fenced: str = SOURCE, follower: str = TARGET):
     """The target cannot apply a row that the source commits after the preflight and before the fence; a rollback exchanges the two."""
     # The lease comes after the last look at the replica, and half a second before the fence: behind that no row would be taken.
-    armed = "ls /run/systemd/transient/nordbridge-*-lease-*.timer 2>/dev/null || true"
+    armed = "ls /run/systemd/transient/nordbridge-*-lease-*.service 2>/dev/null || true"
     # That of an attempt that was undone stays until its time is over: it is no sign of this one.
     until("the lease before is over", lambda: not pair.sh(fenced, armed), seconds=60)
     wait = f"for i in $(seq 6000); do [ -n \"$({armed})\" ] && break; sleep 0.01; done"
@@ -118,7 +118,7 @@ def test_a_target_that_cannot_follow_is_not_promoted(ready):
         assert ready.value(TARGET, "SELECT @@global.read_only;") == "1"
     as_before(ready)
     at = {event["event"]: event["ts"] for event in journal(ready)[count:]}
-    assert at["cutover: undone"] - at["cutover: fence begins"] < 2 + UNDO_SECONDS
+    assert at["cutover: undone"] - at["cutover: hold begins"] < 2 + UNDO_SECONDS
     assert not [event for event in at if event.startswith(("cutover: promote", "cutover: commit"))]
 
 

@@ -41,9 +41,14 @@ class OwnAccounts:
         exists = self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", (user, host))
         same = bool(kept) and password_print(password, kept["salt"]) == kept["print"] and kept["tls"] == tls
         lacking = list(privileges) if not exists else self._lacking(user, host, privileges)
-        if exists and same and not lacking:
+        # What the fence takes from everybody else, the control account takes and gives.
+        to_grant = [] if user != CONTROL else [one for one in self.server.fence_privileges if one in privileges]
+        if exists and to_grant and not lacking and self._may_grant(user, host, to_grant):
+            to_grant = []
+        if exists and same and not lacking and not to_grant:
             return
-        self.plan.append("account %s%s: %s" % (name, " REQUIRE SSL" if tls else "", ", ".join(lacking) or "password"))
+        words = lacking + ["GRANT OPTION for %s" % " and ".join(to_grant)] if to_grant else lacking
+        self.plan.append("account %s%s: %s" % (name, " REQUIRE SSL" if tls else "", ", ".join(words) or "password"))
         if check_mode:
             return
         if not (exists and same):
@@ -56,16 +61,26 @@ class OwnAccounts:
         for privilege in lacking:
             # One at a time: the error then names the privilege that the login may not give.
             self.connection.run("GRANT %s ON *.* TO %%s@%%s" % privilege, (user, host))
+        for privilege in to_grant:
+            self.connection.run("GRANT %s ON *.* TO %%s@%%s WITH GRANT OPTION" % privilege, (user, host))
+
+    def _may_grant(self, user: str, host: str, privileges: list[str]) -> bool:
+        texts = [text for text in self._grants(user, host) if text.endswith("WITH GRANT OPTION")]
+        return not [name for name in privileges if not any(name in _privileges(text) for text in texts)]
+
+    def _grants(self, user: str, host: str) -> list[str]:
+        return [str(next(iter(row.values()))) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
 
     def _lacking(self, user: str, host: str, privileges: tuple) -> list[str]:
-        texts = [str(next(iter(row.values()))) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
-        held: set[str] = set()
-        for text in texts:
-            listed, _on, rest = text.partition(" ON ")
-            if rest.startswith("*.*"):
-                held.update(part.strip().upper() for part in listed[len("GRANT ") :].split(","))
+        held = {name for text in self._grants(user, host) for name in _privileges(text)}
         # A server prints REPLICATION SLAVE ADMIN's and BINLOG MONITOR's older names for the same privileges.
         return [name for name in privileges if not held & ({name, "ALL PRIVILEGES"} | ALIASES.get(name, set()))]
+
+
+def _privileges(grant: str) -> set[str]:
+    """What a printed GRANT gives on everything."""
+    listed, _on, rest = grant.partition(" ON ")
+    return {part.strip().upper() for part in listed[len("GRANT ") :].split(",")} if rest.startswith("*.*") else set()
 
 
 ALIASES = {

@@ -85,7 +85,7 @@ def refuse(result: dict, migration_id: str) -> t.NoReturn:
     refusal = Refusal("\n".join(lines))
     # run_module hands it on. What is well is left out: a failure should fit a screen.
     bad = [finding for finding in result["findings"] if finding["result"] != OK]
-    refusal.facts = {"changed": False, **result, "findings": bad}  # type: ignore[attr-defined]
+    refusal.facts = {"changed": False, **result, "findings": bad}
     raise refusal
 
 

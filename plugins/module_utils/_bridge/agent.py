@@ -18,8 +18,7 @@ import sys
 import typing as t
 
 from .._cutover import lease
-from .._cutover.hold import check_place, place_hold, remove_hold
-from .._cutover.turn import turn
+from .._cutover.hold import check_place, place_hold
 from .._errors import MigrationError
 from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
@@ -29,7 +28,6 @@ from .._seed.freeze import serve as freeze
 from .._seed.lend import lend_programs
 from .._seed.programs import tell as tell_programs
 from .._seed.space import tell as tell_space
-from .._state.paths import directory
 from .._switch import keeper
 from .listener import free
 
@@ -53,21 +51,18 @@ def hold(request: dict) -> None:
         return place_hold(request["path"], request["group"], request["settings"])
 
     check_place(request["path"])
-    with turn(directory(request["migration_id"]), request["turn"]):
-        print(json.dumps({"changed": lease.placed_under(request, place)}))
+    print(json.dumps({"changed": lease.placed_under(request, place)}))
 
 
-def unhold(request: dict) -> None:
-    """Remove that configuration."""
-    check_place(request["path"])
-    with turn(directory(request["migration_id"]), request["turn"]):
-        print(json.dumps({"changed": remove_hold(request["path"])}))
+def release(request: dict) -> None:
+    """Open for good the server that a commit had closed: a rollback makes it the primary again."""
+    check_place(request["hold"])
+    print(json.dumps(lease.release(request)))
 
 
 def unlease(request: dict) -> None:
     """Do a lease's work now, or answer that it was committed."""
-    with turn(directory(request["migration_id"]), request["turn"]):
-        print(json.dumps(lease.finish(request)))
+    print(json.dumps(lease.finish(request)))
 
 
 VERBS: dict[str, t.Callable[[dict], None]] = {
@@ -80,7 +75,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "present": tell_programs,
     "space": tell_space,
     "hold": hold,
-    "unhold": unhold,
+    "release": release,
     "lease": lease.serve,
     "unlease": unlease,
     "reach": reach,

@@ -49,9 +49,9 @@ class Context:
         self.relaxed = False  # whether it was set otherwise until then
         self.lease: Lease | None = None
         self.lease_at = 0.0  # by the monotonic clock; 0 where this process armed none
-        self.turn = [0, 0]  # of the requests to the source's host, see turn.py
         self.switching = Switching(options)
         self.fence_at = 0.0  # by the monotonic clock; 0 where this process closed no fence
+        self.stopped_s: float | None = None  # how long writes were stopped by an attempt that was undone
         self.heartbeat = 0  # the source's newest, behind the fence
 
     def remember(self, **facts: t.Any) -> None:
@@ -70,12 +70,8 @@ class Context:
         return min(left, self.options["lease"] - (now - self.lease_at)) if self.lease_at else left
 
     def _request(self, **more: t.Any) -> dict:
-        """A request to the source's host in this run's turn."""
-        return {"migration_id": self.options["migration_id"], "token": self.facts.get("lease", ""), "turn": self.turn, **more}
-
-    def _hold(self, verb: str, **more: t.Any) -> None:
-        path = self.facts.get("source_hold", self.options["source_hold"])
-        self.ask_fenced_host(verb, self._request(path=path, **more))
+        """A request to the fenced server's host about this attempt's lease: once it has ended, nothing is done by it any more."""
+        return {"migration_id": self.options["migration_id"], "token": self.facts.get("lease", ""), **more}
 
     # Where each server's own host is: a rollback has the two the other way round.
 

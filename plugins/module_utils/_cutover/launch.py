@@ -14,6 +14,7 @@ from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._switch.table import read_switches
 from . import run
+from .outcome import COMMITTED, RUNNING, UNDECIDED, Ended
 from .times import wrong_times
 
 # Beyond the budget: opening connections, the agent's two calls, and an undo.
@@ -43,12 +44,29 @@ def died(status: JobStatus, params: dict, job: str, who: str) -> MigrationError:
     """
     entry = Journal(directory(params["migration_id"])).read().get(job, {})
     if "commit" in entry.get("done", []):
-        return MigrationError("%s; the %s is committed, and goes forward only" % (status.error, job))
+        return Ended("%s; the %s is committed, and goes forward only" % (status.error, job), COMMITTED)
     if "position" in entry.get("facts", {}):
         # The commit's end is the fenced server's host's to know, and the next run asks.
         text = "%s; it may be committed, and goes forward only then; else %s opens again when its lease of %s s ends"
-        return MigrationError(text % (status.error, who, params["lease"]))
-    return MigrationError("%s; %s opens again when its lease of %s s ends" % (status.error, who, params["lease"]))
+        return Ended(text % (status.error, who, params["lease"]), UNDECIDED)
+    return Ended("%s; %s opens again when its lease of %s s ends" % (status.error, who, params["lease"]), UNDECIDED)
+
+
+def await_end(params: dict, job: str, who: str) -> JobStatus:
+    """Wait for a job's success.
+
+    :raises Ended: where it has another end, or none in time
+    """
+    folder = job_directory(params["migration_id"], job)
+    try:
+        status = wait(folder, params["budget"] + OVERHEAD_SECONDS)
+    except MigrationError as error:
+        raise Ended(str(error), RUNNING) from None
+    if status.state == "lost":
+        raise died(status, params, job, who)
+    if status.state != "succeeded":
+        raise Ended(status.error, status.facts.get("outcome", UNDECIDED))
+    return status
 
 
 def launch_cutover(params: dict, check_mode: bool) -> dict:
@@ -64,9 +82,5 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     result = launch_job("cutover", "_cutover.run:run", options, check_mode)
     if check_mode or result["state"] == "succeeded":
         return result
-    status = wait(job_directory(params["migration_id"], "cutover"), params["budget"] + OVERHEAD_SECONDS)
-    if status.state == "lost":
-        raise died(status, params, "cutover", "the source")
-    if status.state != "succeeded":
-        raise MigrationError(status.error)
+    status = await_end(params, "cutover", "the source")
     return {**result, "state": status.state, "result": status.result}

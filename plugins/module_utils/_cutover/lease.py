@@ -2,14 +2,14 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""The lease: the fence's time limit, kept by the source's own host. It reopens the source unless the commit ended it before.
+"""The lease: the fence's time limit, kept by the fenced server's own host. It opens the server unless the commit ended it before.
 
-It ends in exactly one of two ways, "committed" or "fired", and which one is decided by who makes its outcome's file first.
-That file is the commit itself: whoever finds a cutover in doubt asks for it. The timer's work can be asked for early, by an
-undo, and then only leaves the timer less to do; so there is no moment at which nobody would open the source.
+It ends in exactly one of two ways, "committed" or "fired", by who decides first about the fence's record (see _state/fences.py).
+That record is the commit itself: whoever finds a cutover in doubt asks for it. What the lease does at its end is done by a service
+that was started when it was armed (lease_service.py), and may be asked for early by an undo.
 """
 
-# Run by the agent and by its own timer, not in a module: it answers on standard output.
+# Run by the agent, not in a module: it answers on standard output.
 # pylint: disable=ansible-bad-function
 
 from __future__ import annotations
@@ -21,73 +21,133 @@ import subprocess
 import sys
 import time
 import typing as t
-from contextlib import contextmanager
 
-from .._errors import MigrationError, Refusal, ServerError
+from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT
+from .._jobs.record import boot_id, is_locked
 from .._server.base import Flavour
-from .._server.connection import Connection, connect
+from .._server.connection import connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
-from .._state.files import open_lock, read_json, read_text, remove, sync_directory, take_lock, write_json, write_text
+from .._state.fences import ARMED, COMMITTED, FIRED, RELEASED, Fence, decide_fence, fence_lock, find_fence, place_fence, read_fence
+from .._state.files import open_lock, read_json, remove, sync_directory, take_lock, write_json, write_text
 from .._state.paths import directory
-from .events import set_scheduler
-from .hold import remove_hold
-from .turn import turn
+from .access import end_sessions, open_server, sessions_left, strangers_privileges, take_privileges
+from .hold import check_place
 
-OTHERS = (
-    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID <> CONNECTION_ID()"
-)
-
-
-NO_SUCH_ACCOUNT = 1396  # ER_CANNOT_USER
-NO_SUCH_THREAD = 1094  # ER_NO_SUCH_THREAD
-COMMITTED, FIRED = "committed", "fired"
-# A boot ends the timer: a unit beside it does its work then. https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html
+# A boot ends the service: a unit beside it starts it then. https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html
 UNITS = "/etc/systemd/system"
 BOOT_UNIT = """[Unit]
-Description=Open the source again after a cutover that this host's end has interrupted
+Description=Keep the word of a cutover on this server through a restart of its host
 After=mariadb.service mysql.service
 [Service]
 ExecStart=%s
+Restart=on-failure
+RestartSec=1
 [Install]
 WantedBy=multi-user.target
 """
-# How long one that asks for the timer's work waits for it.
+# Restarted if it dies, the last to be killed for memory. https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html
+LASTING = ("Restart=on-failure", "RestartSec=200ms", "StartLimitIntervalSec=0", "OOMScoreAdjust=-1000")
+# How long its start may take; how long one that asks for its work waits for it, and then does it itself.
+READY_SECONDS = 15.0
 FINISH_SECONDS = 20.0
+STAND_IN_SECONDS = 3.0
+SQL_SECONDS = 10
+# How long sessions that were asked to end are waited for.
+ENDING_SECONDS = 2.0
 
 
-def _paths(folder: str, token: str) -> tuple[str, str]:
-    """The armed lease, which stays until its work is done, and the word that it ended with, which stays for good."""
+def lease_path(folder: str, token: str) -> str:
+    """What a lease needs for its work. It holds a password, and stays as long as the server's being closed is this migration's."""
     if not token.isalnum():
         raise Refusal("%r names no lease" % token[:40])
-    return tuple(os.path.join(folder, "lease-%s.%s" % (token, end)) for end in ("json", "outcome"))  # type: ignore[return-value]
+    return os.path.join(folder, "lease-%s.json" % token)
 
 
-def arm(request: dict) -> None:
-    """Start the timer.
+def lock_path(folder: str, token: str) -> str:
+    """Locked by the one process that opens or closes the server by this lease."""
+    return lease_path(folder, token)[: -len("json")] + "lock"
 
-    :param request: migration_id, token, seconds, login (an endpoint's fields), hold (path), accounts, scheduler
-    :raises MigrationError: where this host could not open its server: found at the timer's end, that would help nobody
+
+def elapsed() -> float:
+    """Seconds since the host's boot, the time of a suspended machine included: the same clock for all of its processes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def is_over(request: dict) -> bool:
+    """Whether a lease's time has ended: a boot ends it, too."""
+    return bool(elapsed() >= request["deadline"] or request["boot_id"] != boot_id())
+
+
+def arm(request: dict, server: Flavour) -> dict:
+    """Start a lease.
+
+    :param request: migration_id, token, seconds, login (an endpoint's fields), hold (path), scheduler, promoted (who would take over)
+    :param server: the server of this host
+    :returns: what is in the lease's file
+    :raises MigrationError: where this host could not open its server, or another migration has fenced it: found later, it helps nobody
     """
     folder, token = directory(request["migration_id"]), request["token"]
-    with connect(Endpoint(**request["login"]), "source, from its own host", read_timeout=10):
-        pass
-    write_json(_paths(folder, token)[0], request)
-    payload = os.path.join(folder, "agent.zip")
-    command = [sys.executable, "-I", "-c", BOOT % "_cutover.lease", payload, folder, token]
-    seconds = float(request["seconds"])
+    check_place(request["hold"])
+    place = server.identity.datadir
+    with fence_lock(place):
+        check_free(place, request["migration_id"])
+        kept = {
+            **{name: request[name] for name in ("migration_id", "token", "login", "hold", "scheduler")},
+            "accounts": strangers_privileges(server),
+            "server": place,
+            "boot_id": boot_id(),
+            "deadline": elapsed() + float(request["seconds"]),
+        }
+        write_json(lease_path(folder, token), kept)
+        place_fence(Fence(ARMED, request["migration_id"], token, place, promoted=request.get("promoted", ""), at=time.time()))
+    _start(request["migration_id"], token, folder)
+    deadline = time.monotonic() + READY_SECONDS
+    while not is_locked(lock_path(folder, token)):
+        if time.monotonic() > deadline:
+            raise MigrationError("the lease's service on %s did not start within %g s" % (server.identity.hostname, READY_SECONDS))
+        time.sleep(0.02)
+    return kept
+
+
+def check_free(place: str, migration_id: str) -> None:
+    """Refuse a server that another fence holds, or whose last one has not been opened yet.
+
+    :raises MigrationError: with whose it is, and what to do
+    """
+    fence = read_fence(place)
+    if fence is None or fence.state == RELEASED:
+        return
+    who = "migration %s" % fence.migration_id
+    if fence.state == COMMITTED:
+        raise MigrationError(
+            "this server was cut over by %s%s: it is closed for good, and must not be opened. %s"
+            % (
+                who, " to %s" % fence.promoted if fence.promoted else "",
+                "Give the same command again: it goes forward" if fence.migration_id == migration_id
+                else "Migration %s cannot be cut over any more: its target holds a copy that nobody needs" % migration_id,
+            )
+        )  # fmt: skip
+    if fence.state == ARMED:
+        raise MigrationError("%s is cutting this server over just now, or died: its lease ends by itself; wait, and try again" % who)
+    if os.path.exists(lease_path(directory(fence.migration_id), fence.token)):
+        raise MigrationError("the lease of %s has ended and is still opening this server: wait until the server answers" % who)
+
+
+def _start(migration_id: str, token: str, folder: str) -> None:
+    command = [sys.executable, "-I", "-c", BOOT % "_cutover.lease_service", os.path.join(folder, "agent.zip"), folder, token]
     if not (os.path.isdir("/run/systemd/system") and shutil.which("systemd-run")):
         subprocess.Popen(  # pylint: disable=consider-using-with  # it outlives this process on purpose
-            command + [str(seconds)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         return
-    _place_boot_unit(request["migration_id"], token, command)
-    unit = "nordbridge-%s-lease-%s" % (request["migration_id"], token)
-    wrapped = ["systemd-run", "--quiet", "--collect", "--unit", unit, "--on-active", "%dms" % int(seconds * 1000)]
-    done = subprocess.run(wrapped + ["--timer-property=AccuracySec=100ms", "--"] + command, capture_output=True, text=True, check=False)
+    _place_boot_unit(migration_id, token, command)
+    wrapped = ["systemd-run", "--quiet", "--collect", "--unit", "nordbridge-%s-lease-%s" % (migration_id, token)]
+    wrapped += ["--property=%s" % one for one in LASTING]
+    done = subprocess.run(wrapped + ["--"] + command, capture_output=True, text=True, timeout=READY_SECONDS, check=False)
     if done.returncode:
-        raise MigrationError("the lease's timer could not be armed: %s" % done.stderr.strip())
+        raise MigrationError("the lease's service could not be started: %s" % done.stderr.strip())
 
 
 def _boot_unit(migration_id: str, token: str) -> tuple[str, str]:
@@ -106,148 +166,216 @@ def _place_boot_unit(migration_id: str, token: str, command: list[str]) -> None:
     sync_directory(os.path.dirname(link))
 
 
-def _forget(request: dict) -> None:
-    """Remove what a lease needed for its work: it holds a password."""
+def forget(request: dict) -> None:
+    """Remove what a lease needed for its work, the password last: while it is there, the work counts as not done.
+
+    :raises OSError: where a file cannot be removed
+    """
     for path in _boot_unit(request["migration_id"], request["token"]):
         remove(path)
-    remove(_paths(directory(request["migration_id"]), request["token"])[0])
+    remove(lease_path(directory(request["migration_id"]), request["token"]))
 
 
-def decide(folder: str, token: str, word: str) -> str:
-    """The word that a lease ends with: this one, or another that was there first. Asking again gives the same answer."""
-    outcome = _paths(folder, token)[1]
-    own = "%s.%d" % (outcome, os.getpid())
-    write_text(own, word)
-    try:
-        # The word appears with its name or not at all, and the first name stays.
-        os.link(own, outcome)
-        sync_directory(folder)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(own)
-    return read_text(outcome)
+def decide(place: str, token: str, state: str) -> str:
+    """Decide how a lease ends; the state that holds, empty where the server's record is another's by now."""
+    fence = read_fence(place, token=token)
+    if fence is None:
+        return ""
+    return decide_fence(fence, state) if fence.state == ARMED else fence.state
 
 
-def take(request: dict) -> bool:
-    """End the lease by the commit; False where it has fired."""
-    folder = directory(request["migration_id"])
-    with turn(folder, request["turn"]):
-        return decide(folder, request["token"], COMMITTED) == COMMITTED
+class Session:
+    """The agent's part of a cutover: what is asked over the connection that armed the lease, by facts of this host."""
+
+    def __init__(self, server: Flavour, kept: dict) -> None:
+        self.server = server
+        self.kept = kept
+        self.ended: list[int] = []
+        self.words: dict[str, t.Callable[[], dict]] = {
+            "privileges": self.privileges,
+            "sessions": self.sessions,
+            "take": self.take,
+            "end": self.end,
+        }
+
+    def _standing(self) -> None:
+        """Act only under a lease that stands: it will undo what is done now."""
+        fence = read_fence(self.kept["server"], token=self.kept["token"])
+        if fence is None or fence.state != ARMED or is_over(self.kept):
+            raise MigrationError("the lease has ended")
+
+    def privileges(self) -> dict:
+        """Take the privileges by which others could write on the fenced server, or open it."""
+        self._standing()
+        take_privileges(self.server, self.kept["accounts"])
+        kept = strangers_privileges(self.server)
+        if kept:
+            raise MigrationError("these accounts kept the privilege to write on a read-only server: %s" % names_of(kept))
+        return {"taken": len(self.kept["accounts"])}
+
+    def sessions(self) -> dict:
+        """End everybody's sessions: they may have logged in with privileges that their accounts have lost since."""
+        self._standing()
+        self.ended = end_sessions(self.server.connection)
+        return {"ended": len(self.ended), "left": self._left()}
+
+    def _left(self) -> int:
+        return sessions_left(self.server.connection, self.ended, max(0.0, min(ending_seconds(self.kept), ENDING_SECONDS)))
+
+    def take(self) -> dict:
+        """End the lease by the commit, unless somebody could still write, or its time is over."""
+        left = self._left()
+        if left:
+            return {"taken": False, "why": "%d sessions that logged in before the fence do not end" % left}
+        if not self.server.read_only():
+            return {"taken": False, "why": "the server is not read-only any more: somebody has opened it"}
+        if is_over(self.kept):
+            return {"taken": False, "why": "the lease's time is over"}
+        state = decide(self.kept["server"], self.kept["token"], COMMITTED)
+        return {"taken": state == COMMITTED, "why": "" if state == COMMITTED else "the lease has ended, and the server has opened itself again"}
+
+    def end(self) -> dict:
+        """End the lease by its work."""
+        return finish(self.kept)
 
 
-def finish(request: dict) -> dict:
-    """End the lease by doing its timer's work now, unless the commit has ended it.
-
-    :returns: outcome, one of committed and fired; settled, False where the work could not be done yet and the timer goes on with it
-    """
-    folder, token = directory(request["migration_id"]), request["token"]
-    outcome = decide(folder, token, FIRED)
-    return {"outcome": outcome, "settled": outcome == COMMITTED or open_source(folder, token, FINISH_SECONDS)}
+def ending_seconds(kept: dict) -> float:
+    """What is left of a lease."""
+    return float(kept["deadline"] - elapsed())
 
 
-def placed_under(request: dict, place: t.Callable[[], bool]) -> bool:
-    """Place the hold while the lease stands that will remove it, and not beside its removal.
-
-    :raises MigrationError: where the lease has ended
-    """
-    folder, token = directory(request["migration_id"]), request["token"]
-    armed, outcome = _paths(folder, token)
-    with _reopening(folder, FINISH_SECONDS) as free:
-        if not free or not os.path.exists(armed) or os.path.exists(outcome):
-            raise MigrationError("the lease has ended: the source is not held")
-        return place()
+def names_of(accounts: list[list]) -> str:
+    """Accounts for a message."""
+    return ", ".join("%s@%s" % (user, host) if host else "the role %s" % user for user, host, *_rest in accounts)
 
 
 def serve(request: dict) -> None:
-    """Arm, then wait on the same connection for the word to take it: a new one would cost the write stop its handshake."""
-    with turn(directory(request["migration_id"]), request["turn"]):
-        arm(request)
-    print(json.dumps({"armed": True}), flush=True)
-    if sys.stdin.readline().strip() == "take":
-        taken = take(request)
-        print(json.dumps({"taken": taken}), flush=True)
-        if taken:
-            _forget(request)
-
-
-def open_account(server: Flavour, user: str, host: str) -> None:
-    """Open an account that was closed; one that was dropped meanwhile needs no opening."""
-    try:
-        server.lock_account(user, host, False)
-    except ServerError as error:
-        if error.errno != NO_SUCH_ACCOUNT:
-            raise
-
-
-def end_session(connection: Connection, number: int) -> None:
-    """End a session, which may have ended by itself."""
-    try:
-        connection.run("KILL %d" % number)
-    except ServerError as error:
-        if error.errno != NO_SUCH_THREAD:
-            raise
-
-
-def reopen(request: dict) -> None:
-    """Make the source writable again, as it was before the cutover began."""
-    # First: a restart from here on opens the source, too. Last, one that comes between would leave it closed.
-    remove_hold(request["hold"])
-    with connect(Endpoint(**request["login"]), "source", read_timeout=30) as connection:
-        server = open_flavour(connection)
-        for row in connection.rows(OTHERS):
-            # One of them may hold MariaDB's read lock, or wait for it. It may also have ended by itself.
-            end_session(connection, int(row["id"]))
-        server.open_fence()
-        connection.run("SET SESSION sql_log_bin = 0")
-        for user, host in request["accounts"]:
-            open_account(server, user, host)
-        set_scheduler(server, request["scheduler"])
-
-
-@contextmanager
-def _reopening(folder: str, seconds: float | None) -> t.Iterator[bool]:
-    """One at a time does a lease's work, for each ends the others' sessions. Gives False where the time is over."""
-    with open_lock(os.path.join(folder, "reopen.lock")) as lock:
-        yield take_lock(lock, seconds)
-
-
-def open_source(folder: str, token: str, seconds: float | None = None, pause: float = 1.0) -> bool:
-    """A fired lease's work, tried until the server answers, for it may be restarting; False where the time is over.
-
-    :param seconds: None for as long as it takes
-    """
-    armed, _outcome = _paths(folder, token)
-    deadline = None if seconds is None else time.monotonic() + seconds
-    with _reopening(folder, seconds) as free:
-        while free:
-            request = read_json(armed)
-            if request is None:
-                return True  # somebody has done it
+    """Arm, then answer on the same connection: a new one would cost the write stop its handshake."""
+    with connect(Endpoint(**request["login"]), "the fenced server, from its own host", read_timeout=SQL_SECONDS) as connection:
+        session = Session(open_flavour(connection), {})
+        session.kept = arm(request, session.server)
+        _answer({"word": "arm", "armed": True, "accounts": session.kept["accounts"]})
+        for line in iter(sys.stdin.readline, ""):
+            word = line.strip()
             try:
-                reopen(request)
-                _forget(request)
-                return True
-            except MigrationError as error:
-                print(error, file=sys.stderr)
-            if deadline is not None and time.monotonic() + pause > deadline:
-                return False
-            time.sleep(pause)
+                _answer({"word": word, **session.words[word]()})
+            except (MigrationError, OSError) as error:
+                _answer({"word": word, "error": str(error)})
+
+
+def _answer(answer: dict) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+def finish(request: dict) -> dict:
+    """End a lease by doing its work now, unless the commit has ended it.
+
+    :param request: migration_id, token
+    :returns: outcome, one of committed and fired; settled, False where the work is not done yet and the service goes on with it;
+        owner, the migration that has fenced the server since, if another has: then nothing of it was touched
+    """
+    folder, token = directory(request["migration_id"]), request["token"]
+    kept: t.Any = read_json(lease_path(folder, token))
+    # The record knows of the commit, too, where the lease's own file is gone.
+    fence = find_fence(token)
+    state = "" if fence is None else decide_fence(fence, FIRED) if fence.state == ARMED else fence.state
+    if state == COMMITTED:
+        return {"outcome": COMMITTED, "settled": True, "owner": ""}
+    if kept is not None and state == "":
+        # Another fence has come since: whatever is to be done about this server is its lease's.
+        forget(kept)
+    other = read_fence(kept["server"]) if kept is not None and state == "" else None
+    settled = kept is None or state == "" or _settled(folder, token)
+    return {"outcome": FIRED, "settled": settled, "owner": other.migration_id if other else ""}
+
+
+def _settled(folder: str, token: str) -> bool:
+    """Wait for the service's work; where no service does it, do it here."""
+    deadline = time.monotonic() + FINISH_SECONDS
+    stand_in = time.monotonic() + (STAND_IN_SECONDS if is_locked(lock_path(folder, token)) else 0.0)
+    while time.monotonic() < deadline:
+        if not os.path.exists(lease_path(folder, token)):
+            return True
+        if time.monotonic() >= stand_in:
+            with open_lock(lock_path(folder, token)) as lock:
+                kept = read_json(lease_path(folder, token)) if take_lock(lock, 0.0) else None
+                if kept is not None and _worked(kept):
+                    return True
+        time.sleep(0.02)
     return False
 
 
-def fire(folder: str, token: str) -> None:
-    """The timer's end, or the boot that ended the timer."""
-    if decide(folder, token, FIRED) == FIRED:
-        open_source(folder, token)
-        return
-    request = read_json(_paths(folder, token)[0])
-    if request is not None:
-        _forget(request)
+def _worked(kept: dict) -> bool:
+    try:
+        return work(kept)
+    except MigrationError as error:
+        print(error, file=sys.stderr, flush=True)
+        time.sleep(0.5)
+        return False
 
 
-def main() -> None:
-    """Run by the timer: BOOT passes the pack first, then the folder and the token; without systemd the seconds to wait."""
-    if len(sys.argv) > 4:
-        time.sleep(float(sys.argv[4]))
-    fire(sys.argv[2], sys.argv[3])
+def work(kept: dict, server: Flavour | None = None, opened: bool = False) -> bool:
+    """A fired lease's work: open the server. Under the lease's lock. Whether nothing is left to be done.
+
+    :param server: a connection that is kept for it
+    :param opened: it is open already, and only what was left is to be done
+    :raises MigrationError: where the server does not answer, or is not writable
+    """
+    if server is None:
+        with connect(Endpoint(**kept["login"]), "the fenced server, from its own host", read_timeout=SQL_SECONDS) as connection:
+            return work(kept, open_flavour(connection))
+    left = open_server(server, kept, opened)
+    for words in left:
+        print("the server is writable again; left to be done: %s" % words, file=sys.stderr, flush=True)
+    if left:
+        return False
+    forget(kept)
+    return True
+
+
+def placed_under(request: dict, place: t.Callable[[], bool]) -> bool:
+    """Place the hold while the lease stands that will remove it.
+
+    :raises MigrationError: where the lease has ended
+    """
+    kept: t.Any = read_json(lease_path(directory(request["migration_id"]), request["token"]))
+    ended = MigrationError("the lease has ended: the server is not held")
+    if kept is None:
+        raise ended
+    with fence_lock(kept["server"]):
+        if decide_state(kept) != ARMED or is_over(kept):
+            raise ended
+        changed = place()
+        if decide_state(kept) != ARMED:
+            # It ended meanwhile, and may have looked for the file before it was there.
+            remove(request["path"])
+            raise ended
+        return changed
+
+
+def decide_state(kept: dict) -> str:
+    """The state of a lease's record; empty where it has none any more."""
+    fence = read_fence(kept["server"], token=kept["token"])
+    return fence.state if fence else ""
+
+
+def release(request: dict) -> dict:
+    """Open a server for good that a commit had closed: a rollback has made it the primary again.
+
+    :param request: migration_id, token (of the cutover that closed it), login, hold (path), accounts (as taken), scheduler
+    :raises MigrationError: where another migration has closed it since
+    """
+    folder = directory(request["migration_id"])
+    with connect(Endpoint(**request["login"]), "the old server, from its own host", read_timeout=SQL_SECONDS) as connection:
+        server = open_flavour(connection)
+        with fence_lock(server.identity.datadir):
+            fence = read_fence(server.identity.datadir)
+            if fence is not None and fence.migration_id != request["migration_id"] and fence.state in (ARMED, COMMITTED):
+                raise MigrationError("migration %s has closed this server since: it is not opened" % fence.migration_id)
+            if fence is not None and fence.state == COMMITTED:
+                decide_fence(fence, RELEASED)
+            kept: t.Any = read_json(lease_path(folder, request["token"])) if request["token"] else None
+            left = open_server(server, kept or request)
+            if kept is not None and not left:
+                forget(kept)
+    return {"changed": True, "left": left}

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""The target's end of the lease: one ssh connection, opened before the fence, over which the commit takes it."""
+"""The job's end of the lease: one connection to the fenced server's host, opened before the fence, over which the commit takes it."""
 
 from __future__ import annotations
 
 import json
+import time
 
 from .._bridge.call import agent_command
 from .._bridge.talk import Talk
@@ -16,7 +17,10 @@ ARM_SECONDS = 30.0
 
 
 class Lease:
-    """An armed lease."""
+    """An armed lease.
+
+    :ivar accounts: whose privileges are to be taken: user, host, privileges, and which of them they may grant
+    """
 
     def __init__(self, migration_id: str, request: dict, command: list | None = None) -> None:
         self._talk = Talk(
@@ -25,21 +29,52 @@ class Lease:
             "the source's host gave no answer about the lease",
         )
         try:
-            self._talk.say(json.dumps(request))
-            if self._talk.answer(ARM_SECONDS).get("armed") is not True:
+            answer = self._ask(json.dumps(request), ARM_SECONDS, "arm")
+            if answer.get("armed") is not True:
                 raise MigrationError("the source's host did not arm the lease")
+            self.accounts: list = answer["accounts"]
         except BaseException:
             self.close()
             raise
 
-    def take(self, seconds: float) -> bool:
-        """Take it; False where it has fired.
+    def take_privileges(self, seconds: float) -> None:
+        """Take the privileges by which others could write through the fence, or open it."""
+        self._ask("privileges", seconds)
+
+    def begin_to_end_sessions(self) -> None:
+        """Have the host end all sessions; sessions_ended has the answer, and meanwhile something else may be waited for."""
+        self._talk.say("sessions")
+
+    def sessions_ended(self, seconds: float) -> int:
+        """How many were asked to end. The commit sees them gone."""
+        return int(self._answer("sessions", seconds)["ended"])
+
+    def take(self, seconds: float) -> str:
+        """Take it; empty where it is taken, else why not.
 
         :raises MigrationError: where the source's host does not answer: nobody knows then, and nothing may be promoted
         """
-        self._talk.say("take")
-        return self._talk.answer(max(0.1, seconds)).get("taken") is True
+        answer = self._ask("take", max(0.1, seconds))
+        return "" if answer["taken"] is True else str(answer["why"])
+
+    def end(self, seconds: float) -> dict:
+        """Have its work done now: see lease.finish."""
+        return self._ask("end", seconds)
 
     def close(self) -> None:
         """End the connection. What is armed stays armed."""
         self._talk.close()
+
+    def _ask(self, line: str, seconds: float, word: str = "") -> dict:
+        self._talk.say(line)
+        return self._answer(word or line, seconds)
+
+    def _answer(self, word: str, seconds: float) -> dict:
+        """The answer to a word; one to an earlier word, which nobody waited for any more, is passed over."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answer = self._talk.answer(max(0.0, deadline - time.monotonic()))
+            if not isinstance(answer, dict) or "error" in answer and answer.get("word") == word:
+                raise MigrationError(str(answer["error"] if isinstance(answer, dict) else "the source's host gave no answer about the lease"))
+            if answer.get("word") == word:
+                return answer

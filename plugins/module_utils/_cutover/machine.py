@@ -5,7 +5,7 @@
 """The order of a cutover and what comes next, as pure functions: no servers, no clock, no files.
 
 The commit is the lease's end on the source's host, whatever the journal says of it. Until then every failure undoes what
-was begun, in reverse; from then on there is only forward. tests/unit explores all this with every fault at every place.
+was begun, the source first; from then on there is only forward. tests/unit explores all this with every fault at every place.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ class Step:
 ORDER = (
     Step("preflight"),
     # Before all that the lease undoes: whoever dies from here on leaves a source that opens by itself, and stays open.
+    # Its undo is that of all that is done to the source, on the source's own host; and it tells whether the commit took place.
     Step("lease", undoable=True, journalled=True),
-    Step("events_off", undoable=True, journalled=True),
-    Step("stage", undoable=True, journalled=True),
+    Step("events_off"),
+    Step("stage"),
     Step("hold", undoable=True, journalled=True),
-    Step("fence", undoable=True, journalled=True),
+    Step("fence"),
     Step("position"),
     Step("wait"),
-    # Not journalled: that would be two more waits for the disk within the write stop. See may_have_begun.
+    # Not journalled: that would be a wait for the disk within the write stop. See may_have_begun.
     Step("check", undoable=True),
-    # Not journalled either: who finds the fence begun must ask the source's host how it ended. That asking is its undo.
-    Step("commit", undoable=True),
+    # Not journalled either: who finds the lease begun must ask the source's host how it ended.
+    Step("commit"),
     Step("promote"),
     Step("switch"),
     Step("forget"),
@@ -47,6 +48,8 @@ ORDER = (
 NAMES = tuple(step.name for step in ORDER)
 JOURNALLED = tuple(step.name for step in ORDER if step.journalled)
 COMMIT = NAMES.index("commit")
+# The source takes writes again before anything else is undone; clients are let go to it then.
+UNDO = ("lease", "hold", "check")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def begin(state: State, step: str) -> State:
 def after(state: State, action: Action, result: str, order: tuple = ORDER) -> State:
     """What is known once an action has ended.
 
-    :param result: "ok"; "failed"; "committed" where the undo of the commit learnt that it had taken place
+    :param result: "ok"; "failed"; "committed" where the undo of the lease learnt that the commit had taken place
     """
     if result == "committed":
         behind = tuple(step.name for step in _to_commit(order))
@@ -127,23 +130,22 @@ def after(state: State, action: Action, result: str, order: tuple = ORDER) -> St
     return state if state.committed else replace(state, failed=True)
 
 
-def next_action(state: State, order: tuple = ORDER) -> Action:
+def next_action(state: State, order: tuple = ORDER, undo: tuple = UNDO) -> Action:
     """The next action."""
     if state.failed and not state.committed:
-        return _backward(state, order)
+        return _backward(state, undo)
     for step in order:
         if step.name not in state.done:
             return Action("do", step.name)
     return Action("finished")
 
 
-def _backward(state: State, order: tuple) -> Action:
-    if "commit" in state.left:
+def _backward(state: State, undo: tuple) -> Action:
+    if "lease" in state.left and "commit" in state.begun:
         return Action("undecided")
-    for step in reversed(_to_commit(order)):
-        tried = step.name in state.undone or step.name in state.left
-        if step.undoable and step.name in state.begun and not tried:
-            return Action("undo", step.name)
+    for name in undo:
+        if name in state.begun and name not in state.undone and name not in state.left:
+            return Action("undo", name)
     return Action("left" if state.left else "undone")
 
 

@@ -16,7 +16,6 @@ from .._bridge.call import call
 from .._bridge.local import local_command, place_local
 from .._bridge.standby import Standby
 from .._errors import MigrationError, Refusal
-from .._jobs.launch import wait
 from .._jobs.module import launch_job
 from .._jobs.progress import Progress
 from .._replication.status import only_status
@@ -26,15 +25,14 @@ from .._reverse.rules import why_not
 from .._seed.landing import check_two
 from .._server.base import Flavour
 from .._state.journal import Journal
-from .._state.paths import directory, job_directory
+from .._state.paths import directory
 from .._state.phase import phase_of
 from .._switch.table import read_switches, switches_back
-from .launch import OVERHEAD_SECONDS, check_budget, died
-from .lease import open_account
+from .launch import await_end, check_budget
 from .lease_client import Lease
 from .lost import in_words, lost_writes
 from .preflight import replication_reasons, session_reasons
-from .run import RESULT, Course, travel
+from .run import RESULT, Course, source_local, travel
 from .steps import Steps
 
 PHRASES = (
@@ -68,6 +66,7 @@ class RollbackSteps(Steps):
     """See Steps. What is lost, and whether anything may be, is in C(options)."""
 
     standby: Standby | None = None
+    released = False
 
     @property
     def lossy(self) -> bool:
@@ -84,28 +83,40 @@ class RollbackSteps(Steps):
         migration_id = self.options["migration_id"]
         return Lease(migration_id, request, local_command(migration_id, "lease"))
 
-    def do_promote(self) -> None:
-        """See Steps.do_promote. Accounts that the cutover had closed are opened before clients come, some of which may be theirs."""
-        super().do_promote()
+    def open_promoted(self) -> None:
+        """The old server's own host opens it, for it is the one that keeps it closed."""
         old = self.servers.target
-        old.connection.run("SET SESSION sql_log_bin = 0")
-        for user, host in self.options["cutover"].get("locked_accounts", []):
-            open_account(old, user, host)
-        old.connection.run("SET SESSION sql_log_bin = 1")
+        if self.lossy and old.replica_rows():
+            # An applier that comes back by itself would mix what is given up under the new writes.
+            old.connection.run(old.statement("stop_replica"))
+        self._release()
+        super().open_promoted()
 
     def unhold_promoted(self) -> None:
-        """The old server's host lets it stay writable across a restart."""
-        self._unhold(self._request(path=self.options["target_hold"]))
+        """It stays writable across a restart since its host has opened it."""
+        if not self.released:
+            self._release()
 
-    def _unhold(self, request: dict) -> None:
+    def _release(self) -> None:
+        facts = self.options["cutover"]
+        request = {
+            "migration_id": self.options["migration_id"],
+            "token": facts.get("lease", ""),
+            "login": self.options["old_local"],
+            "hold": self.options["target_hold"],
+            "accounts": facts.get("privileges_taken", []),
+            "scheduler": "OFF",
+        }
         standby, self.standby = self.standby, None
         if standby is not None:
             try:
                 standby.ask(request)
+                self.released = True
                 return
             except MigrationError:
                 pass  # a connection that was lost meanwhile: a new one may do
-        call(self.options["migration_id"], "unhold", request)
+        call(self.options["migration_id"], "release", request)
+        self.released = True
 
     def do_preflight(self) -> None:
         """Refuse early."""
@@ -118,7 +129,7 @@ class RollbackSteps(Steps):
         self.switching.check()
         # What comes after the commit must not fail over a bridge that was down all along, nor cost a handshake then.
         call(self.options["migration_id"], "probe", {})
-        self.standby = Standby(self.options["migration_id"], "unhold")
+        self.standby = Standby(self.options["migration_id"], "release")
 
     def restore_settings(self) -> None:
         """Nothing: the old server's settings were left alone, and the journal's are the other server's."""
@@ -187,7 +198,7 @@ ROLLBACK = Course("rollback", RollbackSteps, "source_hold", check_cut_over, tell
 def run(options: dict, progress: Progress) -> dict:
     """Roll back, or carry on where an earlier run stopped.
 
-    :param options: migration_id, new_hold, old_hold, new_socket (paths), lossy, budget, lease, fence_seconds, max_lag,
+    :param options: migration_id, new_hold, old_hold, new_socket, old_socket (paths), lossy, budget, lease, fence_seconds, max_lag,
         max_transaction_seconds (seconds), switches (definitions that lead back)
     """
     folder = directory(options["migration_id"])
@@ -198,6 +209,7 @@ def run(options: dict, progress: Progress) -> dict:
         "source_hold": options["new_hold"],
         "target_hold": options["old_hold"],
         "source_socket": options["new_socket"],
+        "old_local": source_local({"source_login": os.path.join(folder, "source.json"), "source_socket": options["old_socket"]}),
         "cutover": Journal(folder).read().get("cutover", {}).get("facts", {}),
     }
     return travel(exchanged, progress, ROLLBACK)
@@ -234,11 +246,7 @@ def launch_rollback(params: dict, check_mode: bool) -> dict:
     result = {**launch_job("rollback", "_cutover.rollback:run", options, check_mode), "lossy": lossy, "lost": lost}
     if check_mode or result["state"] == "succeeded":
         return result
-    status = wait(job_directory(migration_id, "rollback"), params["budget"] + OVERHEAD_SECONDS)
-    if status.state == "lost":
-        raise died(status, params, "rollback", "the new server")
-    if status.state != "succeeded":
-        raise MigrationError(status.error)
+    status = await_end(params, "rollback", "the new server")
     return {**result, "state": status.state, "result": status.result}
 
 

@@ -22,13 +22,19 @@ from .._verify.record import NAME, NOT_COMPARED
 from .context import Committed, Servers
 from .hold import check_place
 from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action, resume
+from .outcome import CLOSED, COMMITTED, UNDECIDED, UNDONE, Ended
 from .steps import Steps
 
-# The servers that a step's undo needs; the source where nothing is named. The source's host alone undoes the empty ones.
-NEEDS: dict[str, tuple] = {"check": ("target",), "commit": (), "lease": (), "hold": ()}
+# The servers that a step's undo needs; the source's host alone undoes what was done to the source.
+NEEDS: dict[str, tuple] = {"check": ("target",)}
 ALL = ("source", "watch", "target")
 # Clients wait until the switch has turned them.
 UNWAITED = ("commit", "promote")
+
+UNDONE_WORDS = {
+    UNDONE: "undone, the source is writable again and the target replicates: %s%s; run the same command to try again",
+    CLOSED: "%s; nothing is left of this attempt%s, but the source does not take writes, or does not answer: find out who has closed it",
+}
 
 RESULT = (
     "write_stop_server_s",
@@ -39,7 +45,7 @@ RESULT = (
     "sessions_ended",
     "events_woken",
     "events_left",
-    "locked_accounts",
+    "privileges_taken",
     "clients_held_s",
     "switches_s",
     "switch_errors",
@@ -81,8 +87,6 @@ class Record:
         self.state = resume(tuple(entry.get("begun", ())), tuple(entry.get("done", ())))
         self.facts: dict = entry.get("facts", {})
         self.attempt: int = entry.get("attempt", 0)
-        # Of all courses: their requests meet on the same hosts, and a later one must never count as an earlier one. See turn.py.
-        self.runs: int = journal.read().get("runs", 0)
 
     @property
     def finished(self) -> bool:
@@ -97,7 +101,7 @@ class Record:
         state = state or self.state
         known = {"begun": list(state.begun), "done": list(state.done), "facts": self.facts, "attempt": self.attempt}
         update = self.journal.update_behind if behind else self.journal.update
-        update("%s: %s" % (self.course.key, event), **{self.course.key: known, "runs": self.runs})
+        update("%s: %s" % (self.course.key, event), **{self.course.key: known})
 
     def begin(self, step: str) -> None:
         """Journal that a step's effect may start; where the disk does not take it, it does not. The commit's is the position's record."""
@@ -157,16 +161,12 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
     course.check(record.journal, options["migration_id"])
     # Found wrong at promotion, it could not be undone any more.
     check_place(options[course.local_hold])
-    # Before the first request, so that none of an earlier run can be taken for one of this.
-    record.runs += 1
-    record.write("run %d" % record.runs)
     with ExitStack() as stack:
         servers = Servers(*_open(options, record, stack))
         details = {**options, "source_local": source_local(options), "job": course.key}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
         # What is still held when the job ends in any way is released by the end of its keepers.
         stack.callback(steps.close)
-        steps.turn = [record.runs, 0]
         if record.state.failed:
             progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.state.begun[-1])
         else:
@@ -202,7 +202,6 @@ class Drive:
         self.steps = steps
         self.record = record
         self.progress = progress
-        self.started = time.monotonic()
         self.cause = ""  # why this process undoes; empty where it undoes what an earlier one left
         self.error: BaseException | None = None
         self.left: list[str] = []  # what could not be undone, in words
@@ -238,16 +237,15 @@ class Drive:
             if self.record.state.committed:
                 raise self._committed(action, error) from error
             if action.step == "preflight":
-                raise
+                raise Ended(_words(error), self._seen()) from error
             self.cause, self.error = "%s failed: %s" % (action.step, _words(error)), error
             self.record.after(action, "failed")
-            self._next_turn()
 
     def _undo(self, action: Action) -> None:
         self.progress.say("undo", action.step)
         result = "ok"
         try:
-            self._reconnect(NEEDS.get(action.step, ("source",)))
+            self._reconnect(NEEDS.get(action.step, ()))
             getattr(self.steps, "undo_" + action.step)()
         except Committed:
             result = "committed"
@@ -269,35 +267,41 @@ class Drive:
             self.steps.relax_again()
             if not self.cause:
                 self.record.attempt += 1
-                self._next_turn()
                 self._reconnect(ALL)
                 return
-            raise self._told(
-                "undone after %.1f s, the source is writable again and the target replicates: %s; run the same command to try again"
-                % (time.monotonic() - self.started, cause)
-            ) from self.error
+            raise self._told(UNDONE_WORDS[self._seen()] % (cause, self._stopped()), self._seen()) from self.error
         self.record.write("undo incomplete")
         if action.verb == "undecided":
             raise self._told(
                 "%s; and the source's host does not say whether that was committed (%s): the target is not promoted, and the source"
-                " opens by itself if it did not; run the same command again as soon as the host answers" % (cause, "; ".join(self.left))
+                " opens by itself if it did not; run the same command again as soon as the host answers" % (cause, "; ".join(self.left)),
+                UNDECIDED,
             ) from self.error
         raise self._told(
-            "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(self.left))
+            "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(self.left)),
+            UNDECIDED if "lease" in self.record.state.left else self._seen(),
         ) from self.error
+
+    def _stopped(self) -> str:
+        """For how long nobody could write, as the end of a sentence; nothing where the fence was not closed."""
+        return "" if self.steps.stopped_s is None else "; writes were stopped for %.2f s" % self.steps.stopped_s
+
+    def _seen(self) -> str:
+        """Whether the source takes writes, asked of itself. One that does not answer is taken for closed: nobody may be led to it."""
+        try:
+            self._reconnect(("source",))
+            return CLOSED if self.steps.servers.source.read_only() else UNDONE
+        except MigrationError:
+            return CLOSED
 
     def _committed(self, action: Action, error: BaseException) -> MigrationError:
         """What stopped it beyond the point of no return."""
         text = "the %s is committed and stopped at %s: %s; run the same command again, it goes forward only"
-        return self._told(text % (self.record.course.key, action.step, _words(error)))
+        return self._told(text % (self.record.course.key, action.step, _words(error)), COMMITTED)
 
-    def _told(self, text: str) -> MigrationError:
+    def _told(self, text: str, outcome: str) -> MigrationError:
         """The error in the words of this course."""
-        return MigrationError(self.record.course.tell(text))
-
-    def _next_turn(self) -> None:
-        """What was asked of the source's host before counts no more from the next request on."""
-        self.steps.turn = [self.record.runs, self.steps.turn[1] + 1]
+        return Ended(self.record.course.tell(text), outcome)
 
     def _reconnect(self, names: tuple) -> None:
         """Sessions that were ended (by the watchdog, the lease, or a restart) are opened anew before an undo, and after it."""

@@ -11,10 +11,13 @@ import time
 from .._errors import MigrationError
 from .._replication.heartbeat import beat
 from .._tuning.relax import restore_rest
+from .access import end_sessions, sessions_left
 from .events import set_scheduler, wake_events
-from .sessions import end_others
 from .stop_writes import StopWrites
 from .stragglers import baseline
+
+# How long sessions behind the fence are waited for.
+ENDING_SECONDS = 5.0
 
 
 class Steps(StopWrites):
@@ -23,18 +26,25 @@ class Steps(StopWrites):
     def do_promote(self) -> None:
         """Writable. The replica's threads stand since the check; who carries on after a death has them fetch what was written since."""
         target, resumed = self.servers.target, not self.fence_at
-        if not resumed or target.read_only():
-            if resumed and target.replica_rows():
-                self._fetch_strays()
-                target.connection.run(target.statement("stop_replica"))
-            # From here on the target writes on its own account: what a rollback would have to bring back, or lose.
-            file, place = target.binlog_position()
-            self.facts.setdefault("promoted_position", {"file": file, "position": place})
-        target.set_read_only(False)
+        if resumed and not target.read_only():
+            # Opened by a process that died before it could note when: how long the stop was, nobody measured.
+            self.facts.setdefault("write_stop_server_s", None)
+            return
+        if resumed and target.replica_rows():
+            self._fetch_strays()
+            target.connection.run(target.statement("stop_replica"))
+        # From here on the target writes on its own account: what a rollback would have to bring back, or lose.
+        file, place = target.binlog_position()
+        self.facts.setdefault("promoted_position", {"file": file, "position": place})
+        self.open_promoted()
         self.facts["writable_at"] = time.time()
         # A run that carries on after the commit has only the wall clock to compare with.
         stopped = self.facts["writable_at"] - self.facts["fenced_at"] if resumed else time.monotonic() - self.fence_at
         self.facts["write_stop_server_s"] = round(stopped, 4)
+
+    def open_promoted(self) -> None:
+        """Writable; in a rollback by the other host."""
+        self.servers.target.set_read_only(False)
 
     def do_switch(self) -> None:
         """Send clients to the target and let go of them. A switch that fails must not keep the rest from happening: see do_switched."""
@@ -108,7 +118,10 @@ class Steps(StopWrites):
         source, watch = self.servers.source, self.servers.watch
         if not source.read_only():
             source.set_read_only(True)
-        self.facts["sessions_ended"] = end_others(watch.connection, (source.connection.id, watch.connection.id))
+        ended = end_sessions(watch.connection)
+        # A commit that waits for the lock would go through if it got the lock before its session's end.
+        sessions_left(watch.connection, ended, ENDING_SECONDS)
+        self.facts["sessions_ended"] = self.facts.get("sessions_ended", 0) + len(ended)
         if not self.facts["position"]["file"]:
             # The fence stands still: these are the coordinates that belong to the GTIDs, for the record.
             self.facts["position"]["file"], self.facts["position"]["position"] = source.binlog_position()

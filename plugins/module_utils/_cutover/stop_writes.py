@@ -15,17 +15,22 @@ from .._replication.health import error_text
 from .._replication.heartbeat import NUMBER
 from .._replication.status import only_status
 from .._server.base import Flavour
+from .._state.fences import COMMITTED
 from .._switch.client import Switching
 from .._tuning.relax import make_durable, relax, unsafe
 from .blockers import in_the_way
 from .context import Committed, Context
 from .events import enabled_events, scheduler, set_scheduler
-from .lease import COMMITTED, open_account
+from .lease_client import Lease
 from .preflight import check_ready
-from .sessions import Watchdog, end_dead_runs
+from .sessions import Watchdog
 
 # Beyond the lease's own time, how long the source's host is asked how a commit without an answer ended.
 DOUBT_SECONDS = 20.0
+# How long it may take to open the source, over the connection that armed the lease.
+END_SECONDS = 10.0
+# A wait for the target's position is asked anew after so long.
+WAIT_SLICE = 1.0
 
 
 class StopWrites(Context):
@@ -50,76 +55,84 @@ class StopWrites(Context):
     def do_lease(self) -> None:
         """Arm the fence's time limit on the source's host. From here on the source reopens by itself, unless the commit ends it.
 
-        It comes before all that it undoes, so it is told now what that will be.
+        It comes before all that it undoes, so it is told now what that will be. The host refuses where another migration has the server.
         """
         source = self.servers.source
-        accounts = [pair for pair in source.bypassing_accounts() if not pair[0].startswith("nordbridge_")]
         self.remember(
             lease=secrets.token_hex(8),
             source_hold=self.options["source_hold"],
             scheduler=scheduler(source),
             enabled_events=enabled_events(source),
-            locked_accounts=[list(pair) for pair in accounts],
         )
         request = {
             "seconds": self.options["lease"],
             "login": self.options["source_local"],
             "hold": self.facts["source_hold"],
-            "accounts": self.facts["locked_accounts"],
             "scheduler": self.facts["scheduler"],
+            "promoted": self.servers.target.identity.label,
         }
         self.lease_at = time.monotonic()
         self.lease = self.arm(self._request(**request))
+        # For a rollback on a host that has lost its own record of them.
+        self.facts["privileges_taken"] = self.lease.accounts
 
     def undo_lease(self) -> None:
-        """End it by its own work, most of which the other undos have done before."""
-        if self.lease is not None:
-            self.lease.close()
-        self._end_lease()
+        """First of all: have the source's host open the source, or learn from it that the commit took place.
 
-    def _end_lease(self) -> None:
-        """Have the source's host do the lease's work now.
-
-        :raises Committed: where the commit has ended it
+        :raises Committed: where it took place
         """
         if "lease" not in self.facts:
             return
-        answer = self.ask_fenced_host("unlease", self._request())
+        answer = self._ended_here() or self._ended_anew()
         if answer["outcome"] == COMMITTED:
+            # The session that held the fence is in doubt, too: what was written since is to be fetched.
+            self.fence_at = self.lease_at = 0.0
             raise Committed("the source's host has committed this cutover: there is only forward")
         if not answer["settled"]:
             # It goes on by itself, and would open the source in the middle of the next attempt.
             raise MigrationError("the lease has ended and is still opening the source: wait until its server answers")
+        if self.fence_at:
+            self.stopped_s = round(time.monotonic() - self.fence_at, 2)
+
+    def _ended_here(self) -> dict | None:
+        """By the connection that armed it, which costs no handshake."""
+        if self.lease is None:
+            return None
+        lease, self.lease = self.lease, None
+        try:
+            return lease.end(END_SECONDS)
+        except MigrationError:
+            return None
+        finally:
+            lease.close()
+
+    def _ended_anew(self) -> dict:
+        """By a new connection. Where the commit is in doubt it is asked for long: nobody else can say whether there is a primary."""
+        deadline = time.monotonic() + self.options["lease"] + DOUBT_SECONDS
+        while True:
+            try:
+                return self.ask_fenced_host("unlease", self._request())
+            except MigrationError:
+                if not self.facts.get("position") or time.monotonic() > deadline:
+                    raise
+                time.sleep(1.0)
 
     def do_events_off(self) -> None:
         """Stop the source's event scheduler."""
         set_scheduler(self.servers.source, "OFF")
 
-    def undo_events_off(self) -> None:
-        """Start it again if it ran; nothing is known, and nothing was done, where the process died before it looked."""
-        if "scheduler" in self.facts:
-            set_scheduler(self.servers.source, self.facts["scheduler"])
-
     def do_stage(self) -> None:
-        """Make the coming fence survive a restart of the source, and close the accounts that could write through it."""
+        """Make the coming fence survive a restart of the source, and take the privileges by which others could write through it."""
         source = self.servers.source
         settings = [list(pair) for pair in source.hold_settings]
-        self._hold("hold", group=source.option_group, settings=settings)
-        source.connection.run("SET SESSION sql_log_bin = 0")
-        for user, host in self.facts["locked_accounts"]:
-            source.lock_account(user, host, True)
-        source.connection.run("SET SESSION sql_log_bin = 1")
+        hold = {"path": self.facts["source_hold"], "group": source.option_group, "settings": settings}
+        self.ask_fenced_host("hold", self._request(**hold))
+        self._lease().take_privileges(self.options["lease"])
 
-    def undo_stage(self) -> None:
-        """Open the accounts and remove the configuration, and see that no restart since the fence was opened has closed it by that."""
-        source = self.servers.source
-        source.connection.run("SET SESSION sql_log_bin = 0")
-        for user, host in self.facts.get("locked_accounts", []):
-            open_account(source, user, host)
-        source.connection.run("SET SESSION sql_log_bin = 1")
-        self._hold("unhold")
-        if source.read_only():
-            source.open_fence()
+    def _lease(self) -> Lease:
+        if self.lease is None:
+            raise MigrationError("the connection that holds the lease is lost")
+        return self.lease
 
     def do_hold(self) -> None:
         """Have new clients wait, where a switch can."""
@@ -156,6 +169,8 @@ class StopWrites(Context):
         self.switching.cut()
         self.facts["fenced_at"] = time.time()
         self._close_fence()
+        # They logged in when their accounts could still write through it. The host ends them while the target is waited for.
+        self._lease().begin_to_end_sessions()
 
     def _close_fence(self) -> None:
         source, seconds = self.servers.source, self.options["fence_seconds"]
@@ -171,15 +186,6 @@ class StopWrites(Context):
             # Its KILL may still meet this session's next statement: a fence that closed that late counts as not closed.
             raise MigrationError(why)
 
-    def undo_fence(self) -> None:
-        """Open the source again, and have it say so."""
-        source = self.servers.source
-        end_dead_runs(source.connection, (source.connection.id, self.servers.watch.connection.id))
-        source.open_fence()
-        if source.read_only():
-            raise MigrationError("the source still answers that it is read-only")
-        self.facts["reopened_at"] = time.time()
-
     def do_position(self) -> None:
         """Read where the source's history ends: now, and not before the fence."""
         end, heartbeat = self.servers.source.history_end(NUMBER, (self.options["migration_id"],))
@@ -189,20 +195,30 @@ class StopWrites(Context):
         self.heartbeat = int(heartbeat or 0)
 
     def do_wait(self) -> None:
-        """Wait until the target has applied exactly that. Anything but success is a failure."""
-        target, position = self.servers.target, self.facts["position"]
-        seconds = self.remaining()
-        if seconds <= 0:
-            arrived = False
-        elif position["gtid"]:
-            arrived = target.wait_for_gtid(position["gtid"], round(seconds, 3))
-        else:
-            arrived = target.wait_for_position(position["file"], position["position"], seconds)
+        """Wait until the target has applied exactly that. Anything but success is a failure.
+
+        In slices: each has its answer within the connection's time limit. A wait that ends early without success is over: the applier
+        stands.
+        """
+        arrived, waiting = False, True
+        while waiting and not arrived:
+            seconds, began = min(self.remaining(), WAIT_SLICE), time.monotonic()
+            arrived = self._arrived(seconds)
+            waiting = seconds > 0 and time.monotonic() - began >= seconds / 2
         if not arrived:
+            position = self.facts["position"]
             raise MigrationError(
                 "the target had not applied the source's last write (%s) within the write stop's budget of %.1f s%s"
-                % (position["gtid"] or "%(file)s:%(position)d" % position, self.options["budget"], _words(target))
+                % (position["gtid"] or "%(file)s:%(position)d" % position, self.options["budget"], _words(self.servers.target))
             )
+
+    def _arrived(self, seconds: float) -> bool:
+        target, position = self.servers.target, self.facts["position"]
+        if seconds <= 0:
+            return False
+        if position["gtid"]:
+            return target.wait_for_gtid(position["gtid"], round(seconds, 3))
+        return target.wait_for_position(position["file"], position["position"], seconds)
 
     def do_check(self) -> None:
         """Stop replication cleanly and hold the target against the position. Whether that still stands is for the commit to say."""
@@ -230,6 +246,9 @@ class StopWrites(Context):
 
     def do_commit(self) -> None:
         """The point of no return: the session that holds the fence answers, and the fence holds. No answer, no promotion."""
+        lease = self._lease()
+        # Before the position is looked at once more: from here on nobody is left who could open the source.
+        self.facts["sessions_ended"] = lease.sessions_ended(max(0.1, self.remaining()))
         position, (end, _none) = self.facts["position"], self.servers.source.history_end()
         if not end.closed:
             raise MigrationError("the source does not acknowledge the fence")
@@ -239,29 +258,9 @@ class StopWrites(Context):
                 "the source wrote behind the fence: its position moved from %s to %s"
                 % (before, end.gtid or "%s:%d" % (end.file, end.position))
             )
-        if self.lease is None or not self.lease.take(self.remaining()):
-            raise MigrationError("the lease of %.1f s has ended, and the source has opened itself again" % self.options["lease"])
-
-    def undo_commit(self) -> None:
-        """Learn from the source's host whether the commit took place, and have it open the source where it did not.
-
-        Asked for long: what is at stake is whether there is a primary at all, and nobody else can end the doubt.
-
-        :raises Committed: where it took place
-        """
-        deadline = time.monotonic() + self.options["lease"] + DOUBT_SECONDS
-        while True:
-            try:
-                self._end_lease()
-                return
-            except Committed:
-                # The session that held the fence is in doubt, too: what was written since is to be fetched.
-                self.fence_at = self.lease_at = 0.0
-                raise
-            except MigrationError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(1.0)
+        why = lease.take(self.remaining())
+        if why:
+            raise MigrationError("the source's host does not commit (the lease is of %.1f s): %s" % (self.options["lease"], why))
 
 
 def _words(target: Flavour) -> str:

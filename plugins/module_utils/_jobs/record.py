@@ -12,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._state.files import read_json
 
@@ -25,6 +25,7 @@ class JobStatus:
     """What is known of a job.
 
     :param error: the failure's text; empty otherwise
+    :param facts: the failure as data
     """
 
     state: str
@@ -32,6 +33,7 @@ class JobStatus:
     result: dict
     error: str
     fingerprint: str
+    facts: dict = field(default_factory=dict)
 
 
 def boot_id() -> str:
@@ -46,7 +48,7 @@ def boot_id() -> str:
 def is_locked(path: str) -> bool:
     """Whether a living process holds the lock on a file."""
     try:
-        handle = os.open(path, os.O_RDWR)
+        handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
@@ -68,7 +70,7 @@ def observe(directory: str) -> JobStatus:
     outcome: t.Any = read_json(os.path.join(directory, "outcome.json"))
     if outcome is not None and outcome.get("attempt") == attempt:
         state = "succeeded" if outcome["ok"] else "failed"
-        return JobStatus(state, attempt, outcome.get("result") or {}, outcome.get("error") or "", fingerprint)
+        return JobStatus(state, attempt, outcome.get("result") or {}, outcome.get("error") or "", fingerprint, outcome.get("facts") or {})
     if not spec:
         return JobStatus("absent", 0, {}, "", "")
     restarted = started.get("boot_id") not in (None, boot_id())

@@ -54,7 +54,7 @@ def run(directory: str) -> int:
         outcome["result"] = _function(spec["entry"])(spec["options"], Progress(os.path.join(directory, "progress.json")))
         outcome["ok"], code = True, 0
     except MigrationError as error:
-        outcome["error"] = str(error)
+        outcome["error"], outcome["facts"] = str(error), error.facts
         print(place(error), file=sys.stderr)
     except BaseException as error:  # pylint: disable=broad-except  # the outcome must say so, whatever it was
         outcome["error"] = "unexpected %s; the log %s/log has the place" % (type(error).__name__, directory)

@@ -43,7 +43,7 @@ def _failed(flavour: Flavour, plan: Plan, number: int, error: ServerError) -> Se
         except ServerError as again:
             texts.append("the replica is stopped and could not be started again: %s" % again)
     failed = ServerError("; ".join(text for text in texts if text), error.errno)
-    failed.facts = {"changed": bool(done), "statements": done}  # type: ignore[attr-defined]
+    failed.facts = {"changed": bool(done), "statements": done}
     return failed
 
 
@@ -79,5 +79,5 @@ def _wait(flavour: Flavour, plan: Plan, desired: wanted.Desired, result: dict) -
     try:
         wait_until_running(lambda: only_status(flavour), desired.start_timeout, flavour.connection.name, just_started=plan.starts)
     except MigrationError as error:
-        error.facts = dict(result, status=only_status(flavour, settings=True).as_dict())  # type: ignore[attr-defined]
+        error.facts = dict(result, status=only_status(flavour, settings=True).as_dict())
         raise

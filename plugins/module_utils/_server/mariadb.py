@@ -35,6 +35,8 @@ class MariaDB(Flavour):
     option_group = "mysqld"
     end_variables = "@@global.read_only AS closed, @@global.gtid_binlog_pos AS gtid, @@global.gtid_slave_pos AS applied"
     hold_settings = (("read_only", "ON"), ("event_scheduler", "OFF"))
+    fence_privileges = ("SUPER", "READ_ONLY ADMIN")
+    no_such_account = (1133, 1141)  # ER_PASSWORD_NO_MATCH, ER_NONEXISTING_GRANT
     control_privileges = (
         "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES", "CREATE USER",
         "REPLICATION SLAVE", "BINLOG MONITOR", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES",
@@ -126,7 +128,7 @@ class MariaDB(Flavour):
         return bool(gtid) and sorted(_gtids(self.gtid_written())) == sorted(_gtids(gtid))
 
     def read_only(self) -> bool:
-        """Whether read_only is set. Accounts with READ_ONLY ADMIN write through it: see bypassing_accounts."""
+        """Whether read_only is set. Accounts with READ_ONLY ADMIN write through it: see privileged_accounts."""
         return (self.connection.variable("read_only") or "OFF").upper() not in ("OFF", "0")
 
     def set_read_only(self, on: bool) -> None:
@@ -154,30 +156,27 @@ class MariaDB(Flavour):
         """Give the read lock back; read_only stays as it is."""
         self.connection.run("UNLOCK TABLES")
 
-    def bypassing_accounts(self) -> list[tuple[str, str]]:
-        """Unlocked accounts that can write through read_only, by themselves or by a role; not the installation's own.
+    def privileged_accounts(self) -> list[list]:
+        """Accounts and roles that can write through read_only or set it back: user, host (empty for a role), those privileges, and
+        which of them they may grant (none: on MariaDB that is no property of a privilege).
 
-        Before 10.11.0 SUPER holds READ_ONLY ADMIN too, and an account of that time keeps it: SUPER counts everywhere.
+        Before 10.11.0 SUPER holds READ_ONLY ADMIN too, and an account of that time keeps it.
         https://mariadb.com/kb/en/grant/#read_only-admin
         """
         rows = self.connection.rows(
             "SELECT User AS u, Host AS h, CAST(COALESCE(JSON_VALUE(Priv, '$.access'), 0) AS UNSIGNED) AS a,"
-            " COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0) AS l FROM mysql.global_priv"
+            " CAST(COALESCE(JSON_VALUE(Priv, '$.version_id'), 0) AS UNSIGNED) AS v FROM mysql.global_priv ORDER BY User, Host"
         )
-        granted = [
-            (row["u"], row["h"], row["r"])
-            for row in self.connection.rows("SELECT User AS u, Host AS h, Role AS r FROM mysql.roles_mapping")
-        ]
-        able = _with_roles({(row["u"], row["h"]) for row in rows if int(row["a"]) & (READ_ONLY_ADMIN | SUPER)}, granted)
-        # A role is an account without a host, and nobody logs in as one.
-        return [
-            (row["u"], row["h"])
-            for row in rows
-            if (row["u"], row["h"]) in able
-            and str(row["l"]) not in ("1", "true")
-            and row["h"]
-            and (row["u"], row["h"]) not in self.system_accounts
-        ]
+        return [[row["u"], row["h"], held, []] for row in rows if (held := _fence_privileges(int(row["a"]), int(row["v"])))]
+
+    def take_privileges(self, user: str, host: str, privileges: list[str]) -> None:
+        """From an account, or a role (host empty)."""
+        self.connection.run("REVOKE %s ON *.* FROM " % ", ".join(privileges) + _grantee(host), (user, host) if host else (user,))
+
+    def give_privileges(self, user: str, host: str, privileges: list[str], grantable: list[str]) -> None:  # pylint: disable=unused-argument
+        """Back to it. An account that is gone must not be made by that, without a password: so this version does by default."""
+        self.connection.run("SET SESSION sql_mode = CONCAT_WS(',', @@SESSION.sql_mode, 'NO_AUTO_CREATE_USER')")
+        self.connection.run("GRANT %s ON *.* TO " % ", ".join(privileges) + _grantee(host), (user, host) if host else (user,))
 
     def locked_tables(self) -> list[tuple[str, list[str]]]:
         """Tables that somebody holds by LOCK TABLES ... WRITE, and the sessions that it may be.
@@ -235,10 +234,6 @@ class MariaDB(Flavour):
         rows = self.connection.rows("SELECT User AS u FROM mysql.user WHERE is_role = 'Y' ORDER BY User")
         return [row["u"] for row in rows if row["u"] not in ("PUBLIC", "")]
 
-    def lock_account(self, user: str, host: str, locked: bool) -> None:
-        """Close or open an account for new logins."""
-        self.connection.run("ALTER USER %s@%s ACCOUNT " + ("LOCK" if locked else "UNLOCK"), (user, host))
-
     def retention_seconds(self) -> int:
         """How long binary logs are kept; 0 for ever."""
         values = self.connection.variables("binlog_expire_logs_seconds", "expire_logs_days")
@@ -257,17 +252,23 @@ SUPER = 1 << 15
 READ_ONLY_ADMIN = 1 << 33
 
 
-def _with_roles(able: set, granted: list) -> set:
-    """Those who can, and all who were granted a role that can, over any number of roles.
+# From this version on SUPER and READ_ONLY ADMIN are apart.
+SPLIT_VERSION = 101100
 
-    :param granted: user, host (empty for a role) and the role that they were granted
+
+def _fence_privileges(access: int, version: int) -> list[str]:
+    """Which privileges by which one gets through read_only an account has.
+
+    :param access: its bits
+    :param version: of the server that wrote them; 0 for one before 10.5
     """
-    able = set(able)
-    while True:
-        more = {(user, host) for user, host, role in granted if (role, "") in able} - able
-        if not more:
-            return able
-        able |= more
+    super_user = bool(access & SUPER)
+    read_only_admin = bool(access & READ_ONLY_ADMIN) or (super_user and version < SPLIT_VERSION)
+    return [name for name, held in (("SUPER", super_user), ("READ_ONLY ADMIN", read_only_admin)) if held]
+
+
+def _grantee(host: str) -> str:
+    return "%s@%s" if host else "%s"
 
 
 def _gtids(position: str) -> list[str]:

@@ -32,6 +32,8 @@ class MySQL(Flavour):
         "@@global.super_read_only AS closed, IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '') AS gtid, NULL AS applied"
     )
     hold_settings = (("super_read_only", "ON"), ("event_scheduler", "OFF"))
+    fence_privileges = ("SUPER", "SYSTEM_VARIABLES_ADMIN")
+    no_such_account = (1410, 1141)  # ER_CANT_CREATE_USER_WITH_GRANT, ER_NONEXISTING_GRANT
     control_privileges = (
         "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES",
         "REPLICATION SLAVE", "REPLICATION CLIENT", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES", "CREATE USER",
@@ -142,9 +144,37 @@ class MySQL(Flavour):
     def release_lock(self) -> None:
         """Nothing is held beside the variable."""
 
-    def bypassing_accounts(self) -> list[tuple[str, str]]:
-        """Accounts whose sessions could write through the fence: none, super_read_only stops everybody."""
-        return []
+    def privileged_accounts(self) -> list[list]:
+        """Accounts and roles that can set super_read_only back: user, host, those privileges, and which of them they may grant.
+
+        super_read_only stops everybody; who may set it back opens the server for all. The server's own accounts are locked.
+        """
+        rows = self.connection.rows(
+            "SELECT User AS u, Host AS h, 'SUPER' AS p, '' AS g FROM mysql.user WHERE Super_priv = 'Y'"
+            + (
+                " UNION ALL SELECT USER, HOST, PRIV, WITH_GRANT_OPTION FROM mysql.global_grants WHERE PRIV = 'SYSTEM_VARIABLES_ADMIN'"
+                if self.version >= (8, 0)
+                else ""
+            )
+        )
+        found: dict[tuple, tuple] = {}
+        for row in rows:
+            user, host, privilege, grantable = (_text(row[name]) for name in "uhpg")
+            if not user.startswith("mysql."):
+                held, may_grant = found.setdefault((user, host), ([], []))
+                held.append(privilege)
+                may_grant.extend([privilege] if grantable == "Y" else [])
+        return [[user, host, held, may_grant] for (user, host), (held, may_grant) in sorted(found.items())]
+
+    def take_privileges(self, user: str, host: str, privileges: list[str]) -> None:
+        """From an account or a role."""
+        self.connection.run("REVOKE %s ON *.* FROM %%s@%%s" % ", ".join(privileges), (user, host))
+
+    def give_privileges(self, user: str, host: str, privileges: list[str], grantable: list[str]) -> None:
+        """Back to it. GRANT OPTION belongs to each dynamic privilege; that of the others was not taken."""
+        for privilege in privileges:
+            also = " WITH GRANT OPTION" if privilege in grantable else ""
+            self.connection.run("GRANT %s ON *.* TO %%s@%%s%s" % (privilege, also), (user, host))
 
     def locked_tables(self) -> list[tuple[str, list[str]]]:
         """Tables that somebody holds by LOCK TABLES ... WRITE, and the session; nothing where the server does not keep account.
@@ -181,10 +211,6 @@ class MySQL(Flavour):
     def roles(self) -> list[str]:
         """MySQL's roles are accounts: nothing apart."""
         return []
-
-    def lock_account(self, user: str, host: str, locked: bool) -> None:
-        """Close or open an account for new logins."""
-        self.connection.run("ALTER USER %s@%s ACCOUNT " + ("LOCK" if locked else "UNLOCK"), (user, host))
 
     def retention_seconds(self) -> int:
         """How long binary logs are kept; 0 for ever."""

@@ -76,17 +76,34 @@ def read_fence(server: str, root: str = ROOT, token: str = "") -> Fence | None:
     :raises MigrationError: for a record that cannot be understood: nobody may take that for a server without a fence
     """
     error: Exception | None = None
+    path = ""
     for _try in range(TRIES):
         names = [name for name in _names(server, root) if not token or name.split(".")[2] == token]
         if not names:
-            return None
+            # Seen twice: a list that is read while a name changes may have neither.
+            continue
         path = os.path.join(_folder(root), names[-1])
         try:
             with open(path, encoding="utf-8") as stream:
                 return Fence(state=names[-1].rpartition(".")[2], **json.load(stream))
         except (OSError, ValueError, TypeError) as found:  # its state has just changed; or it is damaged
             error = found
+    if error is None:
+        return None
     raise MigrationError("the record of the fence of %s cannot be read (%s: %s)" % (server, path, error))
+
+
+def find_fence(token: str, root: str = ROOT) -> Fence | None:
+    """The record with a token, whichever server's it is; None where it is gone."""
+    try:
+        names = [name for name in os.listdir(_folder(root)) if name.split(".")[2:3] == [token]]
+    except FileNotFoundError:
+        return None
+    for name in names:
+        with suppress(FileNotFoundError, ValueError):
+            with open(os.path.join(_folder(root), name), encoding="utf-8") as stream:
+                return read_fence(json.load(stream)["server"], root, token)
+    return None
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -23,8 +24,14 @@ def make_directory(path: str) -> None:
 
 
 def open_lock(path: str) -> t.IO[str]:
-    """A file to hold a lock on, not readable by others."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8")
+    """A file to hold a lock on, not readable by others. One that is there serves on a file system that has become read-only, too."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        handle = os.open(path, os.O_RDONLY)
+    return os.fdopen(handle, "w", encoding="utf-8")
 
 
 def take_lock(lock: t.IO[str], seconds: float | None) -> bool:

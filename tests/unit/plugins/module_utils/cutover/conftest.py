@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +36,7 @@ class World:
         self.killing = ""  # the effect after which the process dies
         self.dead = False
         self.source_gone = False
+        self.host_gone = False
         self.written = 100
         self.applied = 100
         self.arriving = True
@@ -78,7 +80,7 @@ class World:
         """What the agent answers who asks for the timer's work."""
         if self.lease == "armed":
             self.fire()
-        return {"outcome": "committed" if self.lease == "committed" else "fired", "settled": self.settled}
+        return {"outcome": "committed" if self.lease == "committed" else "fired", "settled": self.settled, "owner": ""}
 
     def apply(self) -> None:
         if self.arriving and self.target["threads"]:
@@ -129,6 +131,7 @@ class FakeConnection:
 class FakeServer:
     hold_settings = (("read_only", "ON"),)
     option_group = "mysqld"
+    identity = SimpleNamespace(label="oslo-db1")
 
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
@@ -147,13 +150,6 @@ class FakeServer:
     def refused_writes(self) -> tuple:
         self.connection._alive()
         return self.world.refused, "counted"
-
-    def bypassing_accounts(self) -> list:
-        return [("boss", "%"), ("nordbridge_ctl", "%")]
-
-    def lock_account(self, user: str, _host: str, locked: bool) -> None:
-        self._do("%s %s" % ("lock" if locked else "unlock", user))
-        (self.state["accounts"].add if locked else self.state["accounts"].discard)(user)
 
     def close_fence(self) -> None:
         self._do("close fence", read_only=True, locked=True)
@@ -209,24 +205,49 @@ World.connection = FakeConnection
 
 
 class FakeLease:
-    """The target's end of a lease that the world keeps."""
+    """The job's end of a lease that the world keeps."""
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.accounts = [["boss", "%", ["SUPER"], []]]
         world.effect("arm")
         world.lease = "armed"
         world.after("arm")
 
-    def take(self, seconds: float) -> bool:
+    def take_privileges(self, seconds: float) -> None:
+        self.world.effect("take privileges")
+        self.world.source["accounts"] = {"boss"}
+        self.world.after("take privileges")
+
+    def begin_to_end_sessions(self) -> None:
+        self.world.effect("end sessions")
+        self.world.after("end sessions")
+
+    def sessions_ended(self, seconds: float) -> int:
+        self.world.effect("sessions ended")
+        return 3
+
+    def take(self, seconds: float) -> str:
         world = self.world
         world.effect("take")
         taken = world.lease == "armed"
         world.lease = "committed" if taken else world.lease
         world.after("take")
-        return taken
+        return "" if taken else "the lease has ended, and the server has opened itself again"
+
+    def end(self, seconds: float) -> dict:
+        self.world.effect("end")
+        if self.world.host_gone:
+            raise MigrationError("the connection that holds the lease is lost")
+        answer = self.world.unlease()
+        self.world.after("end")
+        return answer
 
     def close(self) -> None:
         return None
+
+
+World.lease_of_job = FakeLease
 
 
 @pytest.fixture
@@ -242,6 +263,8 @@ def world(monkeypatch, tmp_path):
 
     def agent(_id, verb, _request):
         world.effect(verb)
+        if world.host_gone:
+            raise MigrationError("the agent on the source did not answer")
         if verb == "unlease":
             return world.unlease()
         world.source["hold"] = verb == "hold"

@@ -56,7 +56,7 @@ def test_where_it_cannot_be_made_durable_nothing_is_frozen(relaxed, cut):
 def test_an_undo_opens_the_source_first_and_then_relaxes_again(relaxed, cut):
     relaxed.arriving, relaxed.written = False, 200
     assert "undone" in str(cut())
-    assert relaxed.log.index("open fence") < relaxed.log.index("relax")
+    assert relaxed.log.index("end") < relaxed.log.index("relax")
 
 
 def test_a_target_that_cannot_be_relaxed_again_keeps_no_undo_from_its_end(relaxed, cut):

@@ -11,7 +11,7 @@ import time
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import blockers, events, hold, preflight
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import check_budget, check_gate
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.sessions import Watchdog, end_dead_runs, end_others
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.sessions import Watchdog
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
 
 
@@ -116,27 +116,6 @@ class TestSessions:
             time.sleep(0.07)
         assert dog.fired is True
         assert watch.ran == [("KILL QUERY 11", None)], "left before its KILL was through"
-
-    def test_sessions_that_had_just_ended_are_not_counted_and_the_others_are_waited_for(self, monkeypatch):
-        watch = Recorder(rows=[{"id": 7}, {"id": 8}], failing="KILL 7")
-        left = [1, 1, 0]
-        watch.value = lambda sql, args: left.pop(0) if args == ([8],) else pytest.fail("asked for %s" % (args,))
-        assert end_others(watch, (1, 2)) == 1
-        assert left == []
-
-    def test_a_session_that_does_not_end_is_waited_for_no_longer_than_said(self, monkeypatch):
-        monkeypatch.setitem(end_others.__globals__, "ENDING_SECONDS", 0.05)
-        watch = Recorder(rows=[{"id": 8}])
-        watch.value = lambda sql, args: 1
-        began = time.monotonic()
-        assert end_others(watch, (1, 2)) == 1
-        assert 0.05 <= time.monotonic() - began < 2
-
-    def test_what_a_killed_run_left_is_ended_and_the_living_are_not(self):
-        source = Recorder(rows=[{"id": 7}])
-        end_dead_runs(source, (1, 2))
-        assert source.ran[0][1] == ((1, 2),)
-        assert source.ran[1:] == [("KILL 7", None)]
 
     def test_a_fence_that_closed_too_late_counts_as_open(self, world, cut, monkeypatch):
         real = world.effect

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 FORWARD = [
-    "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "lock boss", "close fence", "history end", "wait",
-    "stop replica", "compare", "history end", "take", "position", "promote target", "ask target", "stop replica", "reset replica all", "remove hold",
-    "ask source", "position", "release lock", "set target scheduler", "ask target", "beat",
+    "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "take privileges", "close fence", "end sessions", "history end", "wait",
+    "stop replica", "compare", "sessions ended", "history end", "take", "position", "promote target", "ask target", "stop replica",
+    "reset replica all", "remove hold", "ask source", "position", "release lock", "set target scheduler", "ask target", "beat",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("take")]
 
@@ -34,7 +36,7 @@ def test_the_order_of_effects(world, cut):
     assert world.log == FORWARD
     assert moved(world)
     assert result["position"]["gtid"] == "0-1-100"
-    assert result["locked_accounts"] == [["boss", "%"]]
+    assert result["privileges_taken"] == [["boss", "%", ["SUPER"], []]] and result["sessions_ended"] == 3
     assert result["events_woken"] == 1
     assert 0 <= result["write_stop_server_s"] < 5
     assert list(result["warnings"]) == ["data_not_compared"]
@@ -45,13 +47,13 @@ def test_a_lease_that_has_fired_is_never_promoted_over(world, cut, monkeypatch):
     real = world.effect
 
     def effect(name):
-        if name == "compare":
-            world.lease = "fired"
+        if name == "take":
+            world.fire()
         real(name)
 
     monkeypatch.setattr(world, "effect", effect)
     answer = cut()
-    assert "the source has opened itself again" in str(answer)
+    assert "the server has opened itself again" in str(answer)
     assert "promote target" not in world.log
     assert reopened(world)
 
@@ -80,8 +82,9 @@ def test_without_a_finished_seed_nothing_is_touched(world, cut):
 
 def test_a_refused_preflight_leaves_nothing_to_undo(world, cut):
     world.failing["preflight"] = MigrationError("lag")
-    assert str(cut()) == "lag"
-    assert world.log == ["preflight"]
+    answer = cut()
+    assert (str(answer), answer.facts) == ("lag", {"outcome": "undone"})
+    assert world.log == ["preflight", "ask source"]
     assert not world.journal.read().get("cutover", {}).get("begun")
 
 
@@ -103,20 +106,61 @@ def test_each_failure_before_the_commit_reopens_the_source(world, cut, effect, e
     assert cut() and moved(world)
 
 
-def test_undo_is_in_reverse(world, cut):
+def test_the_source_takes_writes_again_before_anything_else_is_undone(world, cut):
     world.arriving, world.written = False, 101
-    assert "had not applied" in str(cut())
-    undo = world.log[world.log.index("wait") + 1 :]
-    assert undo == ["open fence", "ask source", "unlock boss", "unhold", "ask source", "set source scheduler", "unlease"]
+    answer = cut()
+    assert "had not applied" in str(answer) and "writes were stopped for 0." in str(answer)
+    assert world.log[world.log.index("wait") + 1 :][:2] == ["end", "ask source"]
     assert reopened(world)
+    assert answer.facts == {"outcome": "undone"}
 
 
-def test_a_failure_after_replication_stopped_starts_it_again_first(world, cut):
+def test_a_failure_after_replication_stopped_starts_it_again(world, cut):
     world.target["heartbeat"] = 6
     assert "heartbeat has not arrived" in str(cut())
     undo = world.log[world.log.index("stop replica") + 1 :]
-    assert undo[:3] == ["compare", "start replica", "open fence"]
+    assert undo[:3] == ["compare", "end", "start replica"]
     assert reopened(world)
+
+
+def test_a_connection_to_the_sources_host_that_is_lost_is_replaced_for_the_undo(world, cut):
+    world.target["heartbeat"] = 6
+    world.failing["end"] = MigrationError("lost")
+    assert "undone" in str(cut())
+    assert world.log.index("end") < world.log.index("unlease") < world.log.index("start replica")
+    assert reopened(world)
+
+
+def test_a_source_that_another_has_closed_is_not_called_writable(world, cut):
+    world.failing["arm"] = MigrationError("this server was cut over by migration other to oslo-db2")
+    world.source["read_only"] = True
+    answer = cut()
+    assert answer.facts == {"outcome": "closed"}
+    assert "migration other" in str(answer) and "does not take writes" in str(answer) and "writable again" not in str(answer)
+
+
+def test_a_target_whose_applier_stands_is_not_waited_for(world, cut):
+    world.arriving, world.written = False, 101
+    cut()
+    assert world.log.count("wait") == 1
+
+
+def test_a_wait_goes_on_in_slices_until_the_budget_is_used_up(world, cut, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("%s.stop_writes.time" % ROOMS, SimpleNamespace(monotonic=lambda: clock[0], time=lambda: clock[0], sleep=lambda _s: None))
+    monkeypatch.setattr("%s.context.time" % ROOMS, SimpleNamespace(monotonic=lambda: clock[0]))
+    real, waited = world.effect, []
+
+    def effect(name):
+        if name == "wait":
+            waited.append(name)
+            clock[0] += 1.0
+            world.arriving = len(waited) == 3
+        real(name)
+
+    monkeypatch.setattr(world, "effect", effect)
+    world.arriving, world.written = False, 101
+    assert "position" in cut() and len(waited) == 3
 
 
 ROOMS = "ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover"
@@ -194,6 +238,7 @@ def test_a_commit_that_the_disk_did_not_take_did_not_happen(world, cut, monkeypa
 def lost(world, monkeypatch):
     """The commit takes place and its answer is lost; asked again, the source's host says so, or does not answer for a while."""
     real, silent = world.effect, []
+    world.failing["end"] = MigrationError("lost")
 
     def effect(name):
         if name == "unlease" and silent:
@@ -215,7 +260,6 @@ def test_a_commit_whose_answer_was_lost_is_asked_for_and_kept(world, cut, lost):
     result = cut()
     assert moved(world) and "write_stop_server_s" in result
     assert world.log.index("take") < world.log.index("unlease") < world.log.index("promote target")
-    assert "open fence" not in world.log and "unhold" not in world.log
     # The fence's session is in doubt with the answer: it is looked for what was written since, and nothing was.
     assert world.log[world.log.index("unlease") :][:4] == ["unlease", "ask target", "close fence", "history end"]
     assert "start replica" not in world.log
@@ -223,9 +267,11 @@ def test_a_commit_whose_answer_was_lost_is_asked_for_and_kept(world, cut, lost):
 
 def test_a_commit_in_doubt_promotes_nothing_and_opens_nothing(world, cut, lost, monkeypatch):
     lost.extend(range(1000))
+    world.failing["end"] = MigrationError("lost")
     monkeypatch.setattr("%s.stop_writes.DOUBT_SECONDS" % ROOMS, -10.0)
-    answer = str(cut())
-    assert "does not say whether" in answer and "run the same command again" in answer
+    answer = cut()
+    assert answer.facts == {"outcome": "undecided"}
+    assert "does not say whether" in str(answer) and "run the same command again" in str(answer)
     assert world.target["read_only"] and world.source["read_only"] and world.source["hold"]
     assert "open fence" not in world.log
     lost.clear()
@@ -252,7 +298,7 @@ def test_killed_before_the_commit_took_place_the_source_opens(world, cut):
     world.revive()
     world.failing["preflight"] = MigrationError("not now")
     assert str(cut()) == "not now"
-    assert world.log.index("unlease") < world.log.index("start replica") < world.log.index("open fence")
+    assert world.log.index("unlease") < world.log.index("start replica")
     assert reopened(world)
 
 
@@ -281,32 +327,7 @@ def test_a_target_that_a_restart_closed_again_is_opened(world, cut, monkeypatch)
     assert moved(world)
 
 
-def test_a_restart_between_the_undos_does_not_leave_the_source_closed(world, cut, monkeypatch):
-    world.arriving, world.written = False, 101
-    real = world.after
-
-    def restart(name):
-        real(name)
-        if name == "unlock boss":
-            world.source["read_only"] = world.source["hold"]
-
-    monkeypatch.setattr(world, "after", restart)
-    assert "undone" in str(cut())
-    assert reopened(world)
-
-
-def test_requests_to_the_sources_host_carry_a_turn_that_grows(world, cut, monkeypatch):
-    turns = []
-    real = __import__("%s.context" % ROOMS, fromlist=["call"]).call
-    monkeypatch.setattr("%s.context.call" % ROOMS, lambda name, verb, request: turns.append((verb, request["turn"])) or real(name, verb, request))
-    world.arriving, world.written = False, 101
-    cut()
-    world.arriving = True
-    cut()
-    assert turns == [("hold", [1, 0]), ("unhold", [1, 1]), ("unlease", [1, 1]), ("hold", [2, 0])]
-
-
-@pytest.mark.parametrize("effect", ["hold", "lock boss", "arm", "close fence", "wait", "stop replica"])
+@pytest.mark.parametrize("effect", ["hold", "take privileges", "arm", "close fence", "wait", "stop replica"])
 def test_killed_before_the_commit_the_next_run_undoes_first(world, cut, effect):
     world.killing = effect
     assert isinstance(cut(), world.Dead)
@@ -429,14 +450,15 @@ def test_before_the_commit_a_source_that_is_gone_keeps_the_journal(world, cut, m
     def vanish(name):
         real(name)
         if name == "wait":
-            world.source_gone = True
+            world.source_gone = world.host_gone = True
 
     monkeypatch.setattr(world, "after", vanish)
-    answer = str(cut())
-    assert "the undo is incomplete" in answer and "fence: " in answer and "commit failed: " in answer
-    assert world.target["threads"], "the target replicates again although the source is gone"
-    assert "fence" in world.journal.read()["cutover"]["begun"]
-    world.source_gone = False
+    monkeypatch.setattr("%s.stop_writes.DOUBT_SECONDS" % ROOMS, -10.0)
+    answer = cut()
+    assert "does not say whether that was committed" in str(answer) and "commit failed: " in str(answer)
+    assert answer.facts == {"outcome": "undecided"}
+    assert "lease" in world.journal.read()["cutover"]["begun"]
+    world.source_gone = world.host_gone = False
     monkeypatch.setattr(world, "after", real)
     world.revive()
     world.failing["preflight"] = MigrationError("not now")
@@ -445,23 +467,16 @@ def test_before_the_commit_a_source_that_is_gone_keeps_the_journal(world, cut, m
 
 
 def test_an_undo_that_fails_says_what_is_left_and_is_finished_by_the_next_run(world, cut):
-    world.arriving, world.written = False, 101
-    world.failing["unhold"] = world.failing["unlease"] = MigrationError("the agent is gone")
-    answer = str(cut())
-    assert "stage: the agent is gone" in answer and "lease: the agent is gone" in answer and "had not applied" in answer
-    assert not world.source["read_only"] and world.source["scheduler"] == "ON"
-    assert world.source["hold"]
+    world.target["heartbeat"] = 6
+    world.failing["start replica"] = ServerError("target: gone", 2013)
+    answer = cut()
+    assert "the undo is incomplete" in str(answer) and "check: target: gone" in str(answer) and "heartbeat has not arrived" in str(answer)
+    assert answer.facts == {"outcome": "undone"}, "the source takes writes"
+    assert not world.source["read_only"] and world.source["scheduler"] == "ON" and not world.source["hold"]
     world.revive()
     world.failing["preflight"] = MigrationError("not now")
     assert str(cut()) == "not now"
     assert reopened(world)
-
-
-def test_an_account_that_is_gone_does_not_stop_the_undo(world, cut):
-    world.arriving, world.written = False, 101
-    world.failing["unlock boss"] = ServerError("no such account", 1396)
-    assert "undone" in str(cut())
-    assert not world.source["hold"]
 
 
 def test_facts_of_an_undone_attempt_do_not_reach_the_next(world, cut):
@@ -510,5 +525,5 @@ def test_the_lock_is_given_back_only_when_the_ended_sessions_are_gone(world, cut
     monkeypatch.setattr(connection, "rows", lambda self, sql, args=None: [{"id": 31}, {"id": 32}] if "COMMAND NOT IN" in sql else [])
     monkeypatch.setattr(connection, "value", value)
     monkeypatch.setattr(connection, "run", run)
-    assert cut()["sessions_ended"] == 2
+    assert cut()["sessions_ended"] == 3 + 2
     assert ended == ["KILL 31", "KILL 32"] and still == []

@@ -9,6 +9,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
     JOURNALLED,
     NAMES,
     ORDER,
+    UNDO,
     Action,
     State,
     after,
@@ -18,7 +19,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
     resume,
 )
 
-UNDOABLE = ("lease", "events_off", "stage", "hold", "fence", "check", "commit")
+UNDOABLE = ("lease", "hold", "check")
 
 
 def undo(state, results=()):
@@ -54,12 +55,12 @@ def test_all_done_is_finished():
 
 
 @pytest.mark.parametrize("count", range(COMMIT + 2))
-def test_every_failure_before_the_commit_undoes_what_was_begun_in_reverse(count):
+def test_every_failure_before_the_commit_undoes_what_was_begun_the_source_first(count):
     begun = NAMES[:count]
     for done in (NAMES[:count], NAMES[: max(0, count - 1)]):
         if "commit" in done:
             continue
-        assert undo(State(begun, done, failed=True))[:2] == ([name for name in reversed(UNDOABLE) if name in begun], "undone")
+        assert undo(State(begun, done, failed=True))[:2] == ([name for name in UNDOABLE if name in begun], "undone")
 
 
 @pytest.mark.parametrize("count", range(COMMIT + 1, len(NAMES)))
@@ -70,23 +71,23 @@ def test_after_the_commit_there_is_only_forward(count):
     assert next_action(failed) == Action("do", NAMES[count])
 
 
-def test_a_commit_that_was_begun_is_asked_for_first():
-    assert next_action(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True)) == Action("undo", "commit")
+def test_the_undo_order_is_that_of_the_undoable_steps():
+    assert set(UNDO) == {step.name for step in ORDER if step.undoable} and UNDO == UNDOABLE
 
 
 def test_a_commit_that_turns_out_to_have_taken_place_is_one():
-    tried, _verb, state = undo(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True), {"commit": "committed"})
-    assert tried == ["commit"]
+    tried, _verb, state = undo(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True), {"lease": "committed"})
+    assert tried == ["lease"]
     assert next_action(state) == Action("do", "promote")
 
 
 def test_a_commit_in_doubt_undoes_nothing_and_does_nothing():
-    assert undo(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True), {"commit": "failed"})[:2] == (["commit"], "undecided")
+    assert undo(State(NAMES[: COMMIT + 1], NAMES[:COMMIT], failed=True), {"lease": "failed"})[:2] == (["lease"], "undecided")
 
 
 def test_an_undo_that_fails_does_not_keep_the_rest_from_being_undone():
-    tried, verb, _state = undo(State(NAMES[:COMMIT], (), failed=True), {"fence": "failed"})
-    assert tried == [name for name in reversed(UNDOABLE) if name != "commit"]
+    tried, verb, _state = undo(State(NAMES[:COMMIT], (), failed=True), {"lease": "failed"})
+    assert tried == list(UNDOABLE)
     assert verb == "left"
 
 
@@ -100,15 +101,15 @@ def test_what_may_have_begun_is_found_from_the_journalled_steps_alone(count):
     assert [name for name in found if name in JOURNALLED] == list(journalled)
 
 
-def test_behind_a_fence_that_was_begun_replication_may_be_stopped_and_the_cutover_committed():
-    assert {"check", "commit"} <= set(may_have_begun(("lease", "events_off", "stage", "fence")))
-    assert not {"check", "commit"} & set(may_have_begun(("lease", "events_off", "stage")))
+def test_once_clients_are_held_replication_may_be_stopped_and_the_cutover_committed():
+    assert {"check", "commit"} <= set(may_have_begun(("lease", "hold")))
+    assert may_have_begun(("lease",)) == ("lease", "events_off", "stage")
     assert may_have_begun(()) == ()
 
 
 def test_a_new_process_goes_back_unless_it_reads_of_the_commit():
     assert resume((), ()) == State()
-    assert resume(("lease", "fence"), ("preflight", "lease")).failed
+    assert resume(("lease", "hold"), ("preflight", "lease")).failed
     assert resume(NAMES[: COMMIT + 2], NAMES[: COMMIT + 1]).committed
     assert next_action(resume(NAMES[: COMMIT + 2], NAMES[: COMMIT + 1])) == Action("do", NAMES[COMMIT + 1])
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.mariadb import MariaDB
@@ -12,13 +14,16 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 
 
 class Connection:
-    def __init__(self, privileges=(), roles=(), variables=None):
-        self.privileges, self.roles, self.variables = privileges, roles, variables or {}
+    def __init__(self, privileges=(), columns="uhav", variables=None):
+        self.privileges, self.columns, self.variables = privileges, columns, variables or {}
+        self.asked, self.ran = [], []
 
     def rows(self, sql, _args=None):
-        if "roles_mapping" in sql:
-            return [dict(zip("uhr", row)) for row in self.roles]
-        return [dict(zip("uhal", row)) for row in self.privileges]
+        self.asked.append(sql)
+        return [dict(zip(self.columns, row)) for row in self.privileges]
+
+    def run(self, sql, args=None):
+        self.ran.append((sql, args))
 
     def variable(self, name):
         return self.variables.get(name)
@@ -28,24 +33,63 @@ class Connection:
 CONNECTION_ADMIN, READ_ONLY_ADMIN, SUPER, ALL = 4294967296, 8589934592, 32768, 549755812863
 
 
-@pytest.mark.parametrize(("access", "able"), [(READ_ONLY_ADMIN, True), (SUPER, True), (ALL, True), (CONNECTION_ADMIN, False), (0, False)])
-@pytest.mark.parametrize("host", ["%", "localhost"])
-def test_mariadb_accounts_that_write_through_read_only(access, able, host):
-    server = MariaDB(Connection([("app", host, access, 0)]), None)
-    assert server.bypassing_accounts() == ([("app", host)] if able else [])
+BOTH = ["SUPER", "READ_ONLY ADMIN"]
 
 
 @pytest.mark.parametrize(
-    "row", [("root", "localhost", ALL, 0), ("mysql", "localhost", ALL, 0), ("app", "%", ALL, 1), ("app", "%", ALL, "true")]
-)
-def test_the_installations_own_and_locked_ones_are_left_alone(row):
-    assert MariaDB(Connection([row]), None).bypassing_accounts() == []
+    ("access", "version", "held"),
+    [
+        (READ_ONLY_ADMIN, 101118, ["READ_ONLY ADMIN"]), (SUPER, 101118, ["SUPER"]), (SUPER, 101100, ["SUPER"]), (SUPER, 101099, BOTH), (SUPER, 0, BOTH),
+        (ALL, 101118, BOTH), (18446744073709551615, 0, BOTH), (CONNECTION_ADMIN, 101118, []), (0, 0, []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("user", "host"), [("app", "%"), ("root", "localhost"), ("mysql", "localhost"), ("admins", "")])
+def test_mariadb_accounts_and_roles_that_write_through_read_only(access, version, held, user, host):
+    server = MariaDB(Connection([(user, host, access, version)]), None)
+    assert server.privileged_accounts() == ([[user, host, held, []]] if held else [])
 
 
-def test_a_role_that_can_makes_its_members_able_over_any_number_of_roles():
-    rows = [("app", "%", 0, 0), ("other", "%", 0, 0), ("boss", "", READ_ONLY_ADMIN, 0), ("chief", "", 0, 0)]
-    roles = [("chief", "", "boss"), ("app", "%", "chief"), ("other", "%", "reader")]
-    assert MariaDB(Connection(rows, roles), None).bypassing_accounts() == [("app", "%")]
+def test_mysql_accounts_that_can_set_it_back():
+    rows = [
+        ("root", "localhost", "SUPER", ""), ("mysql.session", "localhost", "SUPER", ""), (b"app", b"%", "SUPER", ""),
+        ("root", "localhost", "SYSTEM_VARIABLES_ADMIN", "Y"), ("ops", "%", "SYSTEM_VARIABLES_ADMIN", "N"),
+    ]  # fmt: skip
+    connection = Connection(rows, columns="uhpg")
+    server = MySQL(connection, SimpleNamespace(version=(9, 7, 4)))
+    assert server.privileged_accounts() == [
+        ["app", "%", ["SUPER"], []],
+        ["ops", "%", ["SYSTEM_VARIABLES_ADMIN"], []],
+        ["root", "localhost", ["SUPER", "SYSTEM_VARIABLES_ADMIN"], ["SYSTEM_VARIABLES_ADMIN"]],
+    ]
+    assert "global_grants" in connection.asked[-1]
+    MySQL(connection, SimpleNamespace(version=(5, 7, 44))).privileged_accounts()
+    assert "global_grants" not in connection.asked[-1]
+
+
+@pytest.mark.parametrize(
+    ("flavour", "host", "taken", "given"),
+    [
+        (MariaDB, "%", [("REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM %s@%s", ("boss", "%"))],
+         ["SET SESSION sql_mode", ("GRANT SUPER, READ_ONLY ADMIN ON *.* TO %s@%s", ("boss", "%"))]),
+        (MariaDB, "", [("REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM %s", ("boss",))],
+         ["SET SESSION sql_mode", ("GRANT SUPER, READ_ONLY ADMIN ON *.* TO %s", ("boss",))]),
+        (MySQL, "%", [("REVOKE SUPER, SYSTEM_VARIABLES_ADMIN ON *.* FROM %s@%s", ("boss", "%"))],
+         [("GRANT SUPER ON *.* TO %s@%s", ("boss", "%")), ("GRANT SYSTEM_VARIABLES_ADMIN ON *.* TO %s@%s WITH GRANT OPTION", ("boss", "%"))]),
+    ],
+)  # fmt: skip
+def test_privileges_are_taken_and_given_back_as_they_were(flavour, host, taken, given):
+    connection = Connection()
+    server = flavour(connection, None)
+    privileges = list(flavour.fence_privileges)
+    server.take_privileges("boss", host, privileges)
+    assert connection.ran == taken
+    del connection.ran[:]
+    server.give_privileges("boss", host, privileges, ["SYSTEM_VARIABLES_ADMIN"])
+    if flavour is MariaDB:
+        # Else this version would make an account that is gone, without a password.
+        assert "NO_AUTO_CREATE_USER" in connection.ran.pop(0)[0]
+        given = given[1:]
+    assert connection.ran == given
 
 
 @pytest.mark.parametrize(
