@@ -32,7 +32,7 @@ from .._server.flavour import open_flavour
 from .._state.fences import ARMED, COMMITTED, FIRED, RELEASED, Fence, decide_fence, fence_lock, find_fence, place_fence, read_fence
 from .._state.files import open_lock, read_json, remove, sync_directory, take_lock, write_json, write_text
 from .._state.paths import directory
-from .access import end_sessions, open_server, sessions_left, strangers_privileges, take_privileges
+from .access import end_sessions, give_privileges, open_server, sessions_left, strangers_privileges, take_privileges
 from .hold import check_place
 
 # A boot ends the service: a unit beside it starts it then. https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html
@@ -205,9 +205,16 @@ class Session:
             raise MigrationError("the lease has ended")
 
     def privileges(self) -> dict:
-        """Take the privileges by which others could write on the fenced server, or open it."""
-        self._standing()
-        take_privileges(self.server, self.kept["accounts"])
+        """Take the privileges by which others could write on the fenced server, or open it.
+
+        Not beside the lease's end, which gives them back; and a process that was stopped in between looks once more.
+        """
+        with fence_lock(self.kept["server"]):
+            self._standing()
+            take_privileges(self.server, self.kept["accounts"])
+            if decide_state(self.kept) != ARMED:
+                give_privileges(self.server, self.kept["accounts"])
+                raise MigrationError("the lease has ended")
         kept = strangers_privileges(self.server)
         if kept:
             raise MigrationError("these accounts kept the privilege to write on a read-only server: %s" % names_of(kept))

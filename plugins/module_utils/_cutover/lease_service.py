@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import time
 import typing as t
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from .._errors import MigrationError
 from .._server.base import Flavour
@@ -31,6 +31,7 @@ ALIVE_SECONDS = 1.0
 CLOSED_SECONDS = 0.5
 AGAIN_SECONDS = 0.3
 SQL_SECONDS = 5
+LOCK_SECONDS = 1.0
 
 
 class Service:
@@ -89,7 +90,11 @@ class Service:
         server = self.connected()
         # Once it is open, only what is left is tried again: opening it ends sessions of the migration's own.
         self.opened = self.opened and not server.read_only()
-        done = work(self.kept, server, self.opened)
+        with ExitStack() as stack:
+            # Not beside the taking of privileges. One who holds the lock and hangs must not keep the server closed.
+            with suppress(MigrationError, OSError):
+                stack.enter_context(fence_lock(self.kept["server"], seconds=LOCK_SECONDS))
+            done = work(self.kept, server, self.opened)
         self.opened = True
         return None if done and state == FIRED else AGAIN_SECONDS
 

@@ -61,17 +61,22 @@ class Connection:
 
     def __init__(self, marked=False):
         self.accounts, self.ran, self.marked = {}, [], marked
+        self.grantable = {}
 
     def value(self, sql, args):
         return int(args in self.accounts) if "mysql.user" in sql else int(self.marked)
 
     def rows(self, _sql, args):
-        return [{"g": "GRANT %s ON *.* TO x" % (", ".join(self.accounts[args]) or "USAGE")}, {"g": "GRANT SELECT ON `a`.* TO x"}]
+        held = {"g": "GRANT %s ON *.* TO x" % (", ".join(self.accounts[args]) or "USAGE")}
+        may_grant = [{"g": "GRANT %s ON *.* TO x WITH GRANT OPTION" % ", ".join(self.grantable.get(args, []))}] if args in self.grantable else []
+        return [held, {"g": "GRANT SELECT ON `a`.* TO x WITH GRANT OPTION"}, *may_grant]
 
     def run(self, sql, args=None):
         self.ran.append((sql % args if args else sql, args))
         if sql.startswith("CREATE USER"):
             self.accounts.setdefault(args[:2], [])
+        elif sql.endswith("WITH GRANT OPTION"):
+            self.grantable.setdefault(args, []).append(sql[len("GRANT ") : sql.index(" ON")])
         elif sql.startswith("GRANT"):
             self.accounts[args].append(sql[len("GRANT ") : sql.index(" ON")])
         elif sql.startswith("INSERT"):
@@ -79,11 +84,13 @@ class Connection:
 
 
 class Server:
+    fence_privileges = ("SUPER", "READ_ONLY ADMIN")
+
     def __init__(self):
-        self.connection = Connection()
+        self.connection, self.known = Connection(), ("SELECT", "BINLOG MONITOR")
 
     def known_privileges(self):
-        return ("SELECT", "BINLOG MONITOR")
+        return self.known
 
     def user_schemas(self):
         return ["nordbridge_migration"] if self.connection.marked else []
@@ -149,6 +156,16 @@ def test_a_privilege_that_is_lacking_is_granted_alone(server):
     server.connection.accounts[("nordbridge_ctl", "10.0.%")] = ["SELECT"]
     assert prepare(server)["plan"] == ["account nordbridge_ctl@10.0.% REQUIRE SSL: BINLOG MONITOR"]
     assert [sql for sql, _args in server.connection.ran if "USER" in sql] == []
+
+
+def test_the_control_account_may_give_back_what_the_fence_takes_and_nobody_else_may(server):
+    server.known = ("SELECT", "SUPER", "READ_ONLY ADMIN")
+    plan = prepare(server)["plan"]
+    assert plan[1].endswith("SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN")
+    assert server.connection.grantable == {("nordbridge_ctl", host): ["SUPER", "READ_ONLY ADMIN"] for host in ("10.0.%", "localhost")}
+    assert prepare(server)["plan"] == []
+    server.connection.grantable[("nordbridge_ctl", "localhost")] = ["SUPER"]
+    assert prepare(server)["plan"] == ["account nordbridge_ctl@localhost: GRANT OPTION for SUPER and READ_ONLY ADMIN"]
 
 
 @pytest.mark.parametrize("held", ["ALL PRIVILEGES", "SELECT, REPLICATION CLIENT"])

@@ -82,6 +82,17 @@ class World:
             self.fire()
         return {"outcome": "committed" if self.lease == "committed" else "fired", "settled": self.settled, "owner": ""}
 
+    def agent(self, _id: str, verb: str, _request: dict) -> dict | None:
+        """The agent on the source's host."""
+        self.effect(verb)
+        if self.host_gone:
+            raise MigrationError("the agent on the source did not answer")
+        if verb == "unlease":
+            return self.unlease()
+        self.source["hold"] = verb == "hold"
+        self.after(verb)
+        return None
+
     def apply(self) -> None:
         if self.arriving and self.target["threads"]:
             self.applied = max(self.applied, self.written)
@@ -261,15 +272,6 @@ def world(monkeypatch, tmp_path):
             server.state["scheduler"] = value
         return server.state["scheduler"]
 
-    def agent(_id, verb, _request):
-        world.effect(verb)
-        if world.host_gone:
-            raise MigrationError("the agent on the source did not answer")
-        if verb == "unlease":
-            return world.unlease()
-        world.source["hold"] = verb == "hold"
-        world.after(verb)
-
     def remove_hold(_path):
         world.effect("remove hold")
         world.target["hold"] = False
@@ -288,7 +290,7 @@ def world(monkeypatch, tmp_path):
         monkeypatch.setattr(room, "set_scheduler", scheduler)
     monkeypatch.setattr(stop_writes, "enabled_events", lambda _server: [["shop", "nightly"]])
     monkeypatch.setattr(steps, "wake_events", lambda _server, events: (len(events), []))
-    monkeypatch.setattr(context, "call", agent)
+    monkeypatch.setattr(context, "call", world.agent)
     monkeypatch.setattr(context, "open_lease", lambda _id, _request: FakeLease(world))
     monkeypatch.setattr(cutover, "source_local", lambda _options: {})
     monkeypatch.setattr(context, "remove_hold", remove_hold)

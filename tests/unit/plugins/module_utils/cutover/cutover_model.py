@@ -5,9 +5,12 @@
 
 What decides (order, next action, what follows from a result) is the real machine. What is modelled here is what its steps
 do, one effect at a time, and what may come between any two of them: clients' writes, the replica's progress, the lease's
-timer, and as many faults as the bound allows: death of the job, restarts of either server or of the source's host, a cut
-network, requests that take effect although their answer is lost, and requests that take effect long after their sender
-has given up. Anybody may start the cutover again whenever no job runs.
+service, and as many faults as the bound allows: death of the job, restarts of either server or of the source's host, a cut
+network, requests that take effect although their answer is lost, requests that take effect long after their sender has given
+up, a lease whose end the disk does not take, and a source that loses its newest write. A job that hangs is one that the lease's
+end overtakes. Beside them others act: a client with every privilege, whose session stays open, writes through read-only and
+sets it back; somebody whose option file wins over ours; and another migration of the same source. Anybody may start the
+cutover again whenever no job runs.
 
 Rules keeps the effects by name. A planted mistake replaces one of them, or the machine's order or its functions.
 """
@@ -27,25 +30,21 @@ EFFECTS = {
     ("do", "preflight"): ("preflight",),
     ("do", "lease"): ("token", "arm"),
     ("do", "events_off"): ("events off",),
-    ("do", "stage"): ("hold",),
+    ("do", "stage"): ("hold", "take privileges"),
     ("do", "hold"): ("hold clients",),
-    ("do", "fence"): ("close fence",),
+    ("do", "fence"): ("close fence", "end sessions"),
     ("do", "position"): ("position",),
     ("do", "wait"): ("wait",),
     ("do", "check"): ("stop replica", "compare"),
-    ("do", "commit"): ("ask source", "take"),
+    ("do", "commit"): ("sessions ended", "ask source", "take"),
     ("do", "promote"): (*AGAIN, "open target"),
     ("do", "forget"): (*AGAIN, "again: open target", "stop replica", "reset replica", "unhold target"),
     ("do", "release"): ("keep closed", "release lock"),
     ("do", "switched"): ("switch clients",),
     ("do", "confirm"): ("keep open", "beat"),
-    ("undo", "commit"): ("end lease",),
-    ("undo", "check"): ("start replica",),
-    ("undo", "fence"): ("open fence",),
-    ("undo", "hold"): ("let clients go",),
-    ("undo", "stage"): ("unhold", "open again"),
-    ("undo", "events_off"): ("events on",),
     ("undo", "lease"): ("end lease",),
+    ("undo", "hold"): ("let clients go",),
+    ("undo", "check"): ("start replica",),
 }  # fmt: skip
 
 
@@ -57,13 +56,18 @@ class World(NamedTuple):
     lock: str = ""  # whose session holds it: nobody's, or the job's. One whose owner has died is taken to be gone at once
     events: bool = True
     written: int = 0  # writes that clients had acknowledged
+    privileges: bool = True  # whether strangers' accounts have those by which one writes through read-only and sets it back
+    boss: bool = False  # whether a session is open that logged in with them
     # the source's host
     hold: bool = False  # the configuration that a restart reads
-    leases: tuple = ()  # by number: "" never armed, "armed", "fired", "opening", "over", "committed"
-    newest: int = 0  # the newest turn of which a request came
-    flight: tuple = ()  # requests that are still to take effect: (effect, lease, turn)
+    overridden: bool = False  # another place wins over it
+    # by number: "" never armed, "armed", "fired", "opening", "over", "committed"; "unrecorded": ended by the clock, and open
+    leases: tuple = ()
+    other: bool = False  # another migration has cut this source over: its target takes writes
+    flight: tuple = ()  # requests that are still to take effect: (effect, lease)
     # the target
     applied: int = 0
+    diverged: bool = False  # it has a write that the source lost, and whose number the source gives to another
     threads: bool = True
     replica: bool = True
     target_read_only: bool = True
@@ -80,7 +84,6 @@ class World(NamedTuple):
     state: Optional[machine.State] = None
     action: Optional[Action] = None
     at: int = 0
-    turn: int = 0
     position: int = -1
     session: bool = False
     target_session: bool = False
@@ -89,6 +92,10 @@ class World(NamedTuple):
     # what is left of the bounds
     writes: int = 2
     faults: int = 2
+    # who else acts in this world
+    with_boss: bool = False
+    with_other: bool = False
+    with_loss: bool = False
 
     @property
     def accepts(self) -> bool:
@@ -112,6 +119,10 @@ def kill_sessions(w: World) -> World:
     """All sessions of the migration's account on the source are ended, and with them what they had asked for."""
     flight = tuple(one for one in w.flight if one[0] != "close fence")
     return w._replace(lock="", session=False, fenced=False, flight=flight)
+
+
+#: A lease that may still open the source, or has not been seen to have done so.
+PENDING = ("armed", "fired", "opening", "unrecorded")
 
 
 class Rules:
@@ -165,7 +176,7 @@ class Rules:
         if w.cut:
             yield "no answer", w, FAIL
             return
-        request = (name, w.token, w.turn)
+        request = (name, w.token)
         done, result = self.host_effect(w, request)
         yield "", done, result
         if w.faults:
@@ -174,17 +185,9 @@ class Rules:
             yield "is under way, and given up", poorer._replace(flight=tuple(sorted(w.flight + (request,)))), FAIL
 
     def host_effect(self, w: World, request: tuple) -> tuple[World, str]:
-        """What the agent does. A request of an older turn than the newest is refused: its sender has given up."""
-        name, token, turn = request
-        if self.overtaken(w, turn):
-            return w, FAIL
-        w = w._replace(newest=max(w.newest, turn))
+        """What the agent does: nothing under a lease that does not stand."""
+        name, token = request
         return getattr(self, "host_" + name.replace(" ", "_"))(w, token)
-
-    @staticmethod
-    def overtaken(w: World, turn: int) -> bool:
-        """Whether a later turn was here already."""
-        return turn < w.newest
 
     # --- the source's host ---
 
@@ -199,33 +202,50 @@ class Rules:
         """A lease's word."""
         return w.leases[token] if 0 <= token < len(w.leases) else ""
 
+    def is_free(self, w: World) -> bool:
+        """Whether no fence holds the source, nor is one's end still under way."""
+        return not w.other and not any(word in PENDING or word == "committed" for word in w.leases)
+
     def host_arm(self, w: World, token: int) -> tuple[World, str]:
-        """Arm, if it was not ended before."""
-        return (self.lease_at(w, token, "armed"), "") if self.word(w, token) == "" else (w, FAIL)
+        """Arm, if it was not ended before, and the source is nobody else's."""
+        return (self.lease_at(w, token, "armed"), "") if self.word(w, token) == "" and self.is_free(w) else (w, FAIL)
 
     def host_take(self, w: World, token: int) -> tuple[World, str]:
-        """End the lease by the commit; refused where it ended otherwise."""
-        if self.word(w, token) in ("armed", "committed"):
+        """End the lease by the commit; refused where it ended otherwise, or where somebody could write."""
+        if self.word(w, token) == "committed":
+            return w, ""
+        if self.word(w, token) == "armed" and self.is_closed(w):
             return self.lease_at(w, token, "committed"), ""
         return w, FAIL
 
+    @staticmethod
+    def is_closed(w: World) -> bool:
+        """What the host sees for itself: read-only, and nobody left who logged in before."""
+        return w.read_only and not w.boss
+
     def host_end_lease(self, w: World, token: int) -> tuple[World, str]:
-        """End the lease by its timer's work, done at once; or learn that the commit has ended it."""
+        """End the lease by its service's work, done at once; or learn that the commit has ended it. Another's source is left alone."""
         word = self.word(w, token)
         if word == "committed":
             return w, "committed"
-        if word in ("armed", "fired", "opening"):
+        if word in PENDING:
             w = self.reopened(self.unheld(w))
-        return self.lease_at(w, token, "over"), ""
+            return self.lease_at(w, token, "over"), ""
+        return w, ""
 
     def host_hold(self, w: World, token: int) -> tuple[World, str]:
-        """Write the configuration, while the lease is there that would remove it."""
-        return (w._replace(hold=True), "") if self.word(w, token) == "armed" else (w, FAIL)
+        """Write the configuration, while the lease is there that would remove it, and see that a restart would follow it."""
+        if self.word(w, token) != "armed":
+            return w, FAIL
+        return (w._replace(hold=True), "") if not w.overridden else (w, FAIL)
 
-    @staticmethod
-    def host_unhold(w: World, _token: int) -> tuple[World, str]:
-        """Remove it."""
-        return w._replace(hold=False), ""
+    def host_take_privileges(self, w: World, token: int) -> tuple[World, str]:
+        """Nobody but the migration has them from here on; who is logged in keeps them."""
+        return (w._replace(privileges=False), "") if self.word(w, token) == "armed" else (w, FAIL)
+
+    def host_end_sessions(self, w: World, token: int) -> tuple[World, str]:
+        """Whoever logged in with them is gone."""
+        return (w._replace(boss=False), "") if self.word(w, token) == "armed" else (w, FAIL)
 
     @staticmethod
     def unheld(w: World) -> World:
@@ -235,13 +255,23 @@ class Rules:
     @staticmethod
     def reopened(w: World) -> World:
         """The lease's second."""
-        return kill_sessions(w)._replace(read_only=False, events=True)
+        return kill_sessions(w)._replace(read_only=False, events=True, privileges=True)
 
     def lease_moves(self, w: World) -> Iterator[tuple[str, World]]:
-        """What the timers do by themselves. A timer ends early only by a fault: the job is quicker otherwise."""
+        """What the services do by themselves. A lease ends early only by a fault: the job is quicker otherwise."""
         for token, word in enumerate(w.leases):
             if word == "armed" and (w.faults or not w.alive):
                 yield "the lease ends", self.lease_at(w, token, "fired")._replace(faults=w.faults - w.alive)
+                if w.faults:
+                    # Neither the word nor the hold's removal: the file system is read-only.
+                    unrecorded = self.lease_at(self.reopened(w), token, "unrecorded")
+                    yield "the lease ends, and the disk does not take it", unrecorded._replace(faults=w.faults - 1)
+            elif word == "unrecorded":
+                # The service goes on: it looks at the server each time, which a restart may have closed by the hold that is still there.
+                if w.read_only:
+                    yield "the lease opens the source once more", self.reopened(w)
+                else:
+                    yield "the disk takes the lease's end", self.lease_at(self.unheld(w), token, "over")
             elif word == "fired":
                 yield "the lease removes the hold", self.lease_at(self.unheld(w), token, "opening")
             elif word == "opening":
@@ -252,7 +282,12 @@ class Rules:
     def preflight(self, w: World) -> Iterator[Step]:
         """Refuse what is not READY."""
         ready = w.session and not w.cut and w.accepts and w.target_read_only and w.threads and w.replica and w.target_session
-        yield "", w, "" if ready else FAIL
+        yield "", w, "" if ready and self.trusted(w) else FAIL
+
+    @staticmethod
+    def trusted(w: World) -> bool:
+        """A target that was ahead of its source is never trusted again, however its position looks now."""
+        return not w.diverged
 
     def token(self, w: World) -> Iterator[Step]:
         """Journal the lease's name."""
@@ -270,6 +305,18 @@ class Rules:
         """Make the coming fence survive a restart."""
         yield from self.ask_host(w, "hold")
 
+    def take_privileges(self, w: World) -> Iterator[Step]:
+        """Take them from all others."""
+        yield from self.ask_host(w, "take privileges")
+
+    def end_sessions(self, w: World) -> Iterator[Step]:
+        """Ask the host to end all sessions; its answer is read before the commit, and one that is lost fails there."""
+        yield from self.ask_host(w, "end sessions")
+
+    def sessions_ended(self, w: World) -> Iterator[Step]:
+        """The answer."""
+        yield "", w, ""
+
     def hold_clients(self, w: World) -> Iterator[Step]:
         """Have new clients wait. It changes nothing of who may write; but it may fail, and the machine must bear that."""
         yield "", w, ""
@@ -282,7 +329,7 @@ class Rules:
         """Stop all writes."""
         yield from self.ask_source(w, lambda w: w._replace(read_only=True, lock="job", fenced=True))
         if w.faults and w.session and not w.cut:
-            late = self._lost(w)._replace(faults=w.faults - 1, flight=tuple(sorted(w.flight + (("close fence", 0, 0),))))
+            late = self._lost(w)._replace(faults=w.faults - 1, flight=tuple(sorted(w.flight + (("close fence", 0),))))
             yield "is under way, and given up", late, FAIL
 
     def position_effect(self, w: World) -> Iterator[Step]:
@@ -394,22 +441,6 @@ class Rules:
         """Replicate again."""
         yield from self.on_target(self.reconnected(w), threads=True)
 
-    def open_fence(self, w: World) -> Iterator[Step]:
-        """Open the source."""
-        yield from self.ask_source(self.reconnected(w), lambda w: kill_sessions(w)._replace(read_only=False, session=True))
-
-    def unhold(self, w: World) -> Iterator[Step]:
-        """Remove the configuration."""
-        yield from self.ask_host(w, "unhold")
-
-    def open_again(self, w: World) -> Iterator[Step]:
-        """A restart since the fence was opened has closed it by the configuration."""
-        yield from self.ask_source(self.reconnected(w), lambda w: w._replace(read_only=False))
-
-    def events_on(self, w: World) -> Iterator[Step]:
-        """As before."""
-        yield from self.ask_source(self.reconnected(w), lambda w: w._replace(events=True))
-
     def reconnected(self, w: World) -> World:
         """Sessions that ended are opened anew before an undo."""
         return w._replace(session=w.session or not w.cut, target_session=True)
@@ -445,7 +476,8 @@ class Rules:
         action = self.next_action(state)
         if action.verb == "undone" and w.outcome == "resumed":
             # Everything that a dead job left is undone: now the attempt itself, in the same process.
-            return "undone; try again", w._replace(begun=(), done=(), token=-1, end=-1, state=machine.State(), outcome="", turn=w.turn + 1)
+            fresh = w._replace(begun=(), done=(), token=-1, end=-1, state=machine.State(), outcome="")
+            return "undone; try again", self.reconnected(fresh)
         if action.verb in ("undone", "left", "undecided", "finished"):
             kept = {"begun": (), "done": (), "token": -1, "end": -1} if action.verb == "undone" else {"done": state.done}
             return "the job ends: " + action.verb, self._dead(w, action.verb)._replace(**kept)
@@ -454,8 +486,6 @@ class Rules:
             step = self.plan[action.step]
             if step.journalled:
                 w = w._replace(begun=state.begun)
-        elif w.turn % 100 == 0:
-            w = w._replace(turn=w.turn + 1)
         return "%s %s" % w_words(action), w._replace(state=state, action=action, at=0)
 
     def _ended(self, w: World, result: str) -> World:
@@ -478,7 +508,7 @@ class Rules:
     def _dead(w: World, outcome: str) -> World:
         """No job: its sessions end, in order or not."""
         return w._replace(
-            alive=False, state=None, action=None, at=0, turn=0, position=-1, session=False, target_session=False, fenced=False,
+            alive=False, state=None, action=None, at=0, position=-1, session=False, target_session=False, fenced=False,
             lock="" if w.lock == "job" else w.lock, outcome=outcome,
         )  # fmt: skip
 
@@ -487,11 +517,8 @@ class Rules:
         state = self.resume(w.begun, w.done)
         if w.cut and not state.committed:
             return None
-        # The real journal counts the runs; what matters is that the number is higher than that of any request under way.
-        turn = max([w.newest] + [request[2] for request in w.flight]) // 100 * 100 + 100
         return w._replace(
-            alive=True, state=state, action=None, at=0, turn=turn, session=not w.cut, target_session=True,
-            outcome="resumed" if state.failed else "",
+            alive=True, state=state, action=None, at=0, session=not w.cut, target_session=True, outcome="resumed" if state.failed else "",
         )  # fmt: skip
 
     # --- everything that may happen next ---
@@ -512,14 +539,27 @@ class Rules:
         """What happens without a fault."""
         if w.accepts and w.writes:
             yield "a client writes on the source", w._replace(written=w.written + 1, writes=w.writes - 1)
+        if w.boss and w.read_only and not w.lock and w.writes:
+            yield "a client writes through read-only", w._replace(written=w.written + 1, writes=w.writes - 1)
+        if w.with_boss and w.privileges and not w.boss and w.faults:
+            yield "a privileged client logs in", w._replace(boss=True, faults=w.faults - 1)
+        if w.with_other and self.is_free(w) and w.accepts and not w.cut:
+            yield "another migration cuts the source over", self.anothers(w)
         if w.threads and w.replica and not w.cut and w.applied < w.written:
             yield "the target applies it", w._replace(applied=w.applied + 1)
         if w.cut:
             yield "the network is mended", w._replace(cut=False)
+        if "committed" in w.leases and not w.read_only:
+            yield "the source's host closes it again", w._replace(read_only=True)
         yield from self.lease_moves(w)
         for number, request in enumerate(w.flight):
             less = w._replace(flight=w.flight[:number] + w.flight[number + 1 :])
             yield "late: " + request[0], self.late(less, request)
+
+    @staticmethod
+    def anothers(w: World) -> World:
+        """Its fence, commit and promotion at once: what this migration does must bear the whole of it."""
+        return kill_sessions(w)._replace(other=True, read_only=True, hold=True, privileges=False, boss=False, events=False, writes=0)
 
     def late(self, w: World, request: tuple) -> World:
         """A request takes effect whose sender has given up."""
@@ -533,15 +573,20 @@ class Rules:
             yield "the job is killed", self._dead(w, "killed")
         if not w.cut:
             yield "the network is cut", w._replace(cut=True)
-        restarted = w._replace(read_only=w.hold, lock="", session=False, fenced=False, events=not w.hold)
+        restarted = w._replace(read_only=w.hold and not w.overridden, lock="", session=False, fenced=False, boss=False, events=not w.hold)
         restarted = restarted._replace(flight=tuple(one for one in w.flight if one[0] != "close fence"))
         yield "the source's server restarts", restarted
         yield "the source's host boots", self.booted(restarted)
         yield "the target's server restarts", self.target_restarted(w)
+        if w.boss and w.read_only:
+            yield "somebody sets read-only back", w._replace(read_only=False)
+        if w.with_loss and w.written and w.applied == w.written and not w.committed:
+            # Its next write has the number of the one that is lost.
+            yield "the source loses power, and its newest write", self.booted(restarted)._replace(diverged=True)
 
     def booted(self, w: World) -> World:
         """Nothing under way survives; armed leases end at once, for their timers are gone."""
-        leases = tuple("fired" if word in ("armed", "opening") else word for word in w.leases)
+        leases = tuple("fired" if word in PENDING else word for word in w.leases)
         return w._replace(flight=(), leases=leases)
 
     @staticmethod
@@ -565,8 +610,7 @@ def renumbered(w: World) -> World:
     """The same world with the numbers of what is over forgotten: without this every attempt would be a world of its own."""
     if w.flight or w.alive:
         return w
-    leases = () if w.token < 0 and all(word in ("", "over") for word in w.leases) else w.leases
-    return w._replace(newest=0, leases=leases)
+    return w._replace(leases=()) if w.token < 0 and all(word in ("", "over") for word in w.leases) else w
 
 
 # --- what must hold ---------------------------------------------------------
@@ -576,30 +620,42 @@ def broken(w: World) -> str:
     """Which promise a state breaks; empty for none."""
     if w.accepts and not w.target_read_only:
         return "two writable servers"
+    if w.other and not w.target_read_only:
+        return "two servers promoted"
+    if w.other and (w.accepts or not w.hold):
+        return "another migration's source is opened"
+    if w.diverged and not w.target_read_only:
+        return "a target that has other rows than its source is promoted"
     if not w.target_read_only and w.applied < w.written:
         return "an acknowledged write is missing on the new primary"
     if not w.target_read_only and not w.committed:
         return "promoted without a commit"
     if w.committed and w.accepts:
         return "the source is writable after the commit"
-    if not w.committed and not opens_by_itself(w):
+    if not w.committed and not w.other and not opens_by_itself(w):
         return "before the commit, the source does not open without help"
+    idle = not w.alive and not w.begun and not any(word in PENDING for word in w.leases)
+    if idle and not w.privileges and not w.committed and not w.other:
+        return "an undo has left accounts without their privileges"
     return ""
 
 
 def opens_by_itself(w: World) -> bool:
     """Whether the source, left alone, becomes writable and stays so through a restart: open, or with a lease that will see to it."""
-    return (not w.read_only and not w.hold) or any(word in ("armed", "fired", "opening") for word in w.leases)
+    return (not w.read_only and not w.hold) or any(word in PENDING for word in w.leases)
 
 
 def settled(w: World) -> str:
     """READY or DONE where the job has ended in one of them, and all is as it must be."""
     if w.alive or w.flight or w.cut:
         return ""
+    if w.other:
+        return "ANOTHER'S" if w.target_read_only and not w.begun and not any(word in PENDING for word in w.leases) else ""
     if w.outcome == "finished":
-        done = not w.target_read_only and not w.target_hold and not w.replica and w.read_only and w.hold and w.applied == w.written
+        closed = w.read_only and w.hold and not w.privileges and not w.boss
+        done = not w.target_read_only and not w.target_hold and not w.replica and closed and w.applied == w.written
         return "DONE" if done else ""
-    ready = w.accepts and not w.hold and w.events and w.target_read_only and w.target_hold and w.replica and w.threads and not w.begun
+    ready = w.accepts and not w.hold and w.events and w.privileges and w.target_read_only and w.target_hold and w.replica and w.threads and not w.begun
     return "READY" if ready else ""
 
 

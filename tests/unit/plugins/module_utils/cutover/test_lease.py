@@ -11,6 +11,7 @@ import os
 import shlex
 import stat
 import threading
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -84,9 +85,9 @@ def host(tmp_path, monkeypatch):
     found = SimpleNamespace(root=root, server=server, started=[], left=[], units=tmp_path / "units", elapsed=100.0, boot="b1")
     monkeypatch.setattr(lease, "directory", lambda migration_id: os.path.join(root, migration_id))
     for name in ("read_fence", "place_fence", "decide_fence", "find_fence"):
-        monkeypatch.setattr(lease, name, lambda *args, real=getattr(fences, name), **more: real(*args, root=root, **more))
+        monkeypatch.setattr(lease, name, partial(getattr(fences, name), root=root))
     for module in (lease, lease_service):
-        monkeypatch.setattr(module, "fence_lock", lambda place: fences.fence_lock(place, root))
+        monkeypatch.setattr(module, "fence_lock", lambda place, seconds=0.2: fences.fence_lock(place, root, seconds))
         monkeypatch.setattr(module, "connect", connected)
         monkeypatch.setattr(module, "open_flavour", lambda _connection: server)
     monkeypatch.setattr(lease_service, "close_again", closed_again)
@@ -231,6 +232,23 @@ def test_privileges_are_taken_under_a_lease_that_stands_and_seen_to_be_gone(host
     for word in (session.privileges, session.sessions):
         with pytest.raises(MigrationError, match="the lease has ended"):
             word()
+
+
+def test_privileges_that_were_taken_beside_the_leases_end_are_given_back(host, session, monkeypatch):
+    given = []
+    monkeypatch.setattr(lease, "give_privileges", lambda _server, accounts: given.extend(accounts))
+    monkeypatch.setattr(lease, "take_privileges", lambda _server, _accounts: lease.decide("/var/lib/mysql", TOKEN, "fired"))
+    with pytest.raises(MigrationError, match="the lease has ended"):
+        session.privileges()
+    assert given == [BOSS]
+
+
+def test_who_holds_the_lock_and_hangs_does_not_keep_the_server_closed(host, session, monkeypatch):
+    monkeypatch.setattr(lease_service, "LOCK_SECONDS", 0.05)
+    host.elapsed = 110.0
+    with fences.fence_lock("/var/lib/mysql", host.root):
+        assert service_of(host).step() is None
+    assert host.server.done == ["open"]
 
 
 def test_sessions_are_ended_and_their_end_is_waited_for(host, session):

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, launch, rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import _count, in_words
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import JobStatus
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
 
