@@ -3,23 +3,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The one function behind the module: observe, plan, write and prove the drop-in, set what can be set at run time."""
+
 from __future__ import annotations
 
 import os
 import socket
 
 from .._errors import MigrationError, Refusal
+from .._optionfiles.dropin import DropIn, check_place, default_path
+from .._optionfiles.program import can_validate, find_program
+from .._optionfiles.table import parse_size
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint, from_options
 from .._server.flavour import open_flavour
 from . import observe
-from .dropin import DropIn, check_place, default_path, render
+from .dropin import MARK, NAME, render
 from .gtid import OnlineSteps, all_steps
 from .plan import Facts, Plan, Wishes, make_plan
-from .program import can_validate, find_program
-from .settings import canonical, parse_size, same
+from .settings import canonical, same, table_of
 
+ELSEWHERE = "set config_file to a file that the server reads last, or leave it out"
 STATEMENT_SECONDS = 120  # until an unanswered SET GLOBAL counts as a failure
 
 
@@ -73,8 +77,8 @@ class Configuration:
         self.server = server
         self.params = params
         self.program = find_program(server)
-        path = check_place(params.get("config_file") or default_path(self.program))
-        self.dropin = DropIn(path, self.program, server.name, server.version)
+        path = check_place(params.get("config_file") or default_path(self.program, NAME))
+        self.dropin = DropIn(path, self.program, table_of(server.name, server.version), MARK, ELSEWHERE)
         self.statements: list[str] = []
 
     def run(self, wishes: Wishes, check_mode: bool) -> dict:

@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """What is: the server's settings, who follows it, what a restart would cost."""
+
 from __future__ import annotations
 
 import typing as t
 
+from .._optionfiles.persisted import read_persisted
 from .._server.base import Flavour
 from .._state.files import read_text
-from .optionfiles import meaning
-from .settings import PERSISTS, SETTINGS, by_version, canonical, variable
+from .settings import SETTINGS, canonical, table_of, variable
 
 
 def running_values(server: Flavour) -> dict:
@@ -55,12 +56,8 @@ def open_sessions(server: Flavour) -> int:
 
 
 def persisted(server: Flavour) -> dict:
-    """Our settings among those of SET PERSIST, which win over every option file: variable -> canonical value."""
-    if not by_version(PERSISTS, server.name, server.version):
-        return {}
-    rows = server.connection.rows("SELECT VARIABLE_NAME AS n, VARIABLE_VALUE AS v FROM performance_schema.persisted_variables")
-    known = [meaning(str(row["n"]), str(row["v"]), server.name, server.version) for row in rows]
-    return dict(pair for pair in known if pair)
+    """Our settings among those of SET PERSIST: variable -> canonical value."""
+    return read_persisted(server, table_of(server.name, server.version))
 
 
 def effective(server: t.Any, running: dict) -> dict:

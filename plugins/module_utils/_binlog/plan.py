@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """What is to be changed: a pure function of what is wanted and what was observed."""
+
 from __future__ import annotations
 
 import hashlib
@@ -10,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 
 from .._errors import Refusal
+from .._optionfiles.table import by_version
 from .settings import (
     LIVE,
     LOG_BIN_DEFAULT,
@@ -18,7 +20,6 @@ from .settings import (
     RETENTION_UNIT,
     SETTINGS,
     STEPS,
-    by_version,
     canonical,
     same,
     variable,

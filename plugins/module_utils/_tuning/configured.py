@@ -13,8 +13,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .._binlog.program import Program, find_program
-from .._binlog.settings import PERSISTS, by_version
+from .._optionfiles.program import Program, find_program
+from .._optionfiles.table import PERSISTS, by_version
 from .._server.base import Flavour
 
 

@@ -9,8 +9,8 @@ import os
 import stat
 import sys
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.program import Program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles.program import Program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import FLAVOURS
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.identity import Identity
 

@@ -11,7 +11,9 @@ import pytest
 import yaml
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import apply, dropin
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.plan import Wishes
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.settings import table_of
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles.program import Program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
 from ansible_collections.nordbridge.mysql_migration.plugins.modules.mysql_binlog_config import RETURN
 
@@ -301,3 +303,9 @@ def test_the_file_is_the_servers_host_own(maria, monkeypatch):
     apply.check_local(maria, Endpoint(unix_socket="/run/mysqld/mysqld.sock"))
     monkeypatch.setattr(apply.socket, "gethostname", lambda: "us-db1.example")
     apply.check_local(maria, Endpoint(host="127.0.0.1"))
+
+
+def test_the_command_line_wins(host):
+    host.put("a.cnf", "binlog_format=ROW\n")
+    started = Program(host.program.path, arguments=("--binlog-format=STATEMENT", "--skip-log-bin", "stray"))
+    assert table_of("mariadb", (10, 11, 18)).resolve(started.print_defaults()) == {"binlog_format": "STATEMENT", "log_bin": "OFF"}

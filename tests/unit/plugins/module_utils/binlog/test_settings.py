@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import settings
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles import program, table
 
 # flavour, version -> names of replica updates and retention, partial JSON, gtid, written by default, validates, persists
 MATRIX = [
@@ -35,9 +35,9 @@ def test_names_by_flavour_and_version(flavour, version, updates, retention, part
     assert bool(name("binlog_row_value_options")) is partial_json
     assert bool(name("gtid_mode")) is bool(name("enforce_gtid_consistency")) is gtid
     assert all(name(key) == key for key in ("server_id", "log_bin", "binlog_format", "binlog_row_image", "max_binlog_size"))
-    assert settings.by_version(settings.LOG_BIN_DEFAULT, flavour, version) is log_bin
-    assert settings.by_version(settings.VALIDATES, flavour, version) is validates
-    assert settings.by_version(settings.PERSISTS, flavour, version) is persists
+    assert table.by_version(settings.LOG_BIN_DEFAULT, flavour, version) is log_bin
+    assert table.by_version(program.VALIDATES, flavour, version) is validates
+    assert table.by_version(table.PERSISTS, flavour, version) is persists
 
 
 def test_days_are_emptied_only_where_both_retentions_exist():
@@ -84,15 +84,3 @@ def test_values_that_mean_the_same(name, one, other):
 )
 def test_values_that_differ(name, one, other):
     assert not settings.same(name, one, other)
-
-
-def test_sizes():
-    assert [settings.parse_size(text) for text in ("4096", "8k", "2M", "1G", 512)] == [4096, 8192, 2097152, 1073741824, 512]
-    for text in ("", "-1", "1.5G", "1GB", "much"):
-        with pytest.raises(Refusal, match="not a size"):
-            settings.parse_size(text)
-
-
-def test_groups():
-    assert {"mysqld", "server", "mysqld-8.0"} == settings.option_groups("mysql", (8, 0, 36))
-    assert {"mariadb-10.11", "mariadbd", "mysqld_2"} <= settings.option_groups("mariadb", (10, 11, 18), "_2")

@@ -8,8 +8,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.program import Program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles.program import Program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.configured import Configured, configured, written
 
 # As MariaDB 10.11 and MySQL 9.7 print it, much shortened.

@@ -6,6 +6,7 @@
 
 Rules: https://dev.mysql.com/doc/refman/en/option-files.html and https://mariadb.com/kb/en/configuring-mariadb-with-option-files/
 """
+
 from __future__ import annotations
 
 import os
@@ -13,19 +14,18 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .settings import RETENTION_UNIT, SETTINGS, Version, canonical, variable
-
 DEPTH = 10  # of includes, as in the servers' my_default.c
 
 
 @dataclass(frozen=True)
 class Line:
-    """One option as it was read; C(path) says in which file."""
+    """One option as it was read; C(path) and C(number) say where: empty and 0 for one of the command line."""
 
     path: str
     group: str
     name: str
     value: str | None
+    number: int = 0
 
 
 class OptionFiles:
@@ -50,7 +50,7 @@ class OptionFiles:
     def _file(self, path: str, depth: int) -> t.Iterator[Line]:
         group = ""
         self.files.append(os.path.realpath(path))
-        for raw in self._text(path).splitlines():
+        for number, raw in enumerate(self._text(path).splitlines(), start=1):
             text = raw.strip()
             include = re.match(r"!(include|includedir)\s+(.+)", text)
             if include and depth < DEPTH:
@@ -60,7 +60,7 @@ class OptionFiles:
                 group = text[1:].partition("]")[0].strip()
             elif text and text[0] not in "#;!":
                 name, equals, value = text.partition("=")
-                yield Line(path, group, name.strip(), unquoted(value) if equals else None)
+                yield Line(path, group, name.strip(), unquoted(value) if equals else None, number)
 
     def _included(self, kind: str, path: str) -> list[str]:
         if kind == "include":
@@ -90,54 +90,3 @@ def unquoted(value: str) -> str:
     if text[:1] in ("'", '"') and text.find(text[0], 1) > 0:
         return text[1 : text.find(text[0], 1)]
     return text.partition("#")[0].strip()
-
-
-def resolve(pairs: t.Iterable[tuple], flavour: str, version: Version) -> dict:
-    """The value of each of our settings that counts, the last one: variable -> canonical value.
-
-    :param pairs: option name and value (None where it has none), in reading order
-    """
-    effective: dict = {}
-    for option, value in pairs:
-        known = meaning(option, value, flavour, version)
-        if known:
-            effective[known[0]] = known[1]
-    return effective
-
-
-def meaning(option: str, value: str | None, flavour: str, version: Version) -> tuple | None:
-    """The variable and canonical value that an option stands for; None for one that is not ours.
-
-    Knows dashes, loose-, skip-, disable- and enable-, old and new names, and names cut short, which servers took for long.
-    """
-    name = re.sub(r"^loose_", "", option.strip().lower().replace("-", "_"))
-    off = re.match(r"(skip|disable|enable)_(.+)", name)
-    if off:
-        name, value = off.group(2), "ON" if off.group(1) == "enable" else "OFF"
-    found = _our_name(name, flavour, version)
-    if not found:
-        return None
-    if found == "log_bin" and value != "OFF":
-        # Without a value the base name is the server's own choice.
-        return found, value or "ON"
-    retention = variable("retention", flavour, version)
-    if name == "expire_logs_days" and found == retention != name:
-        return found, canonical(found, float(value or 0) * RETENTION_UNIT[name])
-    return found, canonical(found, value)
-
-
-def _our_name(name: str, flavour: str, version: Version) -> str:
-    here = [(setting, variable(setting.key, flavour, version)) for setting in SETTINGS]
-    ours = {found: found for _setting, found in here if found}
-    for setting, found in here:
-        for table in setting.names.values():
-            for _minimum, other in table:
-                # An older or newer name of the same setting. MariaDB's two retention variables are one: the last one counts.
-                if found and other:
-                    ours.setdefault(other, found)
-    if name in ours:
-        return ours[name]
-    if name in ("log_bin_index", "log_bin_trust_function_creators", "log") or len(name) < 5:
-        return ""
-    starts = {found for full, found in ours.items() if full.startswith(name)}
-    return starts.pop() if len(starts) == 1 else ""

@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import program
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.optionfiles import (
-    OptionFiles,
-    meaning,
-    resolve,
-    unquoted,
-)
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.program import Program, parse_options
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog.settings import table_of
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles import program, table
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles.files import OptionFiles, unquoted
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles.program import Program, parse_options
 
 MARIA, MARIA105, MY80, MY97 = ("mariadb", (10, 11, 18)), ("mariadb", (10, 5, 23)), ("mysql", (8, 0, 36)), ("mysql", (9, 7, 4))
 
@@ -23,6 +20,15 @@ MARIA, MARIA105, MY80, MY97 = ("mariadb", (10, 11, 18)), ("mariadb", (10, 5, 23)
         (MARIA, "loose-binlog_format", "1", ("binlog_format", "STATEMENT")),
         (MARIA, "binlog_form", "ROW", ("binlog_format", "ROW")),
         (MARIA, "skip-log-bin", None, ("log_bin", "OFF")),
+        (MARIA, "loose-skip-log-slave-updates", None, ("log_slave_updates", "OFF")),
+        # As the programs take it: the last prefix counts, a zero turns its sense around.
+        (MARIA, "skip-log-slave-updates", "0", ("log_slave_updates", "ON")),
+        (MARIA, "enable-log-slave-updates", "0", ("log_slave_updates", "OFF")),
+        (MARIA, "skip-loose-log-slave-updates", "0", ("log_slave_updates", "OFF")),
+        (MARIA, "log-slave-updates", "yes", ("log_slave_updates", "OFF")),
+        (MARIA, "log-slave-updates", "", ("log_slave_updates", "OFF")),
+        (MARIA, "log-slave-updates", "TRUE", ("log_slave_updates", "ON")),
+        (MARIA, "maximum-max-binlog-size", "4096", None),
         (MARIA, "disable_log_bin", None, ("log_bin", "OFF")),
         (MARIA, "log-bin", None, ("log_bin", "ON")),
         (MARIA, "log_bin", "/x/bin", ("log_bin", "/x/bin")),
@@ -46,12 +52,12 @@ MARIA, MARIA105, MY80, MY97 = ("mariadb", (10, 11, 18)), ("mariadb", (10, 5, 23)
     ],
 )
 def test_what_an_option_means(server, option, value, expected):
-    assert meaning(option, value, *server) == expected
+    assert table_of(*server).meaning(option, value) == expected
 
 
 def test_the_last_value_counts_under_whatever_name():
     pairs = [("binlog_expire_logs_seconds", "1209600"), ("expire-logs-days", "1"), ("binlog_format", "ROW"), ("binlog-format", "MIXED")]
-    assert resolve(pairs, *MARIA) == {"binlog_expire_logs_seconds": "86400", "binlog_format": "MIXED"}
+    assert table_of(*MARIA).resolve(pairs) == {"binlog_expire_logs_seconds": "86400", "binlog_format": "MIXED"}
 
 
 def test_reading_order_with_includes(tmp_path):
@@ -109,7 +115,13 @@ def test_where_a_server_begins_to_read(monkeypatch):
     assert Program("x", defaults=("--defaults-group-suffix=_2",)).group_suffix == "_2"
 
 
-def test_the_command_line_wins(host):
-    host.put("a.cnf", "binlog_format=ROW\n")
-    started = Program(host.program.path, arguments=("--binlog-format=STATEMENT", "--skip-log-bin", "stray"))
-    assert resolve(started.print_defaults(), *MARIA) == {"binlog_format": "STATEMENT", "log_bin": "OFF"}
+def test_sizes():
+    assert [table.parse_size(text) for text in ("4096", "8k", "2M", "1G", 512)] == [4096, 8192, 2097152, 1073741824, 512]
+    for text in ("", "-1", "1.5G", "1GB", "much"):
+        with pytest.raises(Refusal, match="not a size"):
+            table.parse_size(text)
+
+
+def test_groups():
+    assert {"mysqld", "server", "mysqld-8.0"} == table.option_groups("mysql", (8, 0, 36))
+    assert {"mariadb-10.11", "mariadbd", "mysqld_2"} <= table.option_groups("mariadb", (10, 11, 18), "_2")

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
 """The server's program and process: what it was started with, and what it says that it would read at its next start."""
+
 from __future__ import annotations
 
 import os
@@ -14,13 +15,16 @@ from dataclasses import dataclass, field
 
 from .._errors import MigrationError
 from .._server.base import Flavour
-from .settings import VALIDATES, by_version
+from .table import by_version
+from .unit import Unit, unit_of
 
 # Where servers look when nobody says otherwise; my_print_defaults knows better where it is there.
 STANDARD_FILES = ("/etc/my.cnf", "/etc/mysql/my.cnf", "/usr/etc/my.cnf")
 # Of the server's environment, what decides which option files it reads.
 DECIDING = ("HOME", "MYSQL_HOME", "MYSQL_GROUP_SUFFIX")
 SECONDS = 30  # for one question; the programs answer within a tenth of one
+# Programs of the server that check the option files without starting.
+VALIDATES = {"mysql": (((8, 0, 16), True), ((5, 7), False)), "mariadb": (((10, 5), False),)}
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,10 @@ class Program:
     """The server's program.
 
     :param defaults: the arguments that choose option files; they have to come first
-    :param arguments: the others that the running server was started with, which win over all files
-    :param environment: DECIDING, from the running server
+    :param arguments: the others that it is started with, which win over all files
+    :param environment: DECIDING, as it is started with it
     :param user: the operating system's user that owns the data directory
+    :param unit: what starts it; without one it is taken to be started as the running server was
     """
 
     path: str
@@ -39,6 +44,7 @@ class Program:
     arguments: tuple = ()
     environment: dict = field(default_factory=dict)
     user: str = ""
+    unit: Unit | None = None
 
     def print_defaults(self) -> list[tuple]:
         """Options of all files and of the command line in the order in which they count: (name, value or None)."""
@@ -49,7 +55,7 @@ class Program:
         return parse_options(done.stdout.partition("\n")[2]) + self.command_line()
 
     def command_line(self) -> list[tuple]:
-        """The running server's own arguments as options: (name, value or None)."""
+        """The arguments that it is started with as options: (name, value or None)."""
         words = [word[2:].partition("=") for word in self.arguments if word.startswith("--")]
         return [(name, value if equals else None) for name, equals, value in words]
 
@@ -65,6 +71,11 @@ class Program:
             raise MigrationError("%s --verbose --help does not tell its values: %s" % (self.path, _tail(done.stderr)))
         rows = re.findall(r"^([a-z][\w-]*) +(.*?) *$", table, re.MULTILINE)
         return {name.replace("-", "_"): {"TRUE": "ON", "FALSE": "OFF"}.get(value, value) for name, value in rows}
+
+    @property
+    def command_line_name(self) -> str:
+        """Whose arguments they are, for messages."""
+        return "the command line of %s" % (self.unit.name if self.unit else "the running server")
 
     def validate(self) -> str:
         """What the program finds wrong in its configuration; empty for nothing. Starts nothing and touches no data."""
@@ -91,12 +102,18 @@ class Program:
         chosen = dict(argument.partition("=")[::2] for argument in self.defaults)
         return chosen.get("--defaults-group-suffix") or self.environment.get("MYSQL_GROUP_SUFFIX", "")
 
+    def _as_its_user(self) -> list[str]:
+        """What may be read is asked as the user who will read it: a unit with a user starts the program as that one."""
+        user = self.unit.user if self.unit else ""
+        setpriv = shutil.which("setpriv") if user and user != "root" and os.geteuid() == 0 else None
+        return [setpriv, "--reuid=" + user, "--regid=" + _group(user), "--init-groups", "--"] if setpriv else []
+
     def _ask(self, *arguments: str) -> subprocess.CompletedProcess:
         environment = dict(self.environment, PATH=os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), LC_ALL="C")
         environment.setdefault("HOME", "/nonexistent")  # else root's own ~/.my.cnf would count
         try:
             return subprocess.run(
-                [self.path, *self.defaults, *arguments],
+                [*self._as_its_user(), self.path, *self.defaults, *arguments],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -116,7 +133,10 @@ def parse_options(text: str) -> list[tuple]:
 
 
 def find_program(server: Flavour) -> Program:
-    """The program of the running server, from its process; from the search path where the process cannot be seen."""
+    """The program of the running server, from its process; from the search path where the process cannot be seen.
+
+    Its arguments are those of its unit, for that is what the next start goes by.
+    """
     pid = _pid(server)
     path = _executable(pid) or next(filter(None, (shutil.which(name) for name in server.server_programs)), None)
     if not path:
@@ -125,10 +145,12 @@ def find_program(server: Flavour) -> Program:
             "it has to say which option file wins; run this as root on the server's host"
             % (server.connection.name, ", ".join(server.server_programs))
         )
-    words = _zero_separated("/proc/%d/cmdline" % pid)[1:] if pid else []
+    unit = unit_of(pid, server.server_programs)
+    words = list(unit.arguments) if unit else _zero_separated("/proc/%d/cmdline" % pid)[1:] if pid else []
     chooses = ("--defaults-file", "--defaults-extra-file", "--defaults-group-suffix", "--no-defaults")
     defaults = tuple(word for word in words if word.partition("=")[0] in chooses)
     environment = dict(word.partition("=")[::2] for word in (_zero_separated("/proc/%d/environ" % pid) if pid else []))
+    environment.update(unit.environment if unit else {})
     return Program(
         path=path,
         pid=pid,
@@ -136,6 +158,7 @@ def find_program(server: Flavour) -> Program:
         arguments=tuple(word for word in words if word not in defaults),
         environment={name: environment[name] for name in DECIDING if environment.get(name)},
         user=_owner(server.identity.datadir),
+        unit=unit,
     )
 
 
@@ -192,6 +215,15 @@ def _owner(datadir: str) -> str:
         return pwd.getpwuid(os.stat(datadir).st_uid).pw_name
     except (OSError, KeyError):
         return ""
+
+
+def _group(user: str) -> str:
+    import pwd  # pylint: disable=import-outside-toplevel  # see above
+
+    try:
+        return str(pwd.getpwnam(user).pw_gid)
+    except KeyError:
+        return user
 
 
 def _tail(text: t.Any) -> str:
