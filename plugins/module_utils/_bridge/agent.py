@@ -18,6 +18,7 @@ import sys
 import typing as t
 
 from .._cutover import lease
+from .._cutover.history import written
 from .._cutover.hold import check_place, place_hold
 from .._errors import MigrationError
 from .._reverse.reach import reach
@@ -81,6 +82,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "reach": reach,
     "free": free,
     "switch": keeper.serve,
+    "written": written,
 }
 
 

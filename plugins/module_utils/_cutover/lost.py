@@ -6,23 +6,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import time
-import typing as t
-from collections import Counter
-
 from .._replication.status import only_status
 from .._server.base import Flavour
 from .._state.paths import SCHEMA
+from .history import rows_in_words, rows_since
 
-PROGRAMS = ("mariadb-binlog", "mysqlbinlog")
 # Beyond this the rows are left uncounted: the transactions are known anyway.
 SECONDS = 20.0
-ROW = re.compile(r"^### (INSERT INTO|UPDATE|DELETE FROM) `((?:[^`]|``)+)`\.`((?:[^`]|``)+)`")
-VERBS = {"INSERT INTO": "inserted", "UPDATE": "updated", "DELETE FROM": "deleted"}
 
 
 def lost_writes(new: Flavour, old: Flavour, cutover: dict, rows: bool = True) -> dict:
@@ -39,7 +29,7 @@ def lost_writes(new: Flavour, old: Flavour, cutover: dict, rows: bool = True) ->
     written = new.gtid_written()
     place = cutover.get("promoted_position") or {}
     # An old server that followed for a while has some of it: the log would have to be read from a place that nobody noted.
-    counted = _rows(new, place) if rows and place and base == cutover["position"]["gtid"] else None
+    counted = rows_since(new, place, SECONDS) if rows and place and base == cutover["position"]["gtid"] else None
     own = sum(counted.pop("%s.heartbeat" % SCHEMA, {}).values()) if counted is not None else None
     kept = "%(file)s:%(position)d" % place if place else ""
     return {
@@ -52,34 +42,6 @@ def lost_writes(new: Flavour, old: Flavour, cutover: dict, rows: bool = True) ->
     }
 
 
-def _rows(new: Flavour, place: dict) -> dict[str, dict[str, int]] | None:
-    """Rows by table and kind since a place in the binary log; None where it cannot be read in time."""
-    program = next((path for path in map(shutil.which, PROGRAMS) if path), None)
-    folder = os.path.dirname(new.connection.variable("log_bin_basename") or "")
-    names = [str(row["Log_name"]) for row in new.connection.rows("SHOW BINARY LOGS")]
-    if not program or not folder or place["file"] not in names:
-        return None
-    files = [os.path.join(folder, name) for name in names[names.index(place["file"]) :]]
-    command = [program, "--no-defaults", "--base64-output=DECODE-ROWS", "--verbose", "--start-position=%d" % place["position"], *files]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        counts = _count(t.cast(t.BinaryIO, process.stdout), time.monotonic() + SECONDS)
-        if counts is None:
-            process.kill()
-    return counts if process.returncode == 0 else None
-
-
-def _count(lines: t.Iterable[bytes], deadline: float) -> dict[str, dict[str, int]] | None:
-    found: dict[str, Counter] = {}
-    for number, line in enumerate(lines):
-        if number % 10000 == 0 and time.monotonic() > deadline:
-            return None
-        match = ROW.match(line.decode("utf-8", "replace")) if line.startswith(b"### ") else None
-        if match:
-            name = ".".join(part.replace("``", "`") for part in match.group(2, 3))
-            found.setdefault(name, Counter())[VERBS[match.group(1)]] += 1
-    return {name: dict(found[name]) for name in sorted(found)}
-
-
 def in_words(lost: dict, most: int = 20) -> str:
     """The list for people, on one line."""
     text = "%d transactions (%s to %s)" % (lost["transactions"], lost["from"] or "the beginning", lost["to"])
@@ -89,7 +51,7 @@ def in_words(lost: dict, most: int = 20) -> str:
         return text + "; their rows were not counted"
     parts = []
     for name, kinds in lost["tables"].items():
-        parts.append("%s %s" % (name, ", ".join("%d %s" % (kinds[verb], verb) for verb in VERBS.values() if verb in kinds)))
+        parts.append("%s %s" % (name, rows_in_words(kinds)))
     if len(parts) > most:
         parts[most:] = ["and %d more tables" % (len(parts) - most)]
     return "%s; rows: %s" % (text, "; ".join(parts) or "none")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import time
+import typing as t
 
 from .._errors import ServerError
 from .base import Flavour
@@ -32,6 +33,7 @@ class MariaDB(Flavour):
     dump_programs = ("mariadb-dump", "mysqldump")
     client_programs = ("mariadb", "mysql")
     server_programs = ("mariadbd", "mysqld")
+    log_programs = ("mariadb-binlog", "mysqlbinlog")
     option_group = "mysqld"
     end_variables = "@@global.read_only AS closed, @@global.gtid_binlog_pos AS gtid, @@global.gtid_slave_pos AS applied"
     hold_settings = (("read_only", "ON"), ("event_scheduler", "OFF"))
@@ -84,6 +86,28 @@ class MariaDB(Flavour):
         mine = _gtids(self.connection.variable("gtid_binlog_state") or "")
         theirs = {_origin(gtid): _sequence(gtid) for gtid in _gtids(source.connection.variable("gtid_binlog_state") or "")}
         return ",".join(gtid for gtid in mine if _sequence(gtid) > theirs.get(_origin(gtid), -1))
+
+    def gtid_own(self, have: str) -> str:
+        """Of a binary log's state the entries of this server's own writes."""
+        return ",".join(gtid for gtid in _gtids(have) if _origin(gtid)[1] == self.identity.server_id)
+
+    # pylint: disable-next=unused-argument  # of the two, MySQL goes by the UUID
+    def gtid_strange(self, allowed: str, server_id: int, server_uuid: str = "") -> str:
+        """The newest transactions past a position, by domain and server, that another server did not write; empty for none.
+
+        The state tells them apart where that server's own came later, by replication, and are all that a position shows.
+        """
+        state = self.gtid_extra(self.connection.variable("gtid_binlog_state") or "", allowed)
+        return ",".join(gtid for gtid in _gtids(state) if _origin(gtid)[1] != server_id)
+
+    def log_options(self, known: str) -> list[str]:  # pylint: disable=unused-argument  # MySQL's program leaves them out by itself
+        """What its program is told to leave known transactions out: it cannot on all versions, see log_filter."""
+        return []
+
+    def log_filter(self, known: str) -> t.Callable[[str], bool]:
+        """Whether a transaction of a binary log lies past a position."""
+        limit = _domains(known)
+        return lambda gtid: not gtid or _sequence(gtid) > limit.get(_domain(gtid), -1)
 
     def gtid_count(self, have: str, base: str) -> int:
         """How many transactions lie between two positions: each domain counts its own, one by one."""

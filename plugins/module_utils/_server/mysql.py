@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from .base import Flavour
 
@@ -27,6 +28,7 @@ class MySQL(Flavour):
     dump_programs = ("mysqldump",)
     client_programs = ("mysql",)
     server_programs = ("mysqld",)
+    log_programs = ("mysqlbinlog",)
     option_group = "mysqld"
     end_variables = (
         "@@global.super_read_only AS closed, IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '') AS gtid, NULL AS applied"
@@ -73,6 +75,24 @@ class MySQL(Flavour):
         # This server's first: what it has then, the source must have a moment later.
         mine = self.gtid_written()
         return self.gtid_extra(mine, source.gtid_written()) if mine and source.gtid_on else ""
+
+    def gtid_own(self, have: str) -> str:
+        """Of a set the transactions that this server has written itself."""
+        return ",".join(part for part in have.split(",") if part.lower().startswith(self.identity.server_uuid.lower() + ":"))
+
+    # pylint: disable-next=unused-argument  # of the two, MariaDB goes by the number
+    def gtid_strange(self, allowed: str, server_id: int, server_uuid: str) -> str:
+        """The transactions that this server holds beyond a set and that another server did not write; empty for none."""
+        beyond = self.gtid_extra(self.gtid_written(), allowed)
+        return ",".join(part for part in beyond.split(",") if part and not part.lower().startswith(server_uuid.lower() + ":"))
+
+    def log_options(self, known: str) -> list[str]:
+        """What its program is told to leave known transactions out."""
+        return ["--exclude-gtids=" + known] if known else []
+
+    def log_filter(self, known: str) -> t.Callable[[str], bool]:  # pylint: disable=unused-argument  # its program did that, see log_options
+        """Whether a transaction of a binary log is not among the known."""
+        return lambda _gtid: True
 
     def gtid_count(self, have: str, base: str) -> int:
         """How many transactions a set holds that another lacks."""

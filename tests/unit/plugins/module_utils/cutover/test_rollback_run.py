@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, launch, rollback
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import _count, in_words
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import in_words
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import JobStatus
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
@@ -320,22 +320,6 @@ def test_a_job_that_died_is_told_by_what_its_journal_says(world, back, monkeypat
     world.failing["promote target"] = world.Dead()
     back()
     assert str(launch.died(status, params, "rollback", "the new server")) == "it was killed; the rollback is committed, and goes forward only"
-
-
-LOG = b"""# at 300
-### INSERT INTO `shop`.`orders`
-### SET
-###   @2='### INSERT INTO `a`.`b`'
-### UPDATE `shop`.`or``ders`
-### DELETE FROM `shop`.`orders`
-### INSERT INTO `shop`.`orders`
-"""
-
-
-def test_rows_are_counted_by_table_and_kind():
-    counted = _count(LOG.splitlines(True), float("inf"))
-    assert counted == {"shop.or`ders": {"updated": 1}, "shop.orders": {"inserted": 2, "deleted": 1}}
-    assert _count(LOG.splitlines(True), 0.0) is None
 
 
 def test_what_would_be_lost_in_words():
