@@ -39,13 +39,13 @@ phase:
   sample: new
 """
 
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.again import begin_anew
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.renew import renew
 
 
 def main():
     """Parse, put aside, report."""
-    run_module(renew, {"migration_id": {"type": "str", "required": True}, "wipe": {"type": "str", "default": ""}})
+    run_module(begin_anew, {"migration_id": {"type": "str", "required": True}, "wipe": {"type": "str", "default": ""}})
 
 
 if __name__ == "__main__":
