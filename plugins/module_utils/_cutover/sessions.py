@@ -36,6 +36,9 @@ class Watchdog:
         self._timer.cancel()
         # The connection is this thread's again only when the timer's is through with it.
         self._timer.join(FIRING_SECONDS)
+        if self._timer.is_alive():
+            # It waits for an answer on it: whoever needs the connection next opens a new one.
+            self.watch.close()
 
     def _fire(self) -> None:
         self.fired = True

@@ -10,6 +10,7 @@ import time
 
 from .._errors import MigrationError
 from .._replication.heartbeat import beat
+from .._replication.status import only_status
 from .._tuning.relax import restore_rest
 from .access import end_sessions, sessions_left
 from .events import set_scheduler, wake_events
@@ -106,8 +107,13 @@ class Steps(StopWrites):
 
     def _check_complete(self) -> None:
         """Without the source nothing can be fetched: the target must have all of the position that was journalled with the commit."""
-        wanted = self.facts["position"]["gtid"]
-        if wanted and not self.servers.target.gtid_includes(self.servers.target.gtid_applied(), wanted):
+        target, wanted = self.servers.target, self.facts["position"]
+        if wanted["gtid"]:
+            complete = target.gtid_includes(target.gtid_applied(), wanted["gtid"])
+        else:
+            status = only_status(target)
+            complete = (status.exec_file, status.exec_position) == (wanted["file"], wanted["position"])
+        if not complete:
             raise MigrationError(
                 "the source is not reachable and the target lacks transactions that it had applied before, as after a crash: it is not"
                 " promoted; make the source reachable and run the same command again"
