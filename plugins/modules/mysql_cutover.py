@@ -44,6 +44,12 @@ options:
     description: The lag in seconds above which the cutover is refused.
     type: float
     default: 1.0
+  accept_late_writes:
+    description:
+      - The migration's id ends a cutover whose last step has found in the binary logs that both servers took writes.
+      - Without it that step fails each time, with the transactions and tables.
+    type: str
+    default: ''
   max_transaction_seconds:
     description: The age in seconds of an open transaction on the source above which the cutover is refused.
     type: int
@@ -124,6 +130,7 @@ def main():
         "fence_seconds": {"type": "float", "default": 2.0},
         "max_lag": {"type": "float", "default": 1.0},
         "max_transaction_seconds": {"type": "int", "default": 5},
+        "accept_late_writes": {"type": "str", "default": ""},
         "source_hold": {"type": "path", "required": True},
         "target_hold": {"type": "path", "required": True},
     }

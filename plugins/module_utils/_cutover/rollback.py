@@ -118,6 +118,19 @@ class RollbackSteps(Steps):
         call(self.options["migration_id"], "release", request)
         self.released = True
 
+    def ask_promoted_history(self, request: dict) -> dict:
+        """The old server's host reads its own logs."""
+        return call(self.options["migration_id"], "written", {**request, "login": self.options["old_local"]})
+
+    def known_before(self) -> str:
+        """What the old server wrote as the primary that it was."""
+        return str(self.options["cutover"]["position"]["gtid"])
+
+    def check_history(self) -> None:
+        """See Steps.check_history. Where writes are given up, two histories are what was asked for."""
+        if not self.lossy:
+            super().check_history()
+
     def do_preflight(self) -> None:
         """Refuse early."""
         reasons = [tell(text) for text in check_back(self.servers.source, self.servers.target, self.options)]
@@ -192,6 +205,8 @@ def check_cut_over(journal: Journal, migration_id: str) -> None:
         raise Refusal("there is nothing to roll back: migration %s is in phase %s, and was not cut over" % (migration_id, phase))
 
 
+SOCKET = "/run/mysqld/mysqld.sock"
+
 ROLLBACK = Course("rollback", RollbackSteps, "source_hold", check_cut_over, tell)
 
 
@@ -209,7 +224,9 @@ def run(options: dict, progress: Progress) -> dict:
         "source_hold": options["new_hold"],
         "target_hold": options["old_hold"],
         "source_socket": options["new_socket"],
-        "old_local": source_local({"source_login": os.path.join(folder, "source.json"), "source_socket": options["old_socket"]}),
+        "old_local": source_local(
+            {"source_login": os.path.join(folder, "source.json"), "source_socket": options.get("old_socket") or SOCKET}
+        ),
         "cutover": Journal(folder).read().get("cutover", {}).get("facts", {}),
     }
     return travel(exchanged, progress, ROLLBACK)

@@ -54,6 +54,7 @@ RESULT = (
     "settings_left",
     "promoted_position",
     "lost",
+    "history",
 )
 
 
@@ -148,7 +149,8 @@ def run(options: dict, progress: Progress) -> dict:
     """Cut over, or carry on where an earlier run stopped.
 
     :param options: migration_id, source_login, target_login (files), source_hold, target_hold, source_socket (paths),
-        budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds), switches (definitions)
+        budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds), switches (definitions),
+        accept_late_writes (the migration's id: what only the old server has is known)
     """
     return travel(options, progress, CUTOVER)
 

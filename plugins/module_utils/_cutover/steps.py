@@ -14,6 +14,7 @@ from .._replication.status import only_status
 from .._tuning.relax import restore_rest
 from .access import end_sessions, sessions_left
 from .events import set_scheduler, wake_events
+from .history import answer, in_words, look
 from .stop_writes import StopWrites
 from .stragglers import baseline
 
@@ -148,7 +149,35 @@ class Steps(StopWrites):
         self.facts["settings_left"] = restore_rest(self.servers.target, self.journal)
 
     def do_confirm(self) -> None:
-        """A real write on the new primary, which a restart may have closed again while its hold was still there."""
+        """A real write on the new primary, which a restart may have closed again while its hold was still there; then the proof."""
         if self.servers.target.read_only():
             self.servers.target.set_read_only(False)
         self.facts["confirmed_heartbeat"] = beat(self.servers.target.connection, self.options["migration_id"])
+        self.check_history()
+
+    def check_history(self) -> None:
+        """See in both binary logs that nobody wrote on two servers.
+
+        :raises MigrationError: with the transactions and tables, each time until somebody says that they are known
+        """
+        identity = self.servers.target.identity
+        other = {"server_id": identity.server_id, "server_uuid": identity.server_uuid}
+        proof = look(self.ask_fenced_history, self.ask_promoted_history, self.facts, self.known_before(), other)
+        self.facts["history"] = {**proof, "words": in_words(proof)}
+        if proof["two_writable"] and self.options.get("accept_late_writes", "") != self.options["migration_id"]:
+            raise MigrationError(
+                "%s. What only the old server has was acknowledged there and is not on the new one: bring it over by hand, from the old"
+                " server's binary log; then -e accept_late_writes=%s ends the cutover" % (self.facts["history"]["words"], self.options["migration_id"])
+            )
+
+    def ask_fenced_history(self, request: dict) -> dict:
+        """The source's host reads its own logs."""
+        return self.ask_fenced_host("written", {**request, "login": self.options["source_local"]})
+
+    def ask_promoted_history(self, request: dict) -> dict:
+        """The target's are here."""
+        return answer(self.servers.target, request)
+
+    def known_before(self) -> str:
+        """What the target has of its own from before: the seed's."""
+        return str(self.journal.read().get("seed", {}).get("coordinates", {}).get("gtid", ""))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, steps, stop_writes
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.history import joined, nothing
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.base import HistoryEnd
@@ -42,6 +43,7 @@ class World:
         self.arriving = True
         self.lease = "none"
         self.refused = 7
+        self.proof = joined(nothing("gtid sets"), nothing("binary logs"))
         self.settled = True
         self.source = {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set(), "heartbeat": 7}
         self.target = {"read_only": True, "hold": True, "replica": True, "threads": True, "scheduler": "OFF", "heartbeat": 7}
@@ -142,7 +144,7 @@ class FakeConnection:
 class FakeServer:
     hold_settings = (("read_only", "ON"),)
     option_group = "mysqld"
-    identity = SimpleNamespace(label="oslo-db1")
+    identity = SimpleNamespace(label="oslo-db1", server_id=2, server_uuid="u2")
 
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
@@ -298,6 +300,7 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(stop_writes, "only_status", status)
     monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable({}, [], False))
     monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: [])
+    monkeypatch.setattr(steps, "look", lambda *_args: world.effect("look") or world.proof)
     monkeypatch.setattr(steps, "beat", lambda _connection, _id: world.effect("beat") or 8)
     monkeypatch.setattr(cutover, "connect", connect)
     monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.name))

@@ -8,12 +8,13 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.history import joined, nothing
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 FORWARD = [
     "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "take privileges", "close fence", "end sessions", "history end", "wait",
     "stop replica", "compare", "sessions ended", "history end", "take", "position", "promote target", "ask target", "stop replica",
-    "reset replica all", "remove hold", "ask source", "position", "release lock", "set target scheduler", "ask target", "beat",
+    "reset replica all", "remove hold", "ask source", "position", "release lock", "set target scheduler", "ask target", "beat", "look",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("take")]
 
@@ -407,6 +408,24 @@ def test_a_target_that_was_killed_while_it_forgot_replication_is_opened_without_
     world.failing["start replica"] = ServerError("target: Replica failed to initialize applier metadata structure", 1872)
     cut()
     assert moved(world)
+
+
+def test_two_servers_that_took_writes_are_told_each_time_until_somebody_knows(world, cut):
+    late = {**nothing("binary logs"), "transactions": 3, "gtids": ["0-1-101 to 103"], "tables": {"shop.orders": {"inserted": 3}}}
+    world.proof = joined(late, nothing("binary logs"))
+    for _time in range(2):
+        answer = cut()
+        assert answer.facts == {"outcome": "committed"}
+        for word in ("TWO SERVERS TOOK WRITES", "0-1-101 to 103", "shop.orders 3 inserted", "-e accept_late_writes=shop"):
+            assert word in str(answer)
+        world.revive()
+    assert "accept_late_writes=shop" in str(cut(accept_late_writes="other"))
+    assert cut(accept_late_writes="shop")["history"]["two_writable"] is True
+
+
+def test_a_log_that_cannot_be_read_fails_no_cutover(world, cut):
+    world.proof = joined(nothing("not read: no program"), nothing("binary logs"))
+    assert "is not shown" in cut()["history"]["words"]
 
 
 def test_killed_after_the_commit_late_writes_are_fetched(world, cut):

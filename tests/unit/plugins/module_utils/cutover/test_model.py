@@ -349,7 +349,7 @@ LOGGED = {
     "end lease": ["end"],
 }  # fmt: skip
 #: What the model leaves out: it changes neither who may write nor what is known.
-LEFT_OUT = {"ask scheduler", "set target scheduler"}
+LEFT_OUT = {"ask scheduler", "set target scheduler", "look"}
 
 
 def logged(verb: str, names: list) -> list:
