@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import time
 from contextlib import contextmanager
@@ -189,14 +190,54 @@ def settled(pair: Pair) -> None:
     assert "SUPER" in " ".join(row[0] for row in pair.sql(SOURCE, "SHOW GRANTS FOR root@localhost;")).replace("ALL PRIVILEGES", "SUPER")
 
 
+#: What another migration's commit leaves on the source's host, by its own code.
+ANOTHERS = """
+import sys; sys.path.insert(0, sys.argv[1])
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import fences
+fence = fences.place_fence(fences.Fence("armed", "other", "b1", "/var/lib/mysql", promoted="oslo-db2"))
+print(fences.decide_fence(fence, "committed"))
+"""
+
+
+def test_another_migrations_source_is_neither_opened_nor_cut_over(ready):
+    """This one's job dies behind the fence, its lease opens the source, another cuts it over, and the command is given again."""
+    stop_at(ready, "position")
+    run = ready.cutover(*TIMES)
+    ready.sh(TARGET, f"kill -9 {stopped(ready)}")
+    run.failed("was killed")
+    until("its lease has opened the source", lambda: ready.value(SOURCE, READ_ONLY) == "0", seconds=LEASE + 15)
+    settled(ready)
+    assert ready.sh(SOURCE, f"python3 -c {shlex.quote(ANOTHERS)} {ready.folder}/agent.zip").strip() == "committed"
+    close = {"mysql": "super_read_only"}.get(ready.client, "read_only")
+    ready.sql(SOURCE, f"SET GLOBAL {close} = ON;")
+    try:
+        undo = ready.out / "undo.yml"
+        undo.write_text("- ansible.builtin.file: {path: /root/undone, state: touch, mode: '0600'}\n")
+        run = ready.cutover(*TIMES, "-e", json.dumps({"cutover_undo": [str(undo)]}))
+        run.failed("read-only already")
+        assert '"outcome": "closed"' in run.words
+        assert ready.sh(TARGET, "ls /root/undone 2>/dev/null || true") == "", "clients were led to a server that is closed"
+        assert ready.value(SOURCE, READ_ONLY) == "1" and ready.value(TARGET, READ_ONLY) == "1"
+        # Found writable by an accident, it is no more this one's.
+        ready.sql(SOURCE, "SET GLOBAL read_only = OFF;")
+        ready.cutover(*TIMES).failed("cut over by migration other to oslo-db2", "must not be opened")
+        assert ready.value(TARGET, READ_ONLY) == "1"
+    finally:
+        ready.sql(SOURCE, "SET GLOBAL read_only = OFF;")
+        ready.sh(SOURCE, "rm -rf /var/lib/mysql_migration/fences")
+
+
 def test_nobody_writes_behind_the_fence_although_the_job_dies_after_the_commit(ready):
     stop_at(ready, "switch")
     with privileged(ready):
-        run = ready.cutover(*TIMES)
+        undo = ready.out / "undo.yml"
+        undo.write_text("- ansible.builtin.file: {path: /root/undone, state: touch, mode: '0600'}\n")
+        run = ready.cutover(*TIMES, "-e", json.dumps({"cutover_undo": [str(undo)]}))
         pid = stopped(ready)
         at_switch = told(ready)
         ready.sh(TARGET, f"kill -9 {pid}")
         run.failed("committed")
+        assert ready.sh(TARGET, "ls /root/undone 2>/dev/null || true") == "", "a failure was taken for an undo"
         # What a configuration tool does, each second.
         for _second in range(3):
             ready.sh(SOURCE, f"{ready.client} -e 'SET GLOBAL read_only = 0' 2>&1; {ready.client} -e 'SET GLOBAL super_read_only = 0' 2>&1", check=False)

@@ -28,7 +28,11 @@ STRANGERS = (
     "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE COMMAND NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')"
     " AND USER NOT IN ('system user', 'event_scheduler') AND USER NOT LIKE 'nordbridge\\_%%' AND ID <> CONNECTION_ID()"
 )
-STILL_THERE = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID IN %s"
+# One that rolls back writes nothing any more, however long that takes.
+STILL_THERE = (
+    "SELECT COUNT(*) FROM information_schema.PROCESSLIST p WHERE p.ID IN %s AND NOT EXISTS (SELECT 1 FROM information_schema.INNODB_TRX x"
+    " WHERE x.trx_mysql_thread_id = p.ID AND x.trx_state = 'ROLLING BACK')"
+)
 OUR_OTHERS = (
     "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID <> CONNECTION_ID()"
 )

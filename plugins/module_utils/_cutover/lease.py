@@ -42,13 +42,20 @@ Description=Keep the word of a cutover on this server through a restart of its h
 After=mariadb.service mysql.service
 [Service]
 ExecStart=%s
-Restart=on-failure
+Restart=always
 RestartSec=1
+SuccessExitStatus=9
+RestartPreventExitStatus=9
 [Install]
 WantedBy=multi-user.target
 """
-# Restarted if it dies, the last to be killed for memory. https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html
-LASTING = ("Restart=on-failure", "RestartSec=200ms", "StartLimitIntervalSec=0", "OOMScoreAdjust=-1000")
+# Started again however it dies, but not when it says that its work is done; the last to be killed for memory.
+# https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
+DONE = 9
+LASTING = (
+    "Restart=always", "RestartSec=200ms", "StartLimitIntervalSec=0", "OOMScoreAdjust=-1000", "SuccessExitStatus=%d" % DONE,
+    "RestartPreventExitStatus=%d" % DONE,
+)  # fmt: skip
 # How long its start may take; how long one that asks for its work waits for it, and then does it itself.
 READY_SECONDS = 15.0
 FINISH_SECONDS = 20.0

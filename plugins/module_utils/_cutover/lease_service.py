@@ -23,7 +23,7 @@ from .._server.flavour import open_flavour
 from .._state.fences import ARMED, COMMITTED, FIRED, fence_lock
 from .._state.files import open_lock, read_json, take_lock
 from .access import close_again
-from .lease import decide, decide_state, is_over, lease_path, lock_path, work
+from .lease import DONE, decide, decide_state, is_over, lease_path, lock_path, work
 
 # How often it looks: at the decision; whether its connection lives; whether a committed server is closed; after a failure.
 LOOK_SECONDS = 0.05
@@ -131,16 +131,21 @@ def serve(service: Service) -> None:
 
 def main() -> None:
     """Started at the arming and at each boot: BOOT passes the pack first, then the folder and the token."""
-    folder, token = sys.argv[2:4]
+    run(*sys.argv[2:4])
+    sys.exit(DONE)
+
+
+def run(folder: str, token: str) -> None:
+    """Serve a lease, if it has not ended yet."""
     kept: t.Any = read_json(lease_path(folder, token))
     if kept is None:
         return
     service = Service(kept)
     with suppress(MigrationError):
         service.connected()
-    # Whoever waits for this lock knows that the connection stands, or that the server is down; it opens the lock's file and no new one.
+    # Whoever waits for this lock knows that the connection stands, or that the server is down.
     with open_lock(lock_path(folder, token)) as lock:
-        if take_lock(lock, None):
-            # Somebody may have done its work while it waited.
-            if read_json(lease_path(folder, token)) is not None:
-                serve(service)
+        take_lock(lock, None)
+        # Somebody may have done its work while it waited.
+        if read_json(lease_path(folder, token)) is not None:
+            serve(service)

@@ -354,6 +354,14 @@ class TestService:
         assert service.step() is None and host.server.done == ["open"]
         assert "s3cret" not in everything(host)
 
+    def test_it_says_that_its_work_is_done_by_its_exit_code(self, host, session, monkeypatch):
+        """Any other end, a signal among them, has it started again."""
+        session.end()
+        monkeypatch.setattr(lease_service.sys, "argv", ["-c", "agent.zip", host.root + "/shop", TOKEN])
+        with pytest.raises(SystemExit) as ended:
+            lease_service.main()
+        assert ended.value.code == lease.DONE
+
     def test_it_ends_where_another_fence_has_come(self, host, session):
         service = service_of(host)
         session.end()
@@ -417,7 +425,7 @@ def test_a_boot_starts_the_same_service(host, monkeypatch):
     start = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
     assert shlex.split(start[len("ExecStart=") :])[-3:] == started[0][-3:]
     assert "s3cret" not in unit.read_text()
-    for lasting in ("Restart=on-failure", "StartLimitIntervalSec=0", "OOMScoreAdjust=-1000"):
+    for lasting in ("Restart=always", "StartLimitIntervalSec=0", "OOMScoreAdjust=-1000", "RestartPreventExitStatus=9"):
         assert "--property=%s" % lasting in started[0]
     host.elapsed = 110.0
     assert service_of(host).step() is None
