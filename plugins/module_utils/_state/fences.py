@@ -144,10 +144,3 @@ def decide_fence(fence: Fence, state: str, root: str = ROOT) -> str:
         return found.state if found else ""
     sync_directory(_folder(root))
     return state
-
-
-def forget_fence(server: str, root: str = ROOT) -> None:
-    """Remove a server's records, for a server that begins anew. Under the lock."""
-    for name in _names(server, root):
-        with suppress(FileNotFoundError):
-            remove(os.path.join(_folder(root), name))
