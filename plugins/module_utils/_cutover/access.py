@@ -94,13 +94,14 @@ def sessions_left(connection: Connection, ended: list[int], seconds: float = 0.0
         time.sleep(0.01)
 
 
-def open_server(server: Flavour, request: dict, opened: bool = False) -> list[str]:
+def open_server(server: Flavour, request: dict, opened: bool = False, end_own: bool = True) -> list[str]:
     """Make a fenced server writable again, as it was before the cutover began; what is left to be done, in words.
 
     Writes first: a file that cannot be removed, or a privilege that cannot be given, must not keep it closed.
 
     :param request: hold (path), accounts (as taken), scheduler
     :param opened: it is open already: only what may be left is done
+    :param end_own: end the migration's other sessions first: one of them may hold MariaDB's read lock, or wait for it
     :raises MigrationError: where it is not writable
     """
     left = []
@@ -113,7 +114,7 @@ def open_server(server: Flavour, request: dict, opened: bool = False) -> list[st
     except OSError as error:
         left.append("%s: %s: remove it, or the server is read-only after its next restart" % (request["hold"], error.strerror))
     if not opened:
-        _open(server)
+        _open(server, end_own)
     try:
         give_privileges(server, request["accounts"])
     except MigrationError as error:
@@ -124,9 +125,8 @@ def open_server(server: Flavour, request: dict, opened: bool = False) -> list[st
     return left
 
 
-def _open(server: Flavour) -> None:
-    for row in server.connection.rows(OUR_OTHERS):
-        # One of them may hold MariaDB's read lock, or wait for it. It may also have ended by itself.
+def _open(server: Flavour, end_own: bool) -> None:
+    for row in server.connection.rows(OUR_OTHERS) if end_own else ():
         end_session(server.connection, int(row["id"]))
     server.open_fence()
     if server.read_only():

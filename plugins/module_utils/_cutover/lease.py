@@ -389,7 +389,8 @@ def release(request: dict) -> dict:
             if fence is not None and fence.state == COMMITTED:
                 decide_fence(fence, RELEASED)
             kept: t.Any = read_json(lease_path(folder, request["token"])) if request["token"] else None
-            left = open_server(server, kept or request)
+            # Nobody holds a lock on it any more, and the rollback's job goes on with its own session.
+            left = open_server(server, kept or request, end_own=False)
             if kept is not None and not left:
                 forget(kept)
     return {"changed": True, "left": left}

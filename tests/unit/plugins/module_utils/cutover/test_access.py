@@ -152,6 +152,12 @@ def test_what_is_left_is_tried_without_ending_sessions_once_more(request_):
     assert "KILL 3" not in server.done and "open" not in server.done and "give SUPER,READ_ONLY ADMIN to boss" in server.done
 
 
+def test_a_release_leaves_the_jobs_own_session(request_):
+    server = Server(own=[3])
+    access.open_server(server, request_, end_own=False)
+    assert server.done[0] == "open"
+
+
 def test_a_server_that_stays_read_only_is_a_failure(request_):
     server = Server()
     server.open_fence = lambda: None

@@ -63,9 +63,9 @@ def host(tmp_path, monkeypatch):
     server = Server()
     root = str(tmp_path / "state")
 
-    def opened(server, kept, opened=False):
+    def opened(server, kept, opened=False, end_own=True):
         server._answer()
-        server.done.append("left" if opened else "open")
+        server.done.append("left" if opened else "open" if end_own else "release")
         server.closed = False
         return list(found.left)
 
@@ -350,8 +350,8 @@ class TestService:
         session.take()
         service = service_of(host)
         lease.release(request_of(accounts=[BOSS]))
-        assert host.server.done == ["open"] and state(host) == "released"
-        assert service.step() is None and host.server.done == ["open"]
+        assert host.server.done == ["release"] and state(host) == "released"
+        assert service.step() is None and host.server.done == ["release"]
         assert "s3cret" not in everything(host)
 
     def test_it_says_that_its_work_is_done_by_its_exit_code(self, host, session, monkeypatch):
