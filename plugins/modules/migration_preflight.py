@@ -63,6 +63,11 @@ options:
     type: str
     choices: [none, running, failed, done]
     default: none
+  distrust:
+    description: What was seen by which the target may differ from its source, from the migration's journal; what was waived left out.
+    type: list
+    elements: str
+    default: []
   phase:
     description:
       - Where the migration stands. V(cutover) is a cutover that has begun and is not known to have ended, and a source that is read-only
@@ -237,6 +242,7 @@ OPTIONS = {
     "reverse_replication": {"type": "bool", "default": False},
     "method": {"type": "str", "choices": NAMES, "default": "auto"},
     "waive": {"type": "list", "elements": "str", "default": []},
+    "distrust": {"type": "list", "elements": "str", "default": []},
     "cutover_budget": {"type": "float", "default": 5.0},
     "cutover_fence_seconds": {"type": "float", "default": 2.0},
     "cutover_lease": {"type": "float", "default": 10.0},

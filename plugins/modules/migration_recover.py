@@ -20,6 +20,15 @@ options:
     description: The migration's id.
     type: str
     required: true
+  wipe:
+    description: This migration's id allows that a target which is not trusted any more is copied anew. Never once a cutover has begun.
+    type: str
+    default: ""
+  waive:
+    description: With V(P65) a target that is not trusted any more is trusted all the same, for what was seen so far.
+    type: list
+    elements: str
+    default: []
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -43,7 +52,12 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.r
 
 def main():
     """Parse, recover, report."""
-    run_module(recover, {"migration_id": {"type": "str", "required": True}})
+    options = {
+        "migration_id": {"type": "str", "required": True},
+        "wipe": {"type": "str", "default": ""},
+        "waive": {"type": "list", "elements": "str", "default": []},
+    }
+    run_module(recover, options)
 
 
 if __name__ == "__main__":

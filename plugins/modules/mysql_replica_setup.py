@@ -121,6 +121,11 @@ options:
     description: Seconds to wait until both threads run.
     type: float
     default: 60.0
+  migration_id:
+    description:
+      - The migration that the replica belongs to. A source that refuses it as being ahead is then noted in the migration's journal,
+        and the target is not trusted any more, whatever replication shows later.
+    type: str
 notes:
   - Passwords are bound as parameters, so quotes, backslashes, spaces and letters of any script work. No output, error or diff holds them.
   - The server stores the password in clear text among its replication metadata, and a general query log may hold it.

@@ -43,6 +43,7 @@ class Settings:
     reverse_replication: bool = False
     method: str = "auto"
     waive: t.Sequence[str] = ()
+    distrust: t.Sequence[str] = ()
     cutover_budget: float = BUDGET
     cutover_fence_seconds: float = FENCE_SECONDS
     cutover_lease: float = LEASE

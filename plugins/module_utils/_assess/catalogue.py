@@ -250,6 +250,14 @@ CHECKS = (
         _source("tables"),
     ),
     Check("P37", "the source holds data", WARNING, BOTH, "check that source and target are not swapped", _source("tables"), waivable=True),
+    Check(
+        "P38",
+        "the source's commits wait for its disk",
+        WARNING,
+        SOURCE,
+        "SET GLOBAL sync_binlog = 1; SET GLOBAL innodb_flush_log_at_trx_commit = 1; and the same in its configuration, for a restart",
+        waivable=True,
+    ),
     # the target
     Check(
         "P40",
@@ -355,6 +363,14 @@ CHECKS = (
         WARNING,
         MIGRATION,
         "compare what matters to you before you open the gate, as by the module mysql_table_digest on both servers",
+        waivable=True,
+    ),
+    Check(
+        "P65",
+        "nothing was seen by which the target may differ from its source",
+        ERROR,
+        TARGET,
+        "copy anew: -e wipe_target={id}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
         waivable=True,
     ),
 )

@@ -86,7 +86,10 @@ _TEXT_VARIABLES = (
     "sql_mode", "time_zone", "system_time_zone", "character_set_server", "collation_server", "character_set_collations", "event_scheduler",
     "binlog_format", "binlog_checksum", "gtid_mode", "enforce_gtid_consistency", "tls_version",
 )  # fmt: skip
-_NUMBER_VARIABLES = ("lower_case_table_names", "innodb_page_size", "max_allowed_packet", "gtid_domain_id")
+_NUMBER_VARIABLES = (
+    "lower_case_table_names", "innodb_page_size", "max_allowed_packet", "gtid_domain_id",
+    "sync_binlog", "innodb_flush_log_at_trx_commit",
+)  # fmt: skip
 _SWITCH_VARIABLES = ("log_bin", "read_only", "super_read_only", "general_log", "wsrep_on", "gtid_strict_mode")
 _OTHER_VARIABLES = (
     "binlog_row_image", "have_ssl", "ssl_cert", "ssl_ca", "innodb_encrypt_tables", "default_table_encryption", "binlog_encryption",

@@ -288,6 +288,14 @@ def compared(case: Case) -> list[Hit]:
     return [Hit(NOT_COMPARED)] if asked.cutover and not asked.committed else []
 
 
+def trusted(case: Case) -> list[Hit]:
+    """P65; a copy that is made anew is another one."""
+    asked = case.settings
+    if not asked.distrust or asked.committed or asked.seed_state != "done" or asked.may_wipe:
+        return []
+    return [Hit("the target is not trusted any more, whatever replication shows now: %s" % "; ".join(asked.distrust))]
+
+
 def _differ(case: Case, name: str) -> list[Hit]:
     one, other = case.source[name], case.target[name]
     return [] if one == other or one is None or other is None else [Hit("%s is %s on the source and %s on the target" % (name, one, other))]
@@ -317,4 +325,5 @@ RULES = {
     "P62": migration_id,
     "P63": cutover_times,
     "P64": compared,
+    "P65": trusted,
 }

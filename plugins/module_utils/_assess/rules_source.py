@@ -168,6 +168,19 @@ def swapped(case: Case) -> list[Hit]:
     return [Hit("the source holds no schema: there is nothing to migrate")]
 
 
+def durability(case: Case) -> list[Hit]:
+    """P38; MariaDB's 3 syncs more often than 1. After the commit nobody follows it that could be ahead."""
+    binlog, flush = case.source.get("sync_binlog"), case.source.get("innodb_flush_log_at_trx_commit")
+    if case.settings.committed or binlog is None or flush is None or (binlog == 1 and flush in (1, 3)):
+        return []
+    return [
+        Hit(
+            "sync_binlog=%d and innodb_flush_log_at_trx_commit=%d at the source: when its host loses power it forgets writes that the"
+            " target may have, gives their GTIDs or positions to other rows, and this migration has to copy anew" % (binlog, flush)
+        )
+    ]
+
+
 RULES = {
     "P20": restart,
     "P21": binlog_rows,
@@ -186,4 +199,5 @@ RULES = {
     "P35": history,
     "P36": broken,
     "P37": swapped,
+    "P38": durability,
 }

@@ -21,6 +21,7 @@ from .._cutover import lease
 from .._cutover.history import written
 from .._cutover.hold import check_place, place_hold
 from .._errors import MigrationError
+from .._jobs.host import host_start
 from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
@@ -43,6 +44,11 @@ def probe(_request: dict) -> None:
 def host(_request: dict) -> None:
     """Tell what this host has for copies."""
     print(json.dumps(read_programs()))
+
+
+def boot(_request: dict) -> None:
+    """Tell which start of this host it is."""
+    print(json.dumps({"boot": host_start()}))
 
 
 def hold(request: dict) -> None:
@@ -69,6 +75,7 @@ def unlease(request: dict) -> None:
 VERBS: dict[str, t.Callable[[dict], None]] = {
     "probe": probe,
     "host": host,
+    "boot": boot,
     "dump": stream_dump,
     "freeze": freeze,
     "backup": stream_backup,

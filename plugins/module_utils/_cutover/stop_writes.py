@@ -14,6 +14,7 @@ from .._errors import MigrationError, ServerError
 from .._replication.health import error_text
 from .._replication.heartbeat import NUMBER
 from .._replication.status import only_status
+from .._replication.trust import look, waived
 from .._server.base import Flavour
 from .._state.fences import COMMITTED
 from .._switch.client import Switching
@@ -38,13 +39,14 @@ class StopWrites(Context):
 
     def do_preflight(self) -> None:
         """Refuse early. What the target applies from here on waits for its disk: after the fence it has no second chance."""
+        look(self.servers.source, self.servers.target, self.journal, self.options["migration_id"])
         check_ready(self.servers.source, self.servers.target, self.options)
         self.switching.check()
         durable = make_durable(self.servers.target, self.journal)
         self.durable, self.relaxed = durable.values, durable.relaxed
         self.facts["durability"] = dict(durable.values)
-        if durable.notes:
-            self.facts["warnings"] = {**self.facts.get("warnings", {}), "durability": "; ".join(durable.notes)}
+        warnings = {"durability": durable.notes, "not_trusted": waived(self.journal.read())}
+        self.facts["warnings"] = {name: "; ".join(words) for name, words in warnings.items() if words}
 
     def relax_again(self) -> None:
         """After an undo the target goes on following as quickly as before; where that fails, the next catch-up does it."""

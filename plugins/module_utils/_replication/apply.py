@@ -10,11 +10,15 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import from_options as endpoint_from_options
 from .._server.flavour import open_flavour
+from .._state.journal import Journal
+from .._state.paths import directory
 from . import desired as wanted
 from .encryption import refuse_clear_text
 from .hints import hint_for
+from .lives import told_ahead
 from .plan import Plan, make_plan
-from .status import only_status
+from .status import ReplicaStatus, only_status
+from .trust import ahead_words, note, remedy
 from .wait import wait_until_running
 
 
@@ -70,14 +74,24 @@ def set_up(params: dict, check_mode: bool) -> dict:
         if not check_mode:
             apply(flavour, plan)
             if desired.state == "started":
-                _wait(flavour, plan, desired, result)
+                _wait(flavour, plan, desired, result, params.get("migration_id") or "")
             status = only_status(flavour, settings=True)
         return dict(result, status=status.as_dict())
 
 
-def _wait(flavour: Flavour, plan: Plan, desired: wanted.Desired, result: dict) -> None:
+def _wait(flavour: Flavour, plan: Plan, desired: wanted.Desired, result: dict, migration_id: str) -> None:
     try:
         wait_until_running(lambda: only_status(flavour), desired.start_timeout, flavour.connection.name, just_started=plan.starts)
     except MigrationError as error:
-        error.facts = dict(result, status=only_status(flavour, settings=True).as_dict())
-        raise
+        status = only_status(flavour, settings=True)
+        told = _distrusted(error, status, migration_id)
+        told.facts = dict(result, status=status.as_dict())
+        raise told from None
+
+
+def _distrusted(error: MigrationError, status: ReplicaStatus, migration_id: str) -> MigrationError:
+    """The error; of a migration's target that its source refuses as being ahead, journalled and with what leads out of it."""
+    if not migration_id or not told_ahead(status.last_io_errno, status.last_io_error):
+        return error
+    note(Journal(directory(migration_id)), ahead_words(status))
+    return ServerError("%s; %s" % (error, remedy(migration_id)), getattr(error, "errno", 0))

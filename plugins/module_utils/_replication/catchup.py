@@ -10,7 +10,6 @@ import time
 
 from .._errors import MigrationError
 from .._jobs.progress import Progress, duration
-from .._server.base import Flavour
 from .._server.connection import Connection, connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
@@ -20,7 +19,8 @@ from .._tuning.relax import follow
 from .convergence import Convergence, Verdict
 from .health import error_text
 from .heartbeat import arrives, beat, lag
-from .status import only_status
+from .status import ReplicaStatus, only_status
+from .trust import look, sight
 
 INTERVAL = 0.25
 
@@ -37,14 +37,18 @@ def run(options: dict, progress: Progress) -> dict:
     convergence = Convergence(options["threshold"])
     diverging_since, highest = None, 0.0
     with connect(source_login, "source", 30) as source, connect(target_login, "target", 30) as other:
-        target = open_flavour(other)
+        target, origin = open_flavour(other), open_flavour(source)
+        look(origin, target, journal, options["migration_id"])
         follow(target, journal, options["fast_load"])
         # Where nobody has beaten for a while, the newest heartbeat is old without any lag.
         arrives(source, other, options["migration_id"], 1.0)
         while True:
             beat(source, options["migration_id"])
             verdict = convergence.add(time.monotonic() - started, lag(source, other, options["migration_id"]))
-            check_threads(target)
+            status = only_status(target)
+            # What the target has beyond its source is to be seen for seconds, and makes it another server for ever.
+            sight(origin, target, journal, status)
+            check_threads(status)
             highest = max(highest, verdict.lag or 0.0)
             progress.say("catch-up", line(verdict, options["threshold"]), lag=verdict.lag, speed=verdict.speed, eta=verdict.eta)
             if verdict.ready_for >= options["ready_seconds"]:
@@ -53,17 +57,17 @@ def run(options: dict, progress: Progress) -> dict:
             diverging_since = None if verdict.converging else diverging_since if diverging_since is not None else elapsed
             _check_patience(source, options, elapsed, diverging_since, verdict)
             time.sleep(INTERVAL)
+        look(origin, target, journal, options["migration_id"])
     result = {"lag": verdict.lag, "highest_lag": round(highest, 3), "seconds": round(time.monotonic() - started, 3)}
     journal.update("ready", catchup=result)
     return result
 
 
-def check_threads(target: Flavour) -> None:
+def check_threads(status: ReplicaStatus) -> None:
     """Fail where the replica's threads stopped, with the server's own error. Nothing is ever skipped.
 
     :raises MigrationError: with the error's number and text
     """
-    status = only_status(target)
     if not status.configured:
         raise MigrationError("the target replicates from nobody: run the playbook migrate again")
     # A receiver that tries to connect again reports an error too, and gets over it.

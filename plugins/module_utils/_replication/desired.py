@@ -200,4 +200,5 @@ def argument_spec() -> dict:
         "net_timeout": {"type": "int"},
         "applier_threads": {"type": "int"},
         "start_timeout": {"type": "float", "default": 60.0},
+        "migration_id": {"type": "str"},
     }

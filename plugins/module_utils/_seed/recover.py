@@ -13,6 +13,7 @@ import os
 import shutil
 
 from .._jobs.record import observe
+from .._replication.trust import settle
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._tuning.relax import distrust
@@ -27,10 +28,11 @@ PHYSICAL = ("mariadb-backup", "clone")
 def recover(params: dict, check_mode: bool) -> dict:
     """Put back what a dead copy left, if there is one.
 
-    :param params: migration_id
+    :param params: migration_id; wipe and waive, by which the operator decides about a target that is not trusted
     """
     journal = Journal(directory(params["migration_id"]))
     warnings = [words for words in (distrust(journal, check_mode),) if words]
+    warnings += settle(journal, params["migration_id"], params.get("wipe") or "", params.get("waive") or [], check_mode)
     entry = journal.read().get("seed", {})
     running = observe(job_directory(params["migration_id"], "seed")).state == "running"
     if running or entry.get("status") != "running" or entry.get("method") not in PHYSICAL:

@@ -12,6 +12,7 @@ from .._bridge.call import call
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress
 from .._replication.heartbeat import Beater
+from .._replication.trust import begin
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import read_login_file
@@ -92,7 +93,7 @@ def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
         tried.append({**failed, "at": time.time()})
         journal.update("seed try %d of %d failed" % (failed["try"], failed["of"]), seed={**entry, "tried": tried})
 
-    if not method.goes_on:
+    if not begin(seed.source, journal, seed.options["migration_id"], method.goes_on):
         forget_others(seed.target.identity.datadir, seed.options["migration_id"])
     tries = seed.options["tries"] if method.starts_over else 1
     with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):

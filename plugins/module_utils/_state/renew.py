@@ -15,7 +15,7 @@ from .paths import directory
 from .phase import phase_of
 
 #: What of the journal belongs to the attempt that was rolled back.
-KEYS = ("seed", "catchup", "tuning", "cutover", "rollback", "reverse")
+KEYS = ("seed", "catchup", "tuning", "cutover", "rollback", "reverse", "source_life", "distrust")
 FILES = ("jobs", "switched", "switched_back")
 
 

@@ -48,6 +48,8 @@ SERVER: dict = {
     "character_set_server": "utf8mb4",
     "collation_server": "utf8mb4_general_ci",
     "max_allowed_packet": 16777216,
+    "sync_binlog": 1,
+    "innodb_flush_log_at_trx_commit": 1,
     "lower_case_table_names": 0,
     "innodb_page_size": 16384,
     "tls": {"available": True, "certificate": "server-cert.pem", "certificate_not_after": "Nov 19 06:23:14 2036 GMT"},

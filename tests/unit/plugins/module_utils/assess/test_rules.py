@@ -136,6 +136,11 @@ FIRES = [
     ("P63", "error", "longer than the budget (12 s)", {}, {}, {"cutover_budget": 12.0}),
     ("P63", "error", "leaves no time", {}, {}, {"cutover_budget": 0.0}),
     ("P63", "error", "at most the budget", {}, {}, {"cutover_fence_seconds": 6.0}),
+    ("P38", "warning", "sync_binlog=0 and innodb_flush_log_at_trx_commit=1 at the source", {"sync_binlog": 0}, {}, {}),
+    ("P38", "warning", "innodb_flush_log_at_trx_commit=2", {"innodb_flush_log_at_trx_commit": 2}, {}, {}),
+    ("P38", "warning", "sync_binlog=1000", {"sync_binlog": 1000}, {}, {}),
+    ("P65", "error", "whatever replication shows now: 0-1-7 was seen", {}, {}, {"distrust": ["0-1-7 was seen"], "seed_state": "done"}),
+    ("P65", "warning", "(waived)", {}, {}, {"distrust": ["x"], "seed_state": "done", "waive": ["P65"]}),
     ("P64", "warning", "no record of a row-level comparison", {}, {}, {"cutover": "mig-1"}),
 ]  # fmt: skip
 
@@ -215,6 +220,14 @@ SILENT = [
     ("P61", {}, {}, {"waive": ["P30", "P31"]}),
     ("P62", {}, {}, {"migration_id": "Shop_2026.oslo-1"}),
     ("P63", {}, {}, {"cutover_budget": 12.0, "cutover_lease": 30.0}),
+    ("P38", {}, {}, {}),
+    ("P38", {"innodb_flush_log_at_trx_commit": 3}, {}, {}),
+    ("P38", {"sync_binlog": 0}, {}, {"phase": "committed"}),
+    ("P38", {"sync_binlog": None}, {}, {}),
+    ("P65", {}, {}, {"seed_state": "done"}),
+    ("P65", {}, {}, {"distrust": ["x"], "seed_state": "running"}),
+    ("P65", {}, {}, {"distrust": ["x"], "seed_state": "done", "wipe_target": "mig-1"}),
+    ("P65", {}, {}, {"distrust": ["x"], "seed_state": "done", "phase": "committed"}),
     ("P64", {}, {}, {}),
     ("P64", {}, {}, {"cutover": "mig-1", "phase": "committed"}),
 ]  # fmt: skip
@@ -294,7 +307,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  48 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  50 checks: 0 errors, 2 warnings, 1 notices" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text

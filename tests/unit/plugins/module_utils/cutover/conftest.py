@@ -298,6 +298,7 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(context, "remove_hold", remove_hold)
     monkeypatch.setattr(stop_writes, "check_ready", lambda *_args: world.effect("preflight"))
     monkeypatch.setattr(stop_writes, "only_status", status)
+    monkeypatch.setattr(stop_writes, "look", lambda *_args: None)
     monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable({}, [], False))
     monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: [])
     monkeypatch.setattr(steps, "look", lambda *_args: world.effect("look") or world.proof)

@@ -29,6 +29,7 @@ def relaxed(world, monkeypatch):
     world.lax = []
     monkeypatch.setattr(stop_writes, "unsafe", unsafe)
     monkeypatch.setattr(stop_writes, "make_durable", make_durable)
+    monkeypatch.setattr(stop_writes, "look", lambda *_args: world.effect("look"))
     monkeypatch.setattr(stop_writes, "relax", lambda _target, _journal: world.effect("relax"))
     monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: world.effect("restore rest") or ["a: refused"])
     return world
@@ -37,13 +38,24 @@ def relaxed(world, monkeypatch):
 def test_durable_before_the_fence_and_the_rest_after_promotion(relaxed, cut):
     result = cut()
     log = relaxed.log
-    assert log.index("preflight") < log.index("make durable") < log.index("hold") < log.index("close fence")
+    assert log.index("look") < log.index("preflight") < log.index("make durable") < log.index("hold") < log.index("close fence")
     assert log.index("close fence") < log.index("read back") < log.index("take")
     assert log.index("promote target") < log.index("release lock") < log.index("restore rest")
     assert "relax" not in log
     assert (result["durability"], result["settings_left"]) == (WAS, ["a: refused"])
     assert result["warnings"]["durability"] == "sync_binlog is fleeting"
     assert "data_not_compared" in result["warnings"]
+
+
+def test_a_target_that_is_not_trusted_freezes_nothing(relaxed, cut):
+    relaxed.failing["look"] = Refusal("the target is not trusted any more")
+    assert "not trusted any more" in str(cut())
+    assert relaxed.log == ["look"]
+
+
+def test_what_was_waived_is_told_with_the_result(relaxed, cut):
+    relaxed.journal.update("seen", distrust={"reasons": [{"what": "0-1-7 was seen", "waived": True}, {"what": "x"}]})
+    assert cut()["warnings"]["not_trusted"] == "0-1-7 was seen"
 
 
 def test_where_it_cannot_be_made_durable_nothing_is_frozen(relaxed, cut):
