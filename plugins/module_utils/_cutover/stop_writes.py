@@ -14,7 +14,7 @@ from .._errors import MigrationError, ServerError
 from .._replication.health import error_text
 from .._replication.heartbeat import NUMBER
 from .._replication.status import only_status
-from .._replication.trust import look, waived
+from .._replication.trust import foreign_words, look, note, waived
 from .._server.base import Flavour
 from .._state.fences import COMMITTED
 from .._switch.client import Switching
@@ -231,6 +231,9 @@ class StopWrites(Context):
         end, heartbeat = target.history_end(NUMBER, (self.options["migration_id"],))
         if position["gtid"]:
             extra = target.gtid_extra(end.gtid, position["gtid"])
+            if extra and self.options["job"] == "cutover":
+                # A source that writes on would soon be past it.
+                note(self.journal, foreign_words(extra))
             if not target.gtid_includes(end.applied, position["gtid"]) or extra:
                 have = end.applied + (", and %s of its own" % extra if extra else "")
                 raise MigrationError("the target's transactions are not the source's: it has %s, the source %s" % (have, position["gtid"]))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps, stop_writes
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.relax import Durable
@@ -50,7 +51,15 @@ def test_durable_before_the_fence_and_the_rest_after_promotion(relaxed, cut):
 def test_a_target_that_is_not_trusted_freezes_nothing(relaxed, cut):
     relaxed.failing["look"] = Refusal("the target is not trusted any more")
     assert "not trusted any more" in str(cut())
-    assert relaxed.log == ["look"]
+    assert not {"make durable", "hold", "close fence", "arm"} & set(relaxed.log)
+
+
+def test_what_the_target_has_alone_at_the_fence_is_never_forgotten(relaxed, cut, monkeypatch):
+    monkeypatch.setattr(type(cutover.open_flavour(relaxed.connection(relaxed, "target"))), "gtid_extra", lambda *_args: "0-2-9")
+    assert "0-2-9 of its own" in str(cut())
+    assert [one["what"] for one in relaxed.journal.read()["distrust"]["reasons"]] == [
+        "the target holds transactions that the source does not have: 0-2-9"
+    ]
 
 
 def test_what_was_waived_is_told_with_the_result(relaxed, cut):
