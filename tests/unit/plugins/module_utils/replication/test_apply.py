@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import apply as replication
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.apply import apply
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.plan import make_plan
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import only_status
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus, only_status
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 
 @pytest.fixture
@@ -51,3 +53,18 @@ def test_a_new_replica_that_fails_is_not_started(kit, prepared):
         apply(server.flavour, plan)
     assert server.ran == [] and error.value.facts == {"changed": False, "statements": []}
     assert kit.PASSWORD not in str(error.value)
+
+
+REFUSED = {"source_host": "s", "last_io_errno": 1236, "last_io_error": "requested to start from GTID 0-1-5, which is not in the master's binlog"}
+
+
+@pytest.mark.parametrize(
+    ("migration_id", "fields", "noted"),
+    [("shop", REFUSED, True), ("", REFUSED, False), ("shop", {**REFUSED, "last_io_error": "purged"}, False)],
+)
+def test_a_source_that_refuses_as_being_behind_is_journalled_where_there_is_a_migration(tmp_path, monkeypatch, migration_id, fields, noted):
+    monkeypatch.setattr(replication, "directory", lambda name: str(tmp_path / name))
+    error = ServerError("replica: the receiver has stopped: [1236]", 1236)
+    told = replication._distrusted(error, ReplicaStatus(**fields), migration_id)
+    assert told.errno == 1236 and ("-e wipe_target=shop" in str(told)) is noted
+    assert bool(Journal(str(tmp_path / "shop")).read().get("distrust")) is noted
