@@ -120,7 +120,7 @@ def insert(pair, notes):
 def healthy(pair):
     """Whether replication runs and names no error."""
     text = pair.sh(TARGET, f"{pair.client} --vertical -e 'SHOW REPLICA STATUS'")
-    status = dict(line.strip().split(": ", 1) for line in text.splitlines() if ": " in line)
+    status = dict(line.strip().split(": ", 1) for line in text.splitlines() if ": " in line.strip())
     running = [status.get(f"{name}_{part}_Running") for name in ("Slave", "Replica") for part in ("IO", "SQL")]
     return running.count("Yes") == 2 and status["Last_Errno"] == "0" and status["Last_IO_Errno"] == "0"
 
