@@ -10,6 +10,10 @@ version_added: 0.1.0
 description:
   - Writes a drop-in configuration file and sets the same at run time. A target is held until the cutover promotes it.
   - MySQL gets C(super_read_only), MariaDB C(read_only); both get C(event_scheduler=OFF).
+  - >-
+    It is proven as the server will read it at its next start: a file that is read later, the command line of its unit, what
+    C(SET PERSIST) keeps, or C(init_file) can open the server again. Then the module fails, says where and what to do, and leaves the
+    file as it was before. Check mode says the same.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes
   - nordbridge.mysql_migration.login

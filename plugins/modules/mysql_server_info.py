@@ -137,6 +137,13 @@ server:
         C(host) with programs and their versions, free space, and what the service manager lacks.
       type: dict
       sample: {"flavour": "mariadb", "version": [10, 11, 18], "encrypted": [], "not_innodb": [], "bytes": 1048576}
+    hold:
+      description: >-
+        Whether a configuration file can keep the server closed through a restart: C(path) of that file, C(against) with what would win
+        over it and what to do, C(closed) with what would keep the server closed without it. V(null) where the module does not run on
+        that host.
+      type: dict
+      sample: {"path": "/etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf", "against": [], "closed": []}
     unreadable:
       description: What the login may not read, as topic and message.
       type: list

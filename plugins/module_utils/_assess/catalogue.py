@@ -258,6 +258,14 @@ CHECKS = (
         "SET GLOBAL sync_binlog = 1; SET GLOBAL innodb_flush_log_at_trx_commit = 1; and the same in its configuration, for a restart",
         waivable=True,
     ),
+    Check(
+        "P39",
+        "the source stays closed through a restart once it is fenced",
+        ERROR,
+        SOURCE,
+        "do what stands behind each, on the source's host",
+        _source("hold"),
+    ),
     # the target
     Check(
         "P40",
@@ -316,6 +324,22 @@ CHECKS = (
         TARGET,
         "load the plugin on the target (MariaDB: INSTALL SONAME; it may be in a package of its own), or give these accounts another one",
         _source("accounts"),
+    ),
+    Check(
+        "P48",
+        "the target stays closed through a restart until it is promoted",
+        ERROR,
+        TARGET,
+        "do what stands behind each, on the target's host",
+        _target("hold"),
+    ),
+    Check(
+        "P49",
+        "the target stays open through a restart once it is promoted",
+        WARNING,
+        TARGET,
+        "remove that before the cutover: the new primary's next restart would stop all writes",
+        waivable=True,
     ),
     # settings that applications notice
     Check("P50", "sql_mode is the same", WARNING, TARGET, "set the source's value in the target's configuration", waivable=True),

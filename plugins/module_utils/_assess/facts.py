@@ -15,7 +15,8 @@ import re
 import time
 import typing as t
 
-from .._errors import ServerError
+from .._cutover.hold import hold_beside
+from .._errors import MigrationError, ServerError
 from .._seed.conditions import read_conditions, read_host
 from .._server.connection import Connection
 from .._server.flavour import open_flavour
@@ -167,6 +168,7 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     facts["disk"] = disk(flavour.identity.datadir) if local else None
     host = read_host(flavour.name, service, flavour.identity.datadir) if local else None
     facts["copying"] = reader.ask("tables", lambda: read_conditions(flavour, host))
+    facts["hold"] = _hold(reader, flavour) if local else None
     facts["privileges"] = rights
     facts["unreadable"] = reader.unreadable
     return plain(facts)
@@ -386,6 +388,17 @@ def _on(value: str | None) -> bool:
 
 def _pick(row: dict, *names: str) -> t.Any:
     return next((row[name] for name in names if name in row), None)
+
+
+def _hold(reader: Reader, flavour: t.Any) -> dict | None:
+    """Whether the server can be kept closed through a restart, see hold_beside."""
+    try:
+        return reader.ask("hold", lambda: hold_beside(flavour))
+    except ServerError:
+        raise
+    except MigrationError as error:
+        reader.note("hold", str(error))
+        return None
 
 
 def _list(text: t.Any) -> list[str]:

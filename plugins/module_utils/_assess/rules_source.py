@@ -181,6 +181,11 @@ def durability(case: Case) -> list[Hit]:
     ]
 
 
+def hold(case: Case) -> list[Hit]:
+    """P39; after the commit the cutover's own steps and the status look at what is."""
+    return [] if case.settings.committed else [Hit(words) for words in (case.source["hold"] or {}).get("against", [])]
+
+
 RULES = {
     "P20": restart,
     "P21": binlog_rows,
@@ -200,4 +205,5 @@ RULES = {
     "P36": broken,
     "P37": swapped,
     "P38": durability,
+    "P39": hold,
 }

@@ -133,4 +133,25 @@ def logins(case: Case) -> list[Hit]:
     return [Hit(text)]
 
 
-RULES = {"P40": room, "P41": data, "P42": permission, "P43": replication, "P44": new, "P45": filters, "P46": scheduler, "P47": logins}
+def hold(case: Case) -> list[Hit]:
+    """P48"""
+    return [] if case.settings.committed else [Hit(words) for words in (case.target["hold"] or {}).get("against", [])]
+
+
+def closed_later(case: Case) -> list[Hit]:
+    """P49"""
+    return [Hit(words) for words in (case.target["hold"] or {}).get("closed", [])]
+
+
+RULES = {
+    "P40": room,
+    "P41": data,
+    "P42": permission,
+    "P43": replication,
+    "P44": new,
+    "P45": filters,
+    "P46": scheduler,
+    "P47": logins,
+    "P48": hold,
+    "P49": closed_later,
+}

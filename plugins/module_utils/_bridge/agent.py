@@ -19,7 +19,7 @@ import typing as t
 
 from .._cutover import lease
 from .._cutover.history import written
-from .._cutover.hold import check_place, place_hold
+from .._cutover.hold import check_place, opened_by_nobody, place_hold, predict_hold, prove_hold
 from .._errors import MigrationError
 from .._jobs.host import host_start
 from .._reverse.reach import reach
@@ -30,6 +30,10 @@ from .._seed.freeze import serve as freeze
 from .._seed.lend import lend_programs
 from .._seed.programs import tell as tell_programs
 from .._seed.space import tell as tell_space
+from .._server.base import Flavour
+from .._server.connection import connect
+from .._server.endpoint import Endpoint
+from .._server.flavour import open_flavour
 from .._switch import keeper
 from .listener import free
 
@@ -52,13 +56,31 @@ def boot(_request: dict) -> None:
 
 
 def hold(request: dict) -> None:
-    """Write the configuration that keeps the server read-only across a restart, as long as the lease stands."""
+    """Write the configuration that keeps the server read-only across a restart, as long as the lease stands, and prove it."""
 
     def place() -> bool:
-        return place_hold(request["path"], request["group"], request["settings"])
+        return _with_server(request, lambda server: place_hold(server, request["path"]))
 
     check_place(request["path"])
     print(json.dumps({"changed": lease.placed_under(request, place)}))
+
+
+def holdable(request: dict) -> None:
+    """Tell what would make that configuration worthless, before it is written. Changes nothing."""
+    print(json.dumps({"against": _with_server(request, lambda server: predict_hold(server, request["path"]))}))
+
+
+def held(request: dict) -> None:
+    """Tell why the server is not closed now or after its next restart, and what else would keep it closed. Changes nothing."""
+    path = request["path"]
+    against, closed = _with_server(request, lambda server: (prove_hold(server, path), opened_by_nobody(server, path)))
+    print(json.dumps({"against": against, "closed": closed}))
+
+
+def _with_server(request: dict, ask: t.Callable[[Flavour], t.Any]) -> t.Any:
+    """An answer about this host's server."""
+    with connect(Endpoint(**request["login"]), "the server, from its own host", read_timeout=10) as connection:
+        return ask(open_flavour(connection))
 
 
 def release(request: dict) -> None:
@@ -83,6 +105,8 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "present": tell_programs,
     "space": tell_space,
     "hold": hold,
+    "holdable": holdable,
+    "held": held,
     "release": release,
     "lease": lease.serve,
     "unlease": unlease,

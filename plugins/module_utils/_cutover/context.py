@@ -14,7 +14,7 @@ from .._errors import MigrationError
 from .._server.base import Flavour
 from .._state.journal import Journal
 from .._switch.client import Switching
-from .hold import remove_hold
+from .hold import opened_by_nobody, remove_hold
 from .lease_client import Lease
 from .lease_client import Lease as open_lease
 
@@ -79,9 +79,18 @@ class Context:
         """The agent on the source's host."""
         return call(self.options["migration_id"], verb, request)
 
+    def ask_hold(self, verb: str) -> dict:
+        """What the fenced server's host says about its hold: holdable or held, see the agent's verbs."""
+        path = self.facts.get("source_hold", self.options["source_hold"])
+        return self.ask_fenced_host(verb, self._request(path=path, login=self.options["source_local"]))
+
     def arm(self, request: dict) -> Lease:
         """A lease that the source's host keeps."""
         return open_lease(self.options["migration_id"], request)
+
+    def closed_elsewhere(self) -> list[str]:
+        """What would close the promoted server at its next restart, beside its hold."""
+        return opened_by_nobody(self.servers.target, self.options["target_hold"])
 
     def unhold_promoted(self) -> None:
         """Let the target stay writable across a restart."""

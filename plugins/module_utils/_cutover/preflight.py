@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._errors import Refusal
 from .._replication.health import error_text
 from .._replication.heartbeat import arrives, lag
@@ -13,16 +15,18 @@ from .._replication.status import only_status
 from .._seed.landing import check_apart
 from .._server.base import Flavour
 from .blockers import blockers
+from .hold import prove_hold
 
 
-def check_ready(source: Flavour, target: Flavour, options: dict) -> None:
+def check_ready(source: Flavour, target: Flavour, options: dict, against: t.Sequence[str] = ()) -> None:
     """Refuse where the cutover would stall, lose, or meet surprises.
 
-    :param options: migration_id, max_lag, max_transaction_seconds
+    :param options: migration_id, max_lag, max_transaction_seconds, target_hold
+    :param against: what the source's host says of the hold, see hold_reasons
     :raises Refusal: with every reason at once, but for the replica's where sessions are in the way
     """
     check_apart(source, target)
-    reasons = session_reasons(source, options) + _positions(source, target)
+    reasons = session_reasons(source, options) + _positions(source, target) + hold_reasons(against) + _unheld(target, options)
     if not reasons:
         # It writes a heartbeat, which would wait for what those sessions hold or wait for.
         reasons = replication_reasons(source, target, options)
@@ -55,6 +59,24 @@ def replication_reasons(source: Flavour, target: Flavour, options: dict) -> list
 def session_reasons(source: Flavour, options: dict) -> list[str]:
     """Why the source's sessions would make the fence wait, or suffer from it."""
     return blockers(source, options["max_transaction_seconds"])
+
+
+def hold_reasons(against: t.Sequence[str]) -> list[str]:
+    """Why the source would be open after a restart behind the commit."""
+    if not against:
+        return []
+    return ["a restart would open the source again behind the cutover, and the cutover's hold could not keep it closed: " + "; ".join(against)]
+
+
+def _unheld(target: Flavour, options: dict) -> list[str]:
+    """Why the target, which is this host's, would be open after a restart before its promotion."""
+    against = prove_hold(target, options["target_hold"])
+    return ["the target would take writes after a restart, before it is promoted: %s" % "; ".join(against)] if against else []
+
+
+def closed_words(places: t.Sequence[str]) -> dict:
+    """A warning for a promoted server that its next restart would close, by what nobody of us wrote."""
+    return {"restart": ["the promoted server would be closed by its next restart: %s" % one for one in places]}
 
 
 def _positions(source: Flavour, target: Flavour) -> list[str]:

@@ -31,7 +31,7 @@ from .._switch.table import read_switches, switches_back
 from .launch import await_end, check_budget
 from .lease_client import Lease
 from .lost import in_words, lost_writes
-from .preflight import replication_reasons, session_reasons
+from .preflight import closed_words, hold_reasons, replication_reasons, session_reasons
 from .run import RESULT, Course, source_local, travel
 from .steps import Steps
 
@@ -92,6 +92,11 @@ class RollbackSteps(Steps):
         self._release()
         super().open_promoted()
 
+    def closed_elsewhere(self) -> list[str]:
+        """What would close the old server at its next restart, by its own host's word."""
+        request = {"path": self.options["target_hold"], "login": self.options["old_local"]}
+        return call(self.options["migration_id"], "held", self._request(**request))["closed"]
+
     def unhold_promoted(self) -> None:
         """It stays writable across a restart since its host has opened it."""
         if not self.released:
@@ -133,13 +138,15 @@ class RollbackSteps(Steps):
 
     def do_preflight(self) -> None:
         """Refuse early."""
-        reasons = [tell(text) for text in check_back(self.servers.source, self.servers.target, self.options)]
+        reasons = check_back(self.servers.source, self.servers.target, self.options)
+        reasons = [tell(text) for text in reasons + hold_reasons(self.ask_hold("holdable")["against"])]
         if reasons:
             if not self.lossy:
                 word = "-e lose_writes=%s goes back without waiting, where replication has stopped for good"
                 reasons.append(word % self.options["migration_id"])
             raise Refusal("not rolled back, and nothing was frozen: %s" % "; ".join(reasons))
         self.switching.check()
+        self.warn(closed_words(self.closed_elsewhere()))
         # What comes after the commit must not fail over a bridge that was down all along, nor cost a handshake then.
         call(self.options["migration_id"], "probe", {})
         self.standby = Standby(self.options["migration_id"], "release")

@@ -153,6 +153,7 @@ class Steps(StopWrites):
         if self.servers.target.read_only():
             self.servers.target.set_read_only(False)
         self.facts["confirmed_heartbeat"] = beat(self.servers.target.connection, self.options["migration_id"])
+        self._confirm_closed()
         self.check_history()
 
     def check_history(self) -> None:
@@ -181,3 +182,13 @@ class Steps(StopWrites):
     def known_before(self) -> str:
         """What the target has of its own from before: the seed's."""
         return str(self.journal.read().get("seed", {}).get("coordinates", {}).get("gtid", ""))
+
+    def _confirm_closed(self) -> None:
+        """The old server stays closed through its next restart: as its own program will read it, not as it was written."""
+        if self.servers.source is None:
+            return
+        against = self.ask_hold("held")["against"]
+        if against:
+            raise MigrationError(
+                "the target takes writes, and the source is not closed for good, so that both could after a restart: %s" % "; ".join(against)
+            )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import typing as t
 from contextlib import suppress
 
 from .._errors import MigrationError, ServerError
@@ -23,7 +24,7 @@ from .blockers import in_the_way
 from .context import Committed, Context
 from .events import enabled_events, scheduler, set_scheduler
 from .lease_client import Lease
-from .preflight import check_ready
+from .preflight import check_ready, closed_words
 from .sessions import Watchdog
 
 # Beyond the lease's own time, how long the source's host is asked how a commit without an answer ended.
@@ -40,13 +41,19 @@ class StopWrites(Context):
     def do_preflight(self) -> None:
         """Refuse early. What the target applies from here on waits for its disk: after the fence it has no second chance."""
         look(self.servers.source, self.servers.target, self.journal, self.options["migration_id"])
-        check_ready(self.servers.source, self.servers.target, self.options)
+        check_ready(self.servers.source, self.servers.target, self.options, self.ask_hold("holdable")["against"])
         self.switching.check()
+        self.warn(closed_words(self.closed_elsewhere()))
         durable = make_durable(self.servers.target, self.journal)
         self.durable, self.relaxed = durable.values, durable.relaxed
         self.facts["durability"] = dict(durable.values)
-        warnings = {"durability": durable.notes, "not_trusted": waived(self.journal.read())}
-        self.facts["warnings"] = {name: "; ".join(words) for name, words in warnings.items() if words}
+        self.warn({"durability": durable.notes, "not_trusted": waived(self.journal.read())})
+
+    def warn(self, words: t.Mapping[str, t.Sequence[str]]) -> None:
+        """Note by name what the cutover cannot vouch for."""
+        told = {name: "; ".join(some) for name, some in words.items() if some}
+        if told:
+            self.facts["warnings"] = {**self.facts.get("warnings", {}), **told}
 
     def relax_again(self) -> None:
         """After an undo the target goes on following as quickly as before; where that fails, the next catch-up does it."""
@@ -125,10 +132,7 @@ class StopWrites(Context):
 
     def do_stage(self) -> None:
         """Make the coming fence survive a restart of the source, and take the privileges by which others could write through it."""
-        source = self.servers.source
-        settings = [list(pair) for pair in source.hold_settings]
-        hold = {"path": self.facts["source_hold"], "group": source.option_group, "settings": settings}
-        self.ask_fenced_host("hold", self._request(**hold))
+        self.ask_hold("hold")
         self._lease().take_privileges(self.options["lease"])
 
     def _lease(self) -> Lease:

@@ -125,7 +125,13 @@ class DropIn:
 
     def place(self, name: str, value: str, lines: list[Line]) -> str:
         """Where a setting gets a value from, beside this file; empty where nobody says so."""
-        others = [line for line in lines if line.path != self.path and self.table.meaning(line.name, line.value) == (name, value)]
+        others = [
+            line
+            for line in lines
+            if self.table.meaning(line.name, line.value) == (name, value)
+            # The command line's have no path.
+            and not (line.path and os.path.realpath(line.path) == self.path)
+        ]
         if not others:
             return ""
         return "line %d of %s" % (others[-1].number, others[-1].path) if others[-1].path else self.program.command_line_name

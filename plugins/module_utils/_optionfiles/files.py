@@ -37,7 +37,7 @@ class OptionFiles:
 
     def __init__(self, roots: t.Sequence[str], overlay: dict | None = None) -> None:
         self.roots = list(roots)
-        self.overlay = overlay or {}
+        self.overlay = {os.path.realpath(path): text for path, text in (overlay or {}).items()}
         # After a walk: the directories of !includedir, and the files' real paths, both in reading order.
         self.folders: list[str] = []
         self.files: list[str] = []
@@ -70,12 +70,13 @@ class OptionFiles:
             names = set(os.listdir(path))
         except OSError:
             names = set()
-        names |= {os.path.basename(extra) for extra in self.overlay if os.path.dirname(extra) == path.rstrip("/")}
+        names |= {os.path.basename(extra) for extra in self.overlay if os.path.dirname(extra) == os.path.realpath(path)}
         return [os.path.join(path.rstrip("/"), name) for name in sorted(names) if name.endswith(".cnf")]
 
     def _text(self, path: str) -> str:
-        if path in self.overlay:
-            return self.overlay[path]
+        planned = self.overlay.get(os.path.realpath(path))
+        if planned is not None:
+            return planned
         try:
             with open(path, encoding="utf-8", errors="replace") as stream:
                 return stream.read()

@@ -53,6 +53,7 @@ SERVER: dict = {
     "lower_case_table_names": 0,
     "innodb_page_size": 16384,
     "tls": {"available": True, "certificate": "server-cert.pem", "certificate_not_after": "Nov 19 06:23:14 2036 GMT"},
+    "hold": {"path": "/etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf", "against": [], "closed": []},
     "holds_data": ["shop"],
     "schemas": [{"name": "shop", "tables": 3, "views": 0, "bytes": 10 * GIB}],
     "bytes": 10 * GIB,

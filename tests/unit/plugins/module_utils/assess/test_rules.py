@@ -92,6 +92,9 @@ FIRES = [
     ("P36", "error", "shop.hits", {"unreadable_tables": SHOP}, {}, {}),
     ("P37", "warning", "nothing to migrate", EMPTY, {}, {}),
     ("P37", "error", "swapped", EMPTY, TARGET_DATA, {}),
+    ("P39", "error", "read_only would be OFF", {"hold": {"against": ["read_only would be OFF"], "closed": ["x"]}}, {}, {}),
+    ("P48", "error", "SET PERSIST keeps", {}, {"hold": {"against": ["SET PERSIST keeps"], "closed": []}}, {"seed_state": "done"}),
+    ("P49", "warning", "read_only is ON by", {}, {"hold": {"against": [], "closed": ["read_only is ON by line 3"]}}, {}),
     ("P40", "error", "13.9 GiB free; 14.0 GiB is needed: the source's data of 10.0 GiB x 1.3 and a reserve of 1.0 GiB", {}, {
         "disk": {"path": "/d", "free_bytes": int(13.9 * GIB)}}, {}),
     ("P40", "error", "21.0 GiB is needed", {}, {"disk": {"path": "/d", "free_bytes": 20 * GIB}}, {"disk_factor": 2.0}),
@@ -198,6 +201,10 @@ SILENT = [
     ("P33", {"longest_transaction_s": 60}, {}, {}),
     ("P34", {"encryption": {"tables": 3, "new_tables": True}}, {"encryption": {"key_management": True}}, {}),
     ("P37", EMPTY, TARGET_DATA, {"phase": "committed"}),
+    ("P39", {"hold": None}, {}, {}),
+    ("P39", {"hold": {"against": ["read_only would be OFF"], "closed": []}}, {}, {"phase": "committed"}),
+    ("P48", {}, {"hold": {"against": ["read_only would be OFF"], "closed": []}}, {"phase": "committed"}),
+    ("P49", {}, {"hold": None}, {}),
     ("P40", {}, {"disk": {"path": "/d", "free_bytes": 14 * GIB}}, {}),
     ("P40", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 9 * GIB}}, {"wipe_target": "mig-1"}),
     ("P40", {}, {**TARGET_DATA, "disk": {"path": "/d", "free_bytes": 2 * GIB}}, {"seed_state": "done"}),
@@ -307,7 +314,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  50 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  53 checks: 0 errors, 2 warnings, 1 notices" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text

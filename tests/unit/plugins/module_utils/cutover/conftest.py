@@ -45,6 +45,8 @@ class World:
         self.refused = 7
         self.proof = joined(nothing("gtid sets"), nothing("binary logs"))
         self.settled = True
+        self.against: dict = {}  # by verb: what makes the hold worthless
+        self.elsewhere: list = []  # what would close a promoted server
         self.source = {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set(), "heartbeat": 7}
         self.target = {"read_only": True, "hold": True, "replica": True, "threads": True, "scheduler": "OFF", "heartbeat": 7}
 
@@ -84,16 +86,17 @@ class World:
             self.fire()
         return {"outcome": "committed" if self.lease == "committed" else "fired", "settled": self.settled, "owner": ""}
 
-    def agent(self, _id: str, verb: str, _request: dict) -> dict | None:
+    def agent(self, _id: str, verb: str, _request: dict) -> dict:
         """The agent on the source's host."""
         self.effect(verb)
         if self.host_gone:
             raise MigrationError("the agent on the source did not answer")
         if verb == "unlease":
             return self.unlease()
-        self.source["hold"] = verb == "hold"
+        if verb == "hold":
+            self.source["hold"] = True
         self.after(verb)
-        return None
+        return {"against": self.against.get(verb, [])}
 
     def apply(self) -> None:
         if self.arriving and self.target["threads"]:
@@ -296,6 +299,7 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(context, "open_lease", lambda _id, _request: FakeLease(world))
     monkeypatch.setattr(cutover, "source_local", lambda _options: {})
     monkeypatch.setattr(context, "remove_hold", remove_hold)
+    monkeypatch.setattr(context, "opened_by_nobody", lambda _server, _path: world.elsewhere)
     monkeypatch.setattr(stop_writes, "check_ready", lambda *_args: world.effect("preflight"))
     monkeypatch.setattr(stop_writes, "only_status", status)
     monkeypatch.setattr(stop_writes, "look", lambda *_args: None)

@@ -27,7 +27,7 @@ Action = machine.Action
 #: Each step's effects, in order. A step that is not named here has none on what the model knows.
 AGAIN = ("again: close fence", "again: position", "again: start replica", "again: wait", "again: stop replica")
 EFFECTS = {
-    ("do", "preflight"): ("preflight",),
+    ("do", "preflight"): ("ask hold", "preflight"),
     ("do", "lease"): ("token", "arm"),
     ("do", "events_off"): ("events off",),
     ("do", "stage"): ("hold", "take privileges"),
@@ -41,7 +41,7 @@ EFFECTS = {
     ("do", "forget"): (*AGAIN, "again: open target", "stop replica", "reset replica", "unhold target"),
     ("do", "release"): ("keep closed", "release lock"),
     ("do", "switched"): ("switch clients",),
-    ("do", "confirm"): ("keep open", "beat"),
+    ("do", "confirm"): ("keep open", "beat", "prove hold"),
     ("undo", "lease"): ("end lease",),
     ("undo", "hold"): ("let clients go",),
     ("undo", "check"): ("start replica",),
@@ -96,6 +96,7 @@ class World(NamedTuple):
     with_boss: bool = False
     with_other: bool = False
     with_loss: bool = False
+    with_override: bool = False
 
     @property
     def accepts(self) -> bool:
@@ -279,6 +280,10 @@ class Rules:
 
     # --- effects: the steps to the commit ---
 
+    def ask_hold(self, w: World) -> Iterator[Step]:
+        """Refuse what would make the hold worthless while nothing is frozen yet."""
+        yield "", w, FAIL if w.cut or w.overridden else ""
+
     def preflight(self, w: World) -> Iterator[Step]:
         """Refuse what is not READY."""
         ready = w.session and not w.cut and w.accepts and w.target_read_only and w.threads and w.replica and w.target_session
@@ -431,6 +436,10 @@ class Rules:
         """A real write on the new primary."""
         yield "", w, "" if w.target_session and not w.target_read_only else FAIL
 
+    def prove_hold(self, w: World) -> Iterator[Step]:
+        """The old server would stay closed through a restart; nobody is asked where it is gone."""
+        yield "", w, FAIL if w.session and (w.cut or w.overridden or not w.hold) else ""
+
     # --- effects: undo ---
 
     def end_lease(self, w: World) -> Iterator[Step]:
@@ -545,6 +554,9 @@ class Rules:
             yield "a privileged client logs in", w._replace(boss=True, faults=w.faults - 1)
         if w.with_other and self.is_free(w) and w.accepts and not w.cut:
             yield "another migration cuts the source over", self.anothers(w)
+        if w.with_override and not w.overridden and not w.hold:
+            # Behind the proof nobody can keep it from happening: the last step tells it then.
+            yield "somebody writes an option file that wins", w._replace(overridden=True)
         if w.threads and w.replica and not w.cut and w.applied < w.written:
             yield "the target applies it", w._replace(applied=w.applied + 1)
         if w.cut:

@@ -1,15 +1,14 @@
 # Copyright (c) 2026 The nordbridge.mysql_migration contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cutover's parts by themselves: the gate, the hold's file, the watchdog, events, sessions."""
+"""The cutover's parts by themselves: the gate, the watchdog, events, sessions."""
 
 from __future__ import annotations
 
-import os
 import time
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import blockers, events, hold, preflight
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import blockers, events, preflight
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import check_budget, check_gate
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.sessions import Watchdog
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
@@ -39,45 +38,6 @@ def test_times_that_are_no_numbers_are_refused(name, value):
 def test_a_lease_that_ends_within_the_budget_is_refused():
     with pytest.raises(Refusal, match="longer than the budget"):
         check_budget({"budget": 5.0, "fence_seconds": 2.0, "lease": 5.0})
-
-
-class TestHold:
-    def test_text(self):
-        text = hold.hold_text("mysqld", [("read_only", "ON"), ("event_scheduler", "OFF")])
-        assert text.splitlines()[1:] == ["[mysqld]", "read_only = ON", "event_scheduler = OFF"]
-        assert text.startswith("#") and text.endswith("\n")
-
-    @pytest.mark.parametrize(
-        "path",
-        ["/etc/passwd", "/etc/mysql/my.cnf", "/tmp/zz-nordbridge-hold.cnf", "/etc/../tmp/zz-nordbridge-hold.cnf",
-         "/etc/no-such-folder/zz-nordbridge-hold.cnf", "etc/zz-nordbridge-hold.cnf", "/etc/a b/zz-nordbridge-hold.cnf"],
-    )  # fmt: skip
-    def test_other_places_are_refused(self, path):
-        for function in (hold.check_place, hold.remove_hold, lambda path: hold.place_hold(path, "mysqld", [["read_only", "ON"]])):
-            with pytest.raises(Refusal):
-                function(path)
-
-    @pytest.fixture
-    def path(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(hold, "check_place", lambda _path: None)
-        return str(tmp_path / hold.NAME)
-
-    def test_placed_once_and_removed_once(self, path):
-        assert hold.place_hold(path, "mysqld", [["read_only", "ON"]]) is True
-        assert os.stat(path).st_mode & 0o777 == 0o644
-        assert hold.place_hold(path, "mysqld", [["read_only", "ON"]]) is False
-        assert hold.remove_hold(path) is True
-        assert hold.remove_hold(path) is False
-
-    @pytest.mark.parametrize(
-        ("group", "settings"),
-        [("client", [["read_only", "ON"]]), ("mysqld", [["plugin_load_add", "x.so"]]), ("mysqld", [["read_only", "OFF"]]),
-         ("mysqld]\ninit_file=x\n[a", [["read_only", "ON"]])],
-    )  # fmt: skip
-    def test_the_file_says_nothing_else(self, path, group, settings):
-        with pytest.raises(Refusal, match="nothing else"):
-            hold.place_hold(path, group, settings)
-        assert not os.path.exists(path)
 
 
 class Recorder:
@@ -167,25 +127,29 @@ class TestPreflight:
     @pytest.fixture
     def ready(self, monkeypatch):
         monkeypatch.setattr(preflight, "check_apart", lambda *_servers: None)
-        for name in ("replication_reasons", "session_reasons", "_positions"):
+        for name in ("replication_reasons", "session_reasons", "_positions", "_unheld"):
             monkeypatch.setattr(preflight, name, lambda *_args: [])
         return monkeypatch
 
     def test_nothing_in_the_way(self, ready):
         preflight.check_ready(None, None, {})
 
-    @pytest.mark.parametrize("part", ["session_reasons", "_positions"])
+    @pytest.mark.parametrize("part", ["session_reasons", "_positions", "_unheld"])
     def test_nothing_is_written_where_it_would_wait(self, ready, part):
         ready.setattr(preflight, part, lambda *_args: ["because"])
         ready.setattr(preflight, "replication_reasons", lambda *_args: pytest.fail("a heartbeat was written"))
         with pytest.raises(Refusal, match="because"):
             preflight.check_ready(None, None, {})
 
-    @pytest.mark.parametrize("part", ["replication_reasons", "session_reasons", "_positions"])
+    @pytest.mark.parametrize("part", ["replication_reasons", "session_reasons", "_positions", "_unheld"])
     def test_each_reason_stops_it(self, ready, part):
         ready.setattr(preflight, part, lambda *_args: ["because"])
         with pytest.raises(Refusal, match="nothing was frozen: because"):
             preflight.check_ready(None, None, {})
+
+    def test_what_the_sources_host_says_of_the_hold(self, ready):
+        with pytest.raises(Refusal, match="a restart would open the source again .* by line 3 of x.cnf; RESET PERSIST"):
+            preflight.check_ready(None, None, {}, ["read_only would be OFF by line 3 of x.cnf", "RESET PERSIST y"])
 
     @pytest.mark.parametrize(
         ("source", "target", "foreign", "words"),

@@ -12,9 +12,9 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 FORWARD = [
-    "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "take privileges", "close fence", "end sessions", "history end", "wait",
-    "stop replica", "compare", "sessions ended", "history end", "take", "position", "promote target", "ask target", "stop replica",
-    "reset replica all", "remove hold", "ask source", "position", "release lock", "set target scheduler", "ask target", "beat", "look",
+    "holdable", "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "take privileges", "close fence", "end sessions",
+    "history end", "wait", "stop replica", "compare", "sessions ended", "history end", "take", "position", "promote target", "ask target", "stop replica",
+    "reset replica all", "remove hold", "ask source", "position", "release lock", "set target scheduler", "ask target", "beat", "held", "look",
 ]  # fmt: skip
 BEFORE_COMMIT = FORWARD[: FORWARD.index("take")]
 
@@ -85,11 +85,11 @@ def test_a_refused_preflight_leaves_nothing_to_undo(world, cut):
     world.failing["preflight"] = MigrationError("lag")
     answer = cut()
     assert (str(answer), answer.facts) == ("lag", {"outcome": "undone"})
-    assert world.log == ["preflight", "ask source"]
+    assert world.log == ["holdable", "preflight", "ask source"]
     assert not world.journal.read().get("cutover", {}).get("begun")
 
 
-@pytest.mark.parametrize("effect", sorted(set(BEFORE_COMMIT) - {"preflight"}))
+@pytest.mark.parametrize("effect", sorted(set(BEFORE_COMMIT) - {"holdable", "preflight"}))
 @pytest.mark.parametrize("error", [ServerError("refused", 1), OSError("disk"), KeyError("s3cret")], ids=["server", "os", "key"])
 def test_each_failure_before_the_commit_reopens_the_source(world, cut, effect, error):
     world.failing[effect] = error
@@ -546,3 +546,19 @@ def test_the_lock_is_given_back_only_when_the_ended_sessions_are_gone(world, cut
     monkeypatch.setattr(connection, "run", run)
     assert cut()["sessions_ended"] == 3 + 2
     assert ended == ["KILL 31", "KILL 32"] and still == []
+
+
+def test_a_hold_that_others_make_worthless_after_the_commit_is_no_good_end(world, cut):
+    world.against["held"] = ["read_only would be OFF by line 3 of /etc/mysql/my.cnf instead of ON"]
+    answer = cut()
+    assert "is committed and stopped at confirm" in str(answer) and "line 3 of /etc/mysql/my.cnf" in str(answer)
+    assert moved(world)
+    del world.against["held"]
+    del world.log[:]
+    cut()
+    assert world.log[-3:] == ["beat", "held", "look"] and "arm" not in world.log
+
+
+def test_what_would_close_the_promoted_server_is_a_warning(world, cut):
+    world.elsewhere = ["read_only is ON by line 7 of /etc/mysql/my.cnf"]
+    assert "line 7 of /etc/mysql/my.cnf" in cut()["warnings"]["restart"]

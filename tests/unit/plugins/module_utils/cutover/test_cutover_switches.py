@@ -29,7 +29,7 @@ def test_clients_wait_from_just_before_the_fence_to_just_after_the_promotion(cli
 def test_a_switch_that_cannot_work_freezes_nothing(clients, through):
     clients.failing["check switches"] = Refusal("no backend")
     assert str(through()) == "no backend"
-    assert clients.log == ["preflight", "check switches", "ask source"]
+    assert clients.log == ["holdable", "preflight", "check switches", "ask source"]
 
 
 @pytest.mark.parametrize("effect", ["hold clients", "cut", "close fence", "wait", "stop replica", "take"])

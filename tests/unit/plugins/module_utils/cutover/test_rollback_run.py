@@ -45,7 +45,7 @@ def agent_of(world):
             assert request["accounts"] == CUT["facts"]["privileges_taken"]
             world.target.update(read_only=False, hold=False, accounts=set())
             world.after("release")
-        return {}
+        return {"against": world.against.get(verb, []), "closed": world.elsewhere}
 
     return agent
 
@@ -393,3 +393,10 @@ def test_permission_is_asked_for_with_the_list(monkeypatch):
     monkeypatch.setattr(rollback, "_broken", lambda _old: True)
     assert rollback._permitted({"migration_id": "shop", "lose_writes": "shop"}, state) == (True, lost)
     assert rollback._permitted({"migration_id": "shop", "lose_writes": ""}, state) == (False, {})
+
+
+def test_a_hold_that_would_be_worthless_is_refused_before_the_fence(world, back):
+    world.against["holdable"] = ["SET PERSIST keeps read_only = OFF"]
+    answer = back()
+    assert "nothing was frozen" in str(answer) and "would open the new server again" in str(answer)
+    assert "hold" not in world.log
