@@ -263,7 +263,7 @@ CHECKS = (
         "the source stays closed through a restart once it is fenced",
         ERROR,
         SOURCE,
-        "do what stands behind each, on the source's host",
+        "do that on the source's host, then run the same command again",
         _source("hold"),
     ),
     # the target
@@ -330,7 +330,7 @@ CHECKS = (
         "the target stays closed through a restart until it is promoted",
         ERROR,
         TARGET,
-        "do what stands behind each, on the target's host",
+        "do that on the target's host, then run the same command again",
         _target("hold"),
     ),
     Check(
