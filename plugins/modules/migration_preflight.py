@@ -202,7 +202,7 @@ summary:
   description: The totals in words.
   returned: always, unless the facts are not of a server
   type: str
-  sample: "51 checks: 0 errors, 1 warnings, 2 notices"
+  sample: "53 checks: 0 errors, 1 warnings, 2 notices"
 seed:
   description: The method that the copy would take, and why each of the others is not taken. Empty once the data is copied.
   returned: always, unless the facts are not of a server
