@@ -10,7 +10,7 @@ The tests of a flavour share one migration in this order; the cutover in the mid
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from pairs import SOURCE, TARGET, Pair, until
@@ -101,7 +101,16 @@ def init_file(pair: Pair, host: str):
         pair.sh(host, f"rm {path} /etc/mysql/start.sql")
 
 
-PLACES = {"mariadb": (later_file, behind_the_include, unit_option, init_file), "mysql": (persisted, later_file, behind_the_include, unit_option, init_file)}
+@contextmanager
+def all_of(places, pair: Pair, host: str):
+    """Several at once that do not contradict each other."""
+    with ExitStack() as stack:
+        yield [word for place in places for word in stack.enter_context(place(pair, host))]
+
+
+#: For the plan together, for the cutover one by one.
+TOGETHER = {"mariadb": (later_file, init_file), "mysql": (persisted, later_file, init_file)}
+SINGLE = {"mariadb": (behind_the_include, unit_option), "mysql": (persisted, behind_the_include, unit_option)}
 
 
 def held(pair: Pair, host: str = SOURCE) -> list[str]:
@@ -118,11 +127,9 @@ def held(pair: Pair, host: str = SOURCE) -> list[str]:
 
 
 def test_the_plan_names_what_would_open_either_server(pair):
-    """All at once, before hours of copying: the check mode and the real run."""
-    for number, place in enumerate(PLACES[pair.client]):
-        with place(pair, SOURCE) as source, place(pair, TARGET) as target:
-            run = pair.migrate(*(("--check",) if number else ()))
-            run.failed("P39 [source]", "P48 [target]", *source, *target)
+    """All at once, before hours of copying."""
+    with all_of(TOGETHER[pair.client], pair, SOURCE) as source, all_of(TOGETHER[pair.client], pair, TARGET) as target:
+        pair.migrate("--check").failed("P39 [source]", "P48 [target]", *source, *target)
     assert pair.state() == {}, "nothing was begun"
 
 
@@ -137,7 +144,7 @@ def test_a_target_that_others_would_close_is_a_warning(pair):
 
 
 def test_the_cutover_refuses_what_would_open_the_source(pair):
-    for place in PLACES[pair.client]:
+    for place in SINGLE[pair.client]:
         with place(pair, SOURCE) as words:
             pair.cutover().failed("nothing was frozen", "a restart would open the source again", *words)
             assert pair.sql(SOURCE, "SELECT @@global.read_only, @@global.event_scheduler;") == [["0", "ON"]]
