@@ -24,7 +24,7 @@ MADE = "accounts-made.json"
 class Accounts:
     """What the source's accounts are made of. The statements hold password hashes: they are never shown.
 
-    :param create: user, host, statements
+    :param create: user, host, statements: one that makes the account, and those that alter one that is there
     :param grants: who, statements; to roles first
     :param shared: user, host, statements: for everybody (PUBLIC, no host) and the installation's own accounts, beside what they have
     :param finish: who, statements, for the end: what no statement about accounts says
@@ -114,10 +114,9 @@ def create_accounts(target: Flavour, accounts: Accounts, folder: str) -> None:
         _try(target, "DROP ROLE IF EXISTS " + _identifier(role))
         target.connection.run("CREATE ROLE IF NOT EXISTS " + _identifier(role))
     for user, host, statements in accounts.create:
-        if [user, host] in logins:
-            # A role that is mandatory there cannot be dropped; it is altered.
-            _try(target, "DROP USER IF EXISTS %s@%s", (user, host))
-        for text in statements:
+        # Our own login is altered, as is a role that is mandatory there and cannot be dropped.
+        made = [user, host] in logins and _try(target, "DROP USER IF EXISTS %s@%s", (user, host))
+        for text in statements[:1] if made else statements:
             _run(target, label(user, host), text)
 
 
@@ -168,8 +167,7 @@ def grant_rights(target: Flavour, accounts: Accounts) -> list[str]:
     """
     target.connection.run("SET SESSION sql_log_bin = 0")
     refused = []
-    shared = [[label(user, host), statements] for user, host, statements in accounts.shared if host == "" or (user, host) in _installed(target)]
-    for account, statements in accounts.grants + shared:
+    for account, statements in accounts.grants + _lacking(target, accounts):
         for text in statements:
             try:
                 _run(target, account, text)
@@ -183,6 +181,19 @@ def grant_rights(target: Flavour, accounts: Accounts) -> list[str]:
             _run(target, account, text)
     target.connection.run("FLUSH PRIVILEGES")
     return refused
+
+
+def _lacking(target: Flavour, accounts: Accounts) -> list[list]:
+    """What everybody and the installation's own accounts have on the source and not here.
+
+    An installation's PROXY right, given anew in its own words, would be another row of the server's.
+    """
+    found = []
+    for user, host, statements in accounts.shared:
+        if host == "" or (user, host) in _installed(target):
+            here = _shared_grants(target, user, host)
+            found.append([label(user, host), [text for text in statements if text not in here]])
+    return found
 
 
 def _leave_roles(target: Flavour, accounts: Accounts) -> None:
@@ -207,14 +218,16 @@ def _login(server: Flavour) -> tuple[str, str]:
     return user, host
 
 
-def _try(target: Flavour, text: str, values: t.Any = None) -> None:
-    """What may be refused: the proof is what comes after it."""
+def _try(target: Flavour, text: str, values: t.Any = None) -> bool:
+    """Run what may be refused. Returns whether it was done."""
     try:
         if text:
             target.connection.run(text, values)
     except ServerError as error:
         if error.errno in (2006, 2013):
             raise
+        return False
+    return True
 
 
 def _run(target: Flavour, account: str, text: str) -> None:

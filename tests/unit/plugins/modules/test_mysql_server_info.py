@@ -36,7 +36,7 @@ def run(monkeypatch, **params):
 
     monkeypatch.setattr(module, "connect", connect)
     monkeypatch.setattr(module.facts, "gather", gather)
-    result = module.server_info({"needs": [], "local": None, "side": "server", "service": "", **params}, False)
+    result = module.server_info({"needs": [], "local": None, "side": "server", "service": "", "same_as": {}, **params}, False)
     return result, seen
 
 

@@ -96,8 +96,12 @@ class TestMaking:
         assert told.value.__suppress_context__
 
     def test_one_that_cannot_be_dropped_is_altered(self, tmp_path):
+        made = Accounts(create=[["a", "%", [SECRET, "ALTER USER a"]]])
         target = Target(failing={"DROP USER": 3628})
-        create_accounts(target, Accounts(create=[["a", "%", [SECRET]]]), str(tmp_path))
+        create_accounts(target, made, str(tmp_path))
+        assert target.ran[-2:] == [SECRET, "ALTER USER a"]
+        target = Target()
+        create_accounts(target, made, str(tmp_path))
         assert target.ran[-1] == SECRET
         with pytest.raises(ServerError):
             create_accounts(Target(failing={"DROP USER": 2013}), Accounts(create=[["a", "%", []]]), str(tmp_path))
