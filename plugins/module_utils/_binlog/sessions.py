@@ -27,17 +27,17 @@ OLDER = (
 )
 
 
-def begin(server: Flavour, names: list[str], path: str = RECORD) -> None:
+def begin(server: Flavour, names: list[str], path: str = "") -> None:
     """Note that these settings are about to change: whatever happens now, somebody may keep the old ones."""
-    write_json(path, {"started_at": server.identity.started_at, "settings": names, "below": 0})
+    write_json(path or RECORD, {"started_at": server.identity.started_at, "settings": names, "below": 0})
 
 
-def complete(number: int, path: str = RECORD) -> dict:
+def complete(number: int, path: str = "") -> dict:
     """Note the number of a session that was opened after the change, where none is noted yet. Returns the record, empty where none is."""
-    record = read_json(path) or {}
+    record = read_json(path or RECORD) or {}
     if record and not record["below"]:
         record["below"] = number
-        write_json(path, record)
+        write_json(path or RECORD, record)
     return record
 
 

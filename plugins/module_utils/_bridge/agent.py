@@ -29,6 +29,7 @@ from .._seed.dump_command import stream_dump
 from .._seed.freeze import serve as freeze
 from .._seed.lend import lend_programs
 from .._seed.moment import serve as accounts
+from .._seed.old_sessions import serve as writers
 from .._seed.one_source import serve as who
 from .._seed.programs import tell as tell_programs
 from .._seed.space import tell as tell_space
@@ -93,6 +94,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "free": free,
     "switch": keeper.serve,
     "who": who,
+    "writers": writers,
     "written": written,
 }
 

@@ -203,6 +203,10 @@ class Flavour:
         )
         return sorted(str(row["p"]) for row in rows)
 
+    def row_sessions(self) -> list[str] | None:
+        """The sessions that write statements or parts of rows to the binary log, in words; None where the server does not tell."""
+        return None
+
     def scheduler_runs(self) -> bool:
         """Whether events would fire."""
         return (self.connection.variable("event_scheduler") or "OFF").upper() == "ON"

@@ -201,6 +201,19 @@ class MySQL(Flavour):
             also = " WITH GRANT OPTION" if privilege in grantable else ""
             self.connection.run("GRANT %s ON *.* TO %%s@%%s%s" % (privilege, also), (user, host))
 
+    def row_sessions(self) -> list[str] | None:
+        """By the performance schema's account of each session's variables; None where that is off."""
+        if (self.connection.variable("performance_schema") or "").upper() != "ON":
+            return None
+        rows = self.connection.rows(
+            "SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, v.VARIABLE_NAME AS name, v.VARIABLE_VALUE AS value"
+            " FROM performance_schema.variables_by_thread v JOIN performance_schema.threads t ON t.THREAD_ID = v.THREAD_ID"
+            " WHERE v.VARIABLE_NAME IN ('binlog_format', 'binlog_row_image') AND v.VARIABLE_VALUE NOT IN ('ROW', 'FULL')"
+            " AND t.PROCESSLIST_ID <> CONNECTION_ID() AND t.PROCESSLIST_USER IS NOT NULL"
+            " AND t.PROCESSLIST_COMMAND NOT LIKE 'Binlog Dump%' ORDER BY 1, 3"
+        )
+        return ["session %s of %s (%s is %s)" % tuple(_text(row[name]) for name in ("id", "user", "name", "value")) for row in rows]
+
     def locked_tables(self) -> list[tuple[str, list[str]]]:
         """Tables that somebody holds by LOCK TABLES ... WRITE, and the session; nothing where the server does not keep account.
 
