@@ -34,6 +34,14 @@ options:
     type: str
     choices: [server, source, target]
     default: server
+  same_as:
+    description:
+      - The RV(server.identity) that this server was found to have on another way. The module fails where another server answers, and names
+        the unit that holds the port where that is on this host, as an earlier migration's tunnel may.
+      - A restart and another C(server_id) are no difference. Empty for any server.
+    type: dict
+    default: {}
+    version_added: 0.1.0
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.info
   - nordbridge.mysql_migration.login
@@ -152,14 +160,25 @@ server:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import facts, privileges
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import holder
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import from_options, login_argument_spec
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.identity import (
+    Identity,
+    described,
+    from_facts,
+    read_identity,
+    same_place,
+)
 
+LOOPBACK = ("127.0.0.1", "localhost")
 OPTIONS = {
     "needs": {"type": "list", "elements": "str", "choices": list(privileges.PURPOSES), "default": []},
     "local": {"type": "bool"},
     "service": {"type": "str", "default": ""},
+    "same_as": {"type": "dict", "default": {}},
     "side": {"type": "str", "choices": ["server", "source", "target"], "default": "server"},
 }
 
@@ -168,8 +187,32 @@ def server_info(params: dict, _check_mode: bool) -> dict:
     """The facts of the server that the login options name."""
     endpoint = from_options(params)
     local = bool(endpoint.unix_socket) if params["local"] is None else params["local"]
-    with connect(endpoint, params["side"]) as connection:
-        return {"changed": False, "server": facts.gather(connection, params["needs"], local, params["service"])}
+    try:
+        with connect(endpoint, params["side"]) as connection:
+            if params["same_as"]:
+                check_same(read_identity(connection), from_facts(params["same_as"]), endpoint.address)
+            return {"changed": False, "server": facts.gather(connection, params["needs"], local, params["service"])}
+    except MigrationError as error:
+        if params["same_as"] and endpoint.host in LOOPBACK:
+            raise type(error)("%s; %s" % (error, who_listens(endpoint.port))) from None
+        raise
+
+
+def check_same(found: Identity, wanted: Identity, address: str) -> None:
+    """Refuse another server than the one that is meant."""
+    if not same_place(found, wanted):
+        raise Refusal("at %s answers %s, and not %s, which is meant" % (address, described(found), described(wanted)))
+
+
+def who_listens(port: int) -> str:
+    """Who on this host stands between, and what to do."""
+    unit = holder(port)
+    if not unit:
+        return "nobody on this host listens at port %d" % port
+    return (
+        "port %d of this host is held by %s: if that is not this migration's own tunnel, stop it (systemctl disable --now), or choose "
+        "another port (target_tunnel_port)" % (port, unit)
+    )
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint, from_options
 from .._server.flavour import open_flavour
-from . import observe
+from . import observe, sessions
 from .dropin import MARK, NAME, render
 from .gtid import OnlineSteps, all_steps
 from .plan import Facts, Plan, Wishes, make_plan
@@ -138,8 +138,13 @@ class Configuration:
             problem = changes and can_validate(self.server) and self.program.validate()
             if problem:
                 raise MigrationError("the server refuses the settings of %s: %s" % (self.dropin.path, problem))
+            # Beforehand: a run that dies behind the change must not leave sessions that nobody knows of.
+            kept = [change.name for change in plan.live if change.name in sessions.NAMES]
+            if kept:
+                sessions.begin(self.server, kept)
             for change in plan.live:
                 self._set(change.name, change.wanted)
+            self._number_new_sessions(kept)
             if plan.steps:
                 OnlineSteps(self.server.connection, self.params["gtid_soak_s"], self.params["gtid_wait_s"]).run(self._set)
         except BaseException as error:
@@ -153,6 +158,12 @@ class Configuration:
         bound = int(value) if value.isdigit() else value
         self.server.connection.run("SET GLOBAL %s = %%s" % name, (bound,))
         self.statements.append("SET GLOBAL %s = %r" % (name, bound))
+
+    def _number_new_sessions(self, kept: list[str]) -> None:
+        """From which connection on sessions follow: this one began before the change."""
+        if kept:
+            with connect(from_options(self.params), read_timeout=STATEMENT_SECONDS) as connection:
+                sessions.complete(connection.id)
 
     def _check_after(self, plan: Plan, after: dict) -> None:
         stuck = [change for change in plan.live + plan.steps if not same(change.name, after.get(change.name), change.wanted)]
@@ -175,11 +186,11 @@ class Configuration:
     def _session_notes(self, plan: Plan, before: dict) -> list[str]:
         """Whom a change at run time does not reach: sessions keep the values that they began with."""
         kept = [change.name for change in plan.live if change.name.startswith("binlog_") and not change.name.startswith("binlog_expire")]
-        sessions = observe.open_sessions(self.server) if kept and before["log_bin"].upper() == "ON" else 0
-        if not sessions:
+        number = observe.open_sessions(self.server) if kept and before["log_bin"].upper() == "ON" else 0
+        if not number:
             return []
         return [
-            "%s: only new sessions follow; %d sessions that are open keep the old value until they reconnect" % (", ".join(kept), sessions)
+            "%s: only new sessions follow; %d sessions that are open keep the old value until they reconnect" % (", ".join(kept), number)
         ]
 
     def _result(self, plan: Plan, text: str, before: dict, after: dict, notes: list) -> dict:

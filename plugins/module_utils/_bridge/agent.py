@@ -28,6 +28,9 @@ from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
 from .._seed.freeze import serve as freeze
 from .._seed.lend import lend_programs
+from .._seed.moment import serve as accounts
+from .._seed.old_sessions import serve as writers
+from .._seed.one_source import serve as who
 from .._seed.programs import tell as tell_programs
 from .._seed.space import tell as tell_space
 from .._server.base import Flavour
@@ -100,6 +103,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "boot": boot,
     "dump": stream_dump,
     "freeze": freeze,
+    "accounts": accounts,
     "backup": stream_backup,
     "programs": lend_programs,
     "present": tell_programs,
@@ -113,6 +117,8 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "reach": reach,
     "free": free,
     "switch": keeper.serve,
+    "who": who,
+    "writers": writers,
     "written": written,
 }
 

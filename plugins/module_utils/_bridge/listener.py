@@ -13,6 +13,7 @@ import glob
 import json
 import os
 import pwd
+import re
 import signal
 
 LISTENING = "0A"  # of the kernel's table of TCP states
@@ -32,13 +33,33 @@ def free(request: dict) -> None:
     print(json.dumps({"ended": len(ended)}))
 
 
-def listener(table: str, port: int, uid: int) -> str:
-    """The inode of the socket that a user has listening at a port of 127.0.0.1; empty for none."""
+def listener(table: str, port: int, uid: int | None) -> str:
+    """The inode of the socket that a user (None: anybody) has listening at a port of 127.0.0.1; empty for none."""
     for line in table.splitlines()[1:]:
         fields = line.split()
-        if fields[1] == "0100007F:%04X" % port and fields[3] == LISTENING and int(fields[7]) == uid:
+        if fields[1] == "0100007F:%04X" % port and fields[3] == LISTENING and uid in (None, int(fields[7])):
             return fields[9]
     return ""
+
+
+def holder(port: int) -> str:
+    """Who on this host listens at a port of the loopback, by unit or at least by process; empty for nobody that can be seen."""
+    try:
+        with open("/proc/net/tcp", encoding="ascii") as stream:
+            inode = listener(stream.read(), port, None)
+    except OSError:
+        return ""
+    return "; ".join(sorted({_unit(pid) for pid in owners(inode)})) if inode else ""
+
+
+def _unit(pid: int) -> str:
+    try:
+        with open("/proc/%d/cgroup" % pid, encoding="utf-8") as stream:
+            units = re.findall(r"/([^/\n]+\.service)\b", stream.read())
+        with open("/proc/%d/comm" % pid, encoding="utf-8") as stream:
+            return units[-1] if units else "process %d (%s)" % (pid, stream.read().strip())
+    except OSError:
+        return "process %d" % pid
 
 
 def owners(inode: str) -> list[int]:

@@ -14,6 +14,8 @@ ASLEEP = (
     "SELECT EVENT_SCHEMA AS s, EVENT_NAME AS n, DEFINER AS d, SQL_MODE AS m, CHARACTER_SET_CLIENT AS c, COLLATION_CONNECTION AS o,"
     " TIME_ZONE AS z FROM information_schema.EVENTS WHERE STATUS IN ('SLAVESIDE_DISABLED', 'REPLICA_SIDE_DISABLED')"
 )
+# The same of the session that wakes them, which goes on to other work.
+SESSION = "SELECT @@SESSION.sql_mode AS m, @@SESSION.time_zone AS z, @@SESSION.character_set_client AS c, @@SESSION.collation_connection AS o"
 
 
 def scheduler(server: Flavour) -> str:
@@ -40,27 +42,33 @@ def wake_events(target: Flavour, were_enabled: list) -> tuple[int, list[str]]:
     ALTER EVENT takes over the session's definer, character set, SQL mode and time zone: each event's own are set first.
     """
     wanted = {tuple(pair) for pair in were_enabled}
-    count, left = 0, []
-    for row in target.connection.rows(ASLEEP):
-        if (row["s"], row["n"]) not in wanted:
-            continue
-        try:
-            _wake(target, row)
-            count += 1
-        except ServerError as error:
-            left.append("event %s.%s: %s" % (row["s"], row["n"], error))
-    return count, left
+    chosen = [row for row in target.connection.rows(ASLEEP) if (row["s"], row["n"]) in wanted]
+    if not chosen:
+        return 0, []
+    before, left = target.connection.row(SESSION), []
+    try:
+        for row in chosen:
+            try:
+                _wake(target, row)
+            except ServerError as error:
+                left.append("event %s.%s: %s" % (row["s"], row["n"], error))
+    finally:
+        _set_session(target, before)
+    return len(chosen) - len(left), left
 
 
 def _wake(target: Flavour, row: dict) -> None:
-    run = target.connection.run
     user, _at, host = row["d"].rpartition("@")
-    run("SET SESSION sql_mode = %s, time_zone = %s", (row["m"], row["z"]))
-    try:
-        run("SET SESSION character_set_client = %s, collation_connection = %s", (row["c"], row["o"]))
-        run("ALTER DEFINER = %%s@%%s EVENT %s.%s ENABLE" % (_identifier(row["s"]), _identifier(row["n"])), (user, host))
-    finally:
-        run("SET NAMES utf8mb4")
+    _set_session(target, row)
+    target.connection.run("ALTER DEFINER = %%s@%%s EVENT %s.%s ENABLE" % (_identifier(row["s"]), _identifier(row["n"])), (user, host))
+
+
+def _set_session(target: Flavour, row: dict) -> None:
+    """What ALTER EVENT takes over, in one statement: each is a round trip within the write stop."""
+    target.connection.run(
+        "SET SESSION sql_mode = %s, time_zone = %s, character_set_client = %s, collation_connection = %s",
+        (row["m"], row["z"], row["c"], row["o"]),
+    )
 
 
 def _identifier(name: str) -> str:

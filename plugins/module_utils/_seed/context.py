@@ -10,12 +10,13 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import MigrationError, ServerError
+from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.progress import Progress
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
+from .._server.identity import described, same_place
 
 START_SECONDS = 300.0
 MANNERS = ("bandwidth", "nice", "ionice")
@@ -53,9 +54,15 @@ class Seed:
         """Connect to the source again.
 
         :raises ServerError: where it does not answer
+        :raises Refusal: where another server does
         """
         self.source.connection.close()
-        self.source = open_flavour(connect(self.source_login, "source"))
+        before, self.source = self.source.identity, open_flavour(connect(self.source_login, "source"))
+        if not same_place(before, self.source.identity):
+            raise Refusal(
+                "the source's address leads to %s now, and led to %s when the copy began: give one server's own address"
+                % (described(self.source.identity), described(before))
+            )
 
     def reopen_target(self, seconds: float = START_SECONDS) -> None:
         """Connect to the target again after its server was started.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -19,10 +20,11 @@ from .._server.base import Flavour
 from .._server.endpoint import Endpoint, client_options
 from .catalogue import changed_objects, read_catalogue, schema_sizes
 from .client import LOADER_SESSION, client_stage
-from .context import MANNERS
+from .context import MANNERS, Seed
 from .dump_command import private_file
-from .dump_text import Coordinates, DumpReader, parse_coordinates
+from .dump_text import HEAD_BYTES, Coordinates, DumpReader, holds_coordinates, parse_coordinates
 from .guard import LockWatch, check_transactions
+from .moment import Moment
 from .pipeline import Pipeline, Stage
 from .views import option_remover
 
@@ -33,8 +35,10 @@ class Copy:
 
     tables: list  # (schema, table, bytes)
     progress: Progress
+    moment: Moment
     reader: DumpReader = field(default_factory=DumpReader)
     crossed: int = 0
+    placed: bool = False  # the coordinates have come
     started: float = field(default_factory=time.monotonic)
     # Bytes of the first 0, 1, 2, … tables: asked for with each chunk, and there may be very many tables.
     sums: list = field(init=False)
@@ -49,6 +53,10 @@ class Copy:
     def take_text(self, chunk: bytes) -> None:
         """Look at the dump's text as it goes by."""
         self.reader.feed(chunk)
+        if not self.placed and holds_coordinates(self.reader.head):
+            self.placed = True
+            self.moment.known()
+        self.moment.check()
         total, done = self.sums[-1], self.done()
         elapsed = time.monotonic() - self.started
         line = copy_line(done, total, self.crossed, elapsed)
@@ -62,22 +70,24 @@ class Copy:
         return float(max(whole, min(self.sums[begun], self.reader.total)))
 
 
-def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Progress) -> dict:
+def seed_by_dump(seed: Seed, options: dict, moment: Moment) -> dict:
     """Copy all user schemas. Returns schemas, coordinates, bytes and seconds.
 
     :param options: of the seed job (see run.py)
+    :param moment: is told when the coordinates are known
     :raises MigrationError: where any program failed, the dump is cut off, or a definition changed on the way
     """
-    connection = source.connection
+    source, target, connection = seed.source, seed.target, seed.source.connection
     schemas = source.user_schemas()
     check_transactions(source, options["max_transaction_seconds"])
     before = read_catalogue(connection, schemas)
-    copy = Copy(schema_sizes(connection, schemas), progress)
+    copy = Copy(schema_sizes(connection, schemas), seed.progress, moment)
     source_login, target_login = Endpoint(**options["source"]), Endpoint(**options["target"])
     with LockWatch(source_login, source_login.user, options["lock_wait"]) as watch:
         try:
             _stream(source, target, schemas, source_login, target_login, options, copy)
         except MigrationError as error:
+            moment.check()
             if watch.killed:
                 raise MigrationError("%s (its lock request had waited over %d s and was ended)" % (error, options["lock_wait"])) from None
             raise
@@ -85,6 +95,7 @@ def seed_by_dump(source: Flavour, target: Flavour, options: dict, progress: Prog
     check_unchanged(source, schemas, before)
     coordinates = parse_coordinates(copy.reader.head, copy.reader.tail)
     check_coordinates(source, coordinates)
+    moment.settle()
     return {
         "schemas": schemas,
         "catalogue": before,
@@ -134,10 +145,20 @@ def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:
     """Keep the stream as a file first; whole and tested, or not under its name."""
     part = path + ".part"
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    head, tried = b"", 0
     with os.fdopen(handle, "wb") as stream:
 
         def write(chunk: bytes) -> None:
+            nonlocal head, tried
             stream.write(chunk)
+            # The coordinates are in its head, and known long before the file is whole.
+            head += chunk[: max(0, HEAD_BYTES - len(head))]
+            if tried < len(head) < HEAD_BYTES and len(head) >= 2 * tried:
+                tried = len(head)
+                if holds_coordinates(unpacked(head)):
+                    copy.moment.known()
+                    tried = HEAD_BYTES
+            copy.moment.check()
             copy.take_packed(chunk)
             copy.progress.say("file", "%d MB into %s" % (copy.crossed // 1000000, path))
 
@@ -145,6 +166,11 @@ def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.rename(part, path)
+
+
+def unpacked(head: bytes) -> bytes:
+    """What the first bytes of a packed stream hold, as far as they do."""
+    return subprocess.run(["zstd", "-q", "-d", "-c"], input=head, capture_output=True, check=False).stdout
 
 
 def check_unchanged(source: Flavour, schemas: list, before: dict) -> None:

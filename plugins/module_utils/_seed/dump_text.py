@@ -19,6 +19,9 @@ TAIL_BYTES = 1 << 16
 TABLE_MARK = b"\n-- Table structure for table `"
 
 
+PLACE = r"(?:MASTER|SOURCE)_LOG_FILE='([^']+)', (?:MASTER|SOURCE)_LOG_POS=(\d+)"
+
+
 @dataclass(frozen=True)
 class Coordinates:
     """Where the seed stands in the source's binary log.
@@ -37,13 +40,18 @@ def parse_coordinates(head: bytes, end: bytes = b"") -> Coordinates:
     :raises MigrationError: where they are not there
     """
     text = head.decode("utf-8", "replace")
-    place = re.search(r"(?:MASTER|SOURCE)_LOG_FILE='([^']+)', (?:MASTER|SOURCE)_LOG_POS=(\d+)", text)
+    place = re.search(PLACE, text)
     if not place:
         raise MigrationError("the dump's head holds no binary log coordinates; is the binary log on at the source?")
     mariadb = re.search(r"^-- SET GLOBAL gtid_slave_pos='([^']*)'", text + end.decode("utf-8", "replace"), re.M)
     mysql = re.search(r"GTID_PURGED\s*=\s*(?:/\*!80000 '\+'\*/\s*)?'\+?([^']*)'", text)
     found = mariadb or mysql
     return Coordinates(place.group(1), int(place.group(2)), "".join(found.group(1).split()) if found else "")
+
+
+def holds_coordinates(head: bytes) -> bool:
+    """Whether the coordinates have come: the snapshot stands then."""
+    return bool(re.search(PLACE + ";", head.decode("utf-8", "replace")))
 
 
 class DumpReader:

@@ -9,39 +9,71 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
-from .._jobs.progress import Progress, duration, size
-from .._server.base import Flavour
-from .accounts import create_accounts, grant_rights, read_accounts
+from .._jobs.progress import duration, size
+from .._state.paths import directory
+from .accounts import Accounts, check_settings, create_accounts, grant_rights
 from .catalogue import read_catalogue
 from .context import Seed
 from .floats import repair_floats
 from .landing import check_arrived, clear_landing
+from .moment import SNAPSHOTS, AccountsMoved, Moment, ask
 from .views import make_again
 
 # Either connection is idle for as long as the rows take: hours, where servers hang up after eight by themselves.
 IDLE_SECONDS = 30 * 86400
-# Copies the rows and definitions: schemas, catalogue, coordinates, tables, bytes, crossed, seconds.
-Loader = t.Callable[[Flavour, Flavour, dict, Progress], dict]
+# Copies the rows and definitions: schemas, catalogue, coordinates, tables, bytes, crossed, seconds. It tells the moment as soon as the
+# coordinates are known, and has it settled before it ends.
+Loader = t.Callable[[Seed, dict, Moment], dict]
 
 
-def copy_logically(seed: Seed, load: Loader, kept: tuple | None = None) -> dict:
+class Kept(t.NamedTuple):
+    """A dump whose load goes on: the source's place that it is of, and the accounts of that place."""
+
+    place: tuple[str, int]
+    accounts: Accounts
+
+
+def copy_logically(seed: Seed, load: Loader, kept: Kept | None = None) -> dict:
     """Erase, carry the accounts, copy, prove, and set the coordinates.
 
-    :param kept: the source's file and position of a dump whose load goes on: nothing is erased then
+    :param kept: a dump whose load goes on: nothing is erased then, and no account is read again
+    :raises AccountsMoved: where accounts changed each time that the snapshot was taken
     """
-    target, progress = seed.target, seed.progress
-    for server in (seed.source, target):
+    told = check_settings(seed.source, seed.target)
+    for server in (seed.source, seed.target):
         server.connection.run("SET SESSION wait_timeout = %d" % IDLE_SECONDS)
-    clear_landing(target, [] if kept else seed.erase)
-    progress.say("accounts", "accounts and grants as statements")
-    accounts = read_accounts(seed.source)
-    create_accounts(target, accounts)
+    moment = Moment(lambda: ask(seed.options["migration_id"], seed.source_login, seed.options["source_socket"]))
+    for number in range(1, SNAPSHOTS + 1):
+        try:
+            result, accounts = _copy_of_moment(seed, load, moment, kept)
+            break
+        except AccountsMoved as error:
+            if number == SNAPSHOTS:
+                raise AccountsMoved("%s; so it was %d times: run the same command again when they rest" % (error, number)) from None
+            seed.progress.say("again", "%s: snapshot %d of at most %d" % (error, number + 1, SNAPSHOTS))
+    return _finish(seed, result, accounts, told)
+
+
+def _copy_of_moment(seed: Seed, load: Loader, moment: Moment, kept: Kept | None) -> tuple[dict, Accounts]:
+    """One snapshot, loaded; whatever an earlier one left goes."""
+    ours = {*seed.erase, *seed.source.user_schemas()}
+    clear_landing(seed.target, [] if kept else [schema for schema in seed.target.user_schemas() if schema in ours])
+    seed.progress.say("accounts", "accounts and grants as statements")
+    accounts = kept.accounts if kept else moment.begin()
+    create_accounts(seed.target, accounts, directory(seed.options["migration_id"]))
     options = {**seed.options, "source": asdict(seed.source_login), "target": asdict(seed.target_login)}
-    with seed.watch.armed(snapshot_now=not kept, needs=kept):
-        result = load(seed.source, target, options, progress)
+    with seed.watch.armed(snapshot_now=not kept, needs=kept.place if kept else None):
+        return load(seed, options, moment), accounts
+
+
+def _finish(seed: Seed, result: dict, accounts: Accounts, told: list[str]) -> dict:
+    target, progress = seed.target, seed.progress
     progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
     result["exact_floats"] = repair_floats(seed.source, target, result["schemas"], lambda text: progress.say("floats", text))
     result["refused_grants"] = grant_rights(target, accounts)
+    for text in told + result["refused_grants"]:
+        progress.say("accounts", text)
+        seed.watch.notes.append(text)
     # Behind the grants: what a view lies on is looked at with its definers' rights.
     result["views_made_again"] = make_again(seed.source, target, result["schemas"], seed.target_login)
     # MySQL names no columns of a view that its definer has no rights for.

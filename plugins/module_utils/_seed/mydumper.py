@@ -21,6 +21,7 @@ from .._bridge.call import agent_command
 from .._errors import Refusal
 from .._jobs.progress import copy_line
 from .._server.endpoint import client_options
+from .accounts import Accounts
 from .catalogue import read_catalogue
 from .client import LOADER_SESSION, client_stage
 from .context import Seed, mark
@@ -29,7 +30,8 @@ from .dump_command import private_file
 from .dump_text import DumpReader
 from .guard import check_transactions
 from .landing import clear_landing
-from .logical import copy_logically
+from .logical import Kept, copy_logically
+from .moment import Moment
 from .mydumper_run import dump_rows, round_trip, thread_count
 from .physical import SPARE
 from .pipeline import Pipeline, Stage
@@ -81,13 +83,12 @@ def copy(seed: Seed) -> dict:
     reason = why_not(ledger, _facts(seed)) or _lost(seed, stash, ledger)
     if not reason:
         place = ledger["coordinates"]
-        result = copy_logically(seed, lambda *_all: _load(seed, stash, ledger), (place["file"], place["position"]))
+        kept = Kept((place["file"], place["position"]), Accounts(**ledger["accounts"]))
+        result = copy_logically(seed, lambda *_all: _load(seed, stash, ledger), kept)
     else:
         if ledger:
             seed.progress.say("dump", "the dump in %s is not gone on with: %s" % (stash.folder, reason))
-        ours = {*seed.erase, *seed.source.user_schemas()}
-        seed.erase = [schema for schema in seed.target.user_schemas() if schema in ours]
-        result = copy_logically(seed, lambda *_all: _load(seed, stash, _dump(seed, stash, threads)))
+        result = copy_logically(seed, lambda _seed, _options, moment: _load(seed, stash, _dump(seed, stash, threads, moment)))
     stash.remove()
     return result
 
@@ -130,7 +131,7 @@ def _lost(seed: Seed, stash: Stash, ledger: dict) -> str:
     return ""
 
 
-def _dump(seed: Seed, stash: Stash, threads: int) -> dict:
+def _dump(seed: Seed, stash: Stash, threads: int, moment: Moment) -> dict:
     """Write rows and definitions to files on the target. Returns the ledger of the whole dump."""
     source, began = seed.source, time.monotonic()
     check_transactions(source, seed.options["max_transaction_seconds"])
@@ -142,22 +143,26 @@ def _dump(seed: Seed, stash: Stash, threads: int) -> dict:
     seed.watch.expected = int(whole * (1 + TEXT))
 
     def tick() -> None:
+        moment.check()
         written = folder_bytes(stash.rows)
         line = copy_line(written, total, written, time.monotonic() - began)
         seed.progress.say("dump", line, done=whole * TEXT * min(1.0, written / total), total=seed.watch.expected, crossed=written)
 
-    coordinates, held = dump_rows(seed, stash.rows, stash.log, threads, pattern(schemas), tick)
+    coordinates, held = dump_rows(seed, stash.rows, stash.log, threads, pattern(schemas), moment.known, tick)
     check_coordinates(source, coordinates)
     for part, path in (("definitions", stash.definitions), ("triggers", stash.triggers)):
         seed.progress.say(part, "%s by the source's own dump" % part)
         _fetch(seed, schemas, part, path)
     check_unchanged(source, schemas, before)
+    moment.settle()
     files = find_files(stash.rows, tables, sequences)
     ledger = {
         **_facts(seed),
         "schemas": schemas,
         "catalogue": before,
         "coordinates": asdict(coordinates),
+        # With hashes, and as private as the rows beside them: a load that goes on takes these, and none of a later moment.
+        "accounts": asdict(moment.accounts),
         "files": [
             {"table": list(table), "files": [(name, file_size(os.path.join(stash.rows, name))) for name in names]}
             for table, names in sorted(files.items())

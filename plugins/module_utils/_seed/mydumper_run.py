@@ -103,10 +103,13 @@ class Running:
         self._reader.join(10)
 
 
-def dump_rows(seed: Seed, rows: str, log: str, threads: int, pattern: str, tick: t.Callable[[], t.Any]) -> tuple[Coordinates, float]:
+def dump_rows(
+    seed: Seed, rows: str, log: str, threads: int, pattern: str, stands: t.Callable[[], t.Any], tick: t.Callable[[], t.Any]
+) -> tuple[Coordinates, float]:
     """Write the rows of all tables to files. Returns their coordinates, and for how many seconds the source's commits were held up.
 
     :param rows: the folder for them
+    :param stands: called once the snapshots stand, and the source's commits go on
     :param tick: called now and then
     :raises MigrationError: where anything of it failed, or its coordinates are not those that the source stood at
     """
@@ -121,6 +124,7 @@ def dump_rows(seed: Seed, rows: str, log: str, threads: int, pattern: str, tick:
                 if not running.runs():
                     running.check()
                 held = hold.release()
+                stands()
                 seed.progress.say("snapshot", "commits on the source stood still for %.2f s" % held)
                 while running.runs():
                     tick()

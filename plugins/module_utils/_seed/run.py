@@ -24,6 +24,8 @@ from .conditions import read_conditions, read_host
 from .context import Seed, mark
 from .landing import admitted, check_apart, check_landing
 from .methods import Method, change_of_choice, choose
+from .old_sessions import await_new_sessions
+from .one_source import check_one_source
 from .programs import check_programs
 from .stash import forget_others
 from .tries import copy_in_tries
@@ -51,6 +53,8 @@ def run(options: dict, progress: Progress) -> dict:
 def _seed(seed: Seed, journal: Journal) -> dict:
     source, target, options = seed.source, seed.target, seed.options
     seed.progress.say("checking", "source %s, target %s" % (source.identity.label, target.identity.label))
+    check_one_source(seed)
+    await_new_sessions(seed)
     check_apart(source, target)
     state, known_as = journal.read(), mark(target)
     if state.get("cutover", {}).get("begun"):

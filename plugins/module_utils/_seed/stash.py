@@ -15,7 +15,7 @@ import typing as t
 from .._jobs.record import boot_id
 from .._state.files import make_directory, read_json, sync_directory, sync_filesystem, write_json
 
-FORMAT = 1
+FORMAT = 2  # 2: with the accounts of its moment
 NAME = "nordbridge-dump-"
 # What must be the same for a load to go on: a dump of another source, or for another migration or target, is of no use.
 SAME = ("format", "migration_id", "source", "target")

@@ -13,6 +13,15 @@ from .connection import Connection
 from .identity import Identity
 from .statements import source_option, statement
 
+# Counters of the statements about accounts, on either flavour. SET PASSWORD has none on MariaDB: it shows in the time of the password.
+ACCOUNT_COUNTERS = tuple(
+    "Com_" + name
+    for name in (
+        "create_user", "alter_user", "alter_user_default_role", "drop_user", "rename_user", "set_password", "grant", "grant_role",
+        "grant_roles", "revoke", "revoke_all", "revoke_role", "revoke_roles", "create_role", "drop_role",
+    )
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class HistoryEnd:
@@ -62,6 +71,8 @@ class Flavour:
     loader_defaults = ""
     # The variables that Flavour.read_only, gtid_written and gtid_applied tell; NULL for the last where it is the same as the second.
     end_variables = ""
+    # Variables that say what accounts may do beside their own grants.
+    account_settings: tuple = ()
     # Requests that are counted as commands and not as questions.
     not_questions = ("Com_admin_commands", "Com_stmt_prepare", "Com_stmt_close", "Com_stmt_reset", "Com_stmt_fetch")
 
@@ -98,7 +109,11 @@ class Flavour:
         def give_privileges(self, user: str, host: str, privileges: list[str], grantable: list[str]) -> None: ...
         def accounts(self) -> list[tuple[str, str]]: ...
         def account_statements(self, user: str, host: str) -> tuple[list[str], list[str]]: ...
+        def account_marks(self, user: str, host: str) -> list[str]: ...
         def roles(self) -> list[str]: ...
+        def role_grants(self, role: str) -> list[str]: ...
+        def public_grants(self) -> list[str]: ...
+        def own_role_grants(self, user: str, host: str) -> dict[str, bool]: ...
         def locked_tables(self) -> list[tuple[str, list[str]]]: ...
         def retention_seconds(self) -> int: ...
 
@@ -165,6 +180,17 @@ class Flavour:
         """Settings of the default channel that its status does not tell; nothing on MariaDB."""
         return {}
 
+    def account_changes(self) -> int:
+        """How many statements about accounts, roles and grants this server has begun since it started, failed ones too."""
+        rows = self.connection.rows("SHOW GLOBAL STATUS WHERE Variable_name IN %s", (ACCOUNT_COUNTERS,))
+        return sum(int(row["Value"]) for row in rows)
+
+    def system_grants(self, user: str, host: str) -> list[str]:
+        """What one of the installation's accounts holds beside its rights on everything: those are the installation's own."""
+        rows = self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))
+        texts = [_text(next(iter(row.values()))) for row in rows]
+        return [text for text in texts if text.startswith("GRANT ") and " ON *.* TO " not in text]
+
     def login_plugins(self) -> list[str]:
         """The plugins by which accounts log in, but those of the installation's own accounts; sorted."""
         rows = self.connection.rows("SELECT User AS u, Host AS h, plugin AS p FROM mysql.user WHERE plugin <> ''")
@@ -176,6 +202,10 @@ class Flavour:
             "SELECT PLUGIN_NAME AS p FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'AUTHENTICATION' AND PLUGIN_STATUS = 'ACTIVE'"
         )
         return sorted(str(row["p"]) for row in rows)
+
+    def row_sessions(self) -> list[str] | None:
+        """The sessions that write statements or parts of rows to the binary log, in words; None where the server does not tell."""
+        return None
 
     def scheduler_runs(self) -> bool:
         """Whether events would fire."""
@@ -213,3 +243,7 @@ class Flavour:
         """
         value = self.connection.value(self.statement("wait_for_position"), (file, position, max(1, int(seconds))))
         return value is not None and int(value) >= 0
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

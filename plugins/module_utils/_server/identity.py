@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import typing as t
+from dataclasses import dataclass, fields
 
 from .._errors import Refusal
 from .connection import Connection
@@ -82,11 +83,44 @@ def read_identity(connection: Connection) -> Identity:
     )
 
 
+def from_facts(told: dict) -> Identity:
+    """An identity that was told as plain JSON (mysql_server_info, the agent)."""
+    known: dict[str, t.Any] = {one.name: told[one.name] for one in fields(Identity)}
+    return Identity(**{**known, "version": tuple(told["version"])})
+
+
+def same_place(one: Identity, other: Identity) -> bool:
+    """Whether two identities are one server's, which may have been restarted, or given another server_id, in between."""
+    alike = (one.hostname, one.port, one.datadir, one.flavour) == (other.hostname, other.port, other.datadir, other.flavour)
+    return alike and one.server_uuid == other.server_uuid
+
+
 def same_server(one: Identity, other: Identity) -> bool:
-    """Whether two identities are one running server.
+    """Whether two identities are one running server, both of them read now.
 
     Not by server_id or UUID alone: a cloned machine carries the original's. Host name, port, data directory and the
     second of its start (give or take two, the clocks are read at different times) are enough together.
     """
-    alike = (one.hostname, one.port, one.datadir, one.flavour) == (other.hostname, other.port, other.datadir, other.flavour)
-    return alike and one.server_uuid == other.server_uuid and abs(one.started_at - other.started_at) <= 2
+    return same_place(one, other) and one.server_id == other.server_id and abs(one.started_at - other.started_at) <= 2
+
+
+def check_one_server(identities: t.Sequence[Identity], name: str) -> None:
+    """Refuse an address that leads to several servers.
+
+    :param identities: of its connections, opened one after another
+    :param name: what the server is called in messages
+    :raises Refusal: naming the servers
+    """
+    strangers = [one for one in identities[1:] if not same_server(identities[0], one)]
+    if strangers:
+        raise Refusal(
+            "the %s's connections lead to different servers, %s and %s: its address is a balancer's or a name of several hosts, or it was "
+            "restarted just now; give one server's own address" % (name, described(identities[0]), described(strangers[0]))
+        )
+
+
+def described(one: Identity) -> str:
+    """A server in words that tell it from its neighbours."""
+    return "%s (port %d, %s, server_id %d%s)" % (
+        one.hostname, one.port, one.datadir, one.server_id, ", " + one.server_uuid if one.server_uuid else "",
+    )  # fmt: skip

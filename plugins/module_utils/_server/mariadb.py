@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 
@@ -45,6 +46,8 @@ class MariaDB(Flavour):
         "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN", "REPLICATION SLAVE ADMIN", "REPLICATION MASTER ADMIN",
     )  # fmt: skip
     dynamic_privileges = ("SLAVE MONITOR",)
+
+    account_settings = ("default_password_lifetime", "disconnect_on_expired_password", "strict_password_validation")
 
     gtid_on = True
 
@@ -246,12 +249,41 @@ class MariaDB(Flavour):
         if " ACCOUNT LOCK" not in create:
             # A target that was fenced in a rollback holds accounts that were locked for it, and ALTER USER leaves that as it is.
             make.append(self.connection.raw.cursor().mogrify("ALTER USER %s@%s ACCOUNT UNLOCK", (user, host)))
-        grants = [_first(row) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
+        grants = [bare_grant(_first(row), user, host) for row in self.connection.rows("SHOW GRANTS FOR %s@%s", (user, host))]
         # The default role is a statement apart; SHOW GRANTS prints it from 10.11 on only.
         default = self.connection.value("SELECT default_role FROM mysql.user WHERE User = %s AND Host = %s", (user, host))
         if default:
             grants.append(self.connection.raw.cursor().mogrify("SET DEFAULT ROLE %s FOR %s@%s", (default, user, host)))
         return make, [text for text in grants if not (text.startswith("SET DEFAULT ROLE") and " FOR " not in text)]
+
+    def account_marks(self, user: str, host: str) -> list[str]:
+        """What no statement about accounts says: when the password was set, from which its age counts."""
+        changed = self.connection.value(
+            "SELECT JSON_VALUE(Priv, '$.password_last_changed') FROM mysql.global_priv WHERE User = %s AND Host = %s", (user, host)
+        )
+        if changed is None:
+            return []
+        mark = "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.password_last_changed', %s) WHERE User = %s AND Host = %s"
+        return [self.connection.raw.cursor().mogrify(mark, (int(changed), user, host))]
+
+    def role_grants(self, role: str) -> list[str]:
+        """The statements that give a role its rights; SHOW GRANTS tells those of the roles within it, too."""
+        rows = self.connection.rows("SHOW GRANTS FOR %s" % _quoted(role))
+        return [text for text in map(_first, rows) if _goes_to(text, _quoted(role))]
+
+    def public_grants(self) -> list[str]:
+        """What everybody has (from 10.11 on)."""
+        # Asked without a row of its own, the server answers with an error.
+        if not self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = 'PUBLIC' AND is_role = 'Y'"):
+            return []
+        return [text for text in map(_first, self.connection.rows("SHOW GRANTS FOR PUBLIC")) if _goes_to(text, "PUBLIC")]
+
+    def own_role_grants(self, user: str, host: str) -> dict[str, bool]:
+        """The roles that an account was granted, and whether with ADMIN OPTION: who makes a role is granted it, so."""
+        rows = self.connection.rows(
+            "SELECT Role AS r, Admin_option AS a FROM mysql.roles_mapping WHERE User = %s AND Host = %s", (user, host)
+        )
+        return {row["r"]: row["a"] == "Y" for row in rows}
 
     def roles(self) -> list[str]:
         """The names of all roles."""
@@ -293,6 +325,24 @@ def _fence_privileges(access: int, version: int) -> list[str]:
 
 def _grantee(host: str) -> str:
     return "%s@%s" if host else "%s"
+
+
+def bare_grant(text: str, user: str, host: str) -> str:
+    """A line of SHOW GRANTS without the login that it repeats: that would count as a password set anew, and end its expiry."""
+    given, found, rest = text.partition(" TO %s@%s" % (_quoted(user), _quoted(host)))
+    if not found:
+        return text
+    words = re.sub(r"'(?:[^'\\]|\\.|'')*'", "", rest)
+    option = re.search(r" WITH (GRANT|ADMIN) OPTION", words)
+    return given + found + (option.group(0) if option else "")
+
+
+def _goes_to(text: str, grantee: str) -> bool:
+    return text.endswith((" TO " + grantee, " TO %s WITH GRANT OPTION" % grantee, " TO %s WITH ADMIN OPTION" % grantee))
+
+
+def _quoted(name: str) -> str:
+    return "`%s`" % name.replace("`", "``")
 
 
 def _gtids(position: str) -> list[str]:

@@ -46,6 +46,11 @@ class MySQL(Flavour):
         "SYSTEM_USER", "SHOW_ROUTINE", "XA_RECOVER_ADMIN",
     )  # fmt: skip
 
+    account_settings = (
+        "mandatory_roles", "activate_all_roles_on_login", "default_password_lifetime", "disconnect_on_expired_password",
+        "password_history", "password_reuse_interval", "password_require_current", "partial_revokes",
+    )  # fmt: skip
+
     @property
     def float_differs(self) -> str:
         """Whether a FLOAT's printed form reads back as another value. Before 8.0.17 there is no CAST to ask: all but NULL."""
@@ -196,6 +201,19 @@ class MySQL(Flavour):
             also = " WITH GRANT OPTION" if privilege in grantable else ""
             self.connection.run("GRANT %s ON *.* TO %%s@%%s%s" % (privilege, also), (user, host))
 
+    def row_sessions(self) -> list[str] | None:
+        """By the performance schema's account of each session's variables; None where that is off."""
+        if (self.connection.variable("performance_schema") or "").upper() != "ON":
+            return None
+        rows = self.connection.rows(
+            "SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, v.VARIABLE_NAME AS name, v.VARIABLE_VALUE AS value"
+            " FROM performance_schema.variables_by_thread v JOIN performance_schema.threads t ON t.THREAD_ID = v.THREAD_ID"
+            " WHERE v.VARIABLE_NAME IN ('binlog_format', 'binlog_row_image') AND v.VARIABLE_VALUE NOT IN ('ROW', 'FULL')"
+            " AND t.PROCESSLIST_ID <> CONNECTION_ID() AND t.PROCESSLIST_USER IS NOT NULL"
+            " AND t.PROCESSLIST_COMMAND NOT LIKE 'Binlog Dump%' ORDER BY 1, 3"
+        )
+        return ["session %s of %s (%s is %s)" % tuple(_text(row[name]) for name in ("id", "user", "name", "value")) for row in rows]
+
     def locked_tables(self) -> list[tuple[str, list[str]]]:
         """Tables that somebody holds by LOCK TABLES ... WRITE, and the session; nothing where the server does not keep account.
 
@@ -228,6 +246,49 @@ class MySQL(Flavour):
             grants.append(self.connection.raw.cursor().mogrify("ALTER USER %s@%s", (user, host)) + " DEFAULT ROLE " + roles)
         return make, grants
 
+    def account_marks(self, user: str, host: str) -> list[str]:
+        """What no statement about accounts says: when the password was set, the second password that was kept, and the earlier ones.
+
+        SHOW CREATE USER tells a second password to nobody, and no statement takes one as a hash.
+        """
+        mogrify, login = self.connection.raw.cursor().mogrify, (user, host)
+        row = self.connection.row(
+            "SELECT UNIX_TIMESTAMP(password_last_changed) AS changed, %s AS second FROM mysql.user WHERE User = %%s AND Host = %%s"
+            % ("HEX(JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password')))" if self.version >= (8, 0, 14) else "NULL"),
+            login,
+        )
+        marks = []
+        if row.get("changed") is not None:
+            marks.append(mogrify(CHANGED, (row["changed"], *login)))
+        if row.get("second"):
+            marks.append(mogrify(SECOND, (_text(row["second"]), *login)))
+        return marks + self._earlier_passwords(*login)
+
+    def _earlier_passwords(self, user: str, host: str) -> list[str]:
+        """The history that forbids a password to come back (from 8.0.3 on)."""
+        if self.version < (8, 0, 3):
+            return []
+        mogrify, login = self.connection.raw.cursor().mogrify, (user, host)
+        rows = self.connection.rows(
+            "SELECT UNIX_TIMESTAMP(Password_timestamp) AS at, HEX(Password) AS p FROM mysql.password_history"
+            " WHERE User = %s AND Host = %s ORDER BY 1",
+            login,
+        )
+        found = [mogrify("DELETE FROM mysql.password_history WHERE User = %s AND Host = %s", login)] if rows else []
+        return found + [mogrify(EARLIER, (*login, row["at"], _text(row["p"]))) for row in rows if row["p"]]
+
+    def role_grants(self, role: str) -> list[str]:  # pylint: disable=unused-argument
+        """None apart: roles are accounts."""
+        return []
+
+    def public_grants(self) -> list[str]:
+        """MySQL has nobody of that name."""
+        return []
+
+    def own_role_grants(self, user: str, host: str) -> dict[str, bool]:  # pylint: disable=unused-argument
+        """Who makes a role is not granted it."""
+        return {}
+
     def roles(self) -> list[str]:
         """MySQL's roles are accounts: nothing apart."""
         return []
@@ -247,6 +308,15 @@ class MySQL(Flavour):
         if next_gtid and self.gtid_includes(gtid, next_gtid):
             return "the set %s already holds %s, which follows %s:%d" % (gtid, next_gtid, file, position)
         return ""
+
+
+# What an account has beside its statements. Hashes hold bytes of any kind, and go as hexadecimal digits.
+CHANGED = "UPDATE mysql.user SET password_last_changed = FROM_UNIXTIME(%s) WHERE User = %s AND Host = %s"
+SECOND = (
+    "UPDATE mysql.user SET User_attributes = JSON_SET(COALESCE(User_attributes, '{}'), '$.additional_password',"
+    " CONVERT(UNHEX(%s) USING utf8mb4)) WHERE User = %s AND Host = %s"
+)
+EARLIER = "INSERT INTO mysql.password_history (User, Host, Password_timestamp, Password) VALUES (%s, %s, FROM_UNIXTIME(%s), UNHEX(%s))"
 
 
 def split_default_role(create: str) -> tuple[str, str]:

@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 import yaml
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.privileges import PURPOSES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.identity import Identity
 from ansible_collections.nordbridge.mysql_migration.plugins.modules import mysql_server_info as module
 
 
@@ -36,7 +41,7 @@ def run(monkeypatch, **params):
 
     monkeypatch.setattr(module, "connect", connect)
     monkeypatch.setattr(module.facts, "gather", gather)
-    result = module.server_info({"needs": [], "local": None, "side": "server", "service": "", **params}, False)
+    result = module.server_info({"needs": [], "local": None, "side": "server", "service": "", "same_as": {}, **params}, False)
     return result, seen
 
 
@@ -63,3 +68,34 @@ def test_documentation_is_the_options() -> None:
     assert documented["side"]["choices"] == module.OPTIONS["side"]["choices"]
     assert set(yaml.safe_load(module.RETURN)) == {"server"}
     assert yaml.safe_load(module.EXAMPLES)
+
+
+ONE = Identity("mysql", (9, 7, 4), "9.7.4", "", "db1", 3306, 7, "uuid-1", "/var/lib/mysql/", 1000)
+
+
+def bridged(monkeypatch, found, port, holder="nordbridge-old-tunnel.service"):
+    monkeypatch.setattr(module, "read_identity", lambda _connection: found)
+    monkeypatch.setattr(module, "holder", lambda asked: holder if asked == port else "")
+    return run(monkeypatch, login_host="127.0.0.1", login_port=port, same_as=json.loads(json.dumps(asdict(ONE))))
+
+
+def test_the_same_server_at_the_other_end_is_taken_and_another_one_told_with_who_holds_the_port(monkeypatch) -> None:
+    assert bridged(monkeypatch, replace(ONE, started_at=5, server_id=9), 13306)[0]["server"] == {"facts": 1}
+    with pytest.raises(Refusal) as told:
+        bridged(monkeypatch, replace(ONE, hostname="db2"), 13306)
+    assert "at 127.0.0.1:13306 answers db2 (" in str(told.value) and "and not db1 (" in str(told.value)
+    assert "port 13306 of this host is held by nordbridge-old-tunnel.service" in str(told.value)
+
+
+def test_a_login_that_fails_there_says_so_too(monkeypatch) -> None:
+    monkeypatch.setattr(module, "holder", lambda _port: "")
+
+    def connect(*_all):
+        raise ServerError("source: login failed: [2003]", 2003)
+
+    monkeypatch.setattr(module, "connect", connect)
+    params = {"needs": [], "local": None, "side": "source", "service": "", "login_host": "127.0.0.1", "login_port": 13306}
+    with pytest.raises(ServerError, match="login failed: .2003.; nobody on this host listens at port 13306"):
+        module.server_info({**params, "same_as": asdict(ONE)}, False)
+    with pytest.raises(ServerError, match=r"\[2003\]$"):
+        module.server_info({**params, "same_as": {}}, False)

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import apply
 
@@ -16,4 +19,6 @@ def host(tmp_path, monkeypatch):
     """A host whose program the configuration finds."""
     made = Host(tmp_path)
     monkeypatch.setattr(apply, "find_program", lambda server: made.program)
+    monkeypatch.setattr(apply.sessions, "RECORD", str(tmp_path / "sessions.json"))
+    monkeypatch.setattr(apply, "connect", lambda *_all, **_more: nullcontext(SimpleNamespace(id=99)))
     return made

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import stat
 
@@ -242,6 +243,23 @@ SESSIONS = [
     {"Id": 9, "User": "event_scheduler", "Host": "", "Command": "Daemon"},
     {"Id": 10, "User": "system user", "Host": "", "Command": "Slave_SQL"},
 ]
+
+
+def test_a_change_that_open_sessions_do_not_follow_is_noted_before_it_is_made(host, maria, tmp_path):
+    seen, plain = {}, maria.connection.run
+
+    def look(sql, args=None):
+        if "binlog_format" in sql:
+            seen.update(json.loads((tmp_path / "sessions.json").read_text()))
+        plain(sql, args)
+
+    maria.connection.run = look
+    run(maria, retention_hours=336)
+    assert seen["below"] == 0 and seen["settings"] == ["binlog_format"]
+    assert json.loads((tmp_path / "sessions.json").read_text()) == {**seen, "below": 99}
+    (tmp_path / "sessions.json").unlink()
+    run(maria, retention_hours=336)
+    assert not (tmp_path / "sessions.json").exists()
 
 
 def test_old_sessions_are_told_of(host, maria):

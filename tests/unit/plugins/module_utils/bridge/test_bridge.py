@@ -6,13 +6,14 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent, call, local, place, standby
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import is_session, listener, owners
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import holder, is_session, listener, owners
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 
 KEY = "ssh-ed25519 AAAAC3Nz root@oslo-db1"
@@ -71,8 +72,7 @@ def test_the_agent_is_placed_once_and_answers(placed):
     assert "mariadb-backup" in json.loads(done.stdout)["programs"]
     environment["SSH_ORIGINAL_COMMAND"] = "sh -c id"
     done = subprocess.run([str(folder / "shop" / "agent")], input=b"{}", capture_output=True, env=environment, check=False)
-    verbs = b"is not one of backup, boot, dump, free, freeze, held, hold, holdable, host, "
-    verbs += b"lease, present, probe, programs, reach, release, space, switch, unlease"
+    verbs = ("is not one of " + ", ".join(sorted(agent.VERBS))).encode()
     assert done.returncode == 1 and verbs in done.stderr
 
 
@@ -185,3 +185,12 @@ def test_the_agent_of_this_host_is_the_same_program(monkeypatch, tmp_path):
     assert done == {"agent": 1, "user": os.getuid()}
     with pytest.raises(MigrationError, match="is not one of"):
         call.call("shop", "x", {}, command=local.local_command("shop", "id"))
+
+
+def test_who_holds_a_port_of_the_loopback_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        told = holder(server.getsockname()[1])
+    assert told.endswith(".service") or "process %d (" % os.getpid() in told
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    assert holder(free) == ""

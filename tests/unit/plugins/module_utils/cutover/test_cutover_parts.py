@@ -56,6 +56,10 @@ class Recorder:
         self.ran.append((sql, args))
         return list(self.found)
 
+    def row(self, sql, args=None):
+        self.ran.append((sql, args))
+        return {"m": "STRICT", "z": "SYSTEM", "c": "utf8mb4", "o": "utf8mb4_general_ci"}
+
 
 class Server:
     def __init__(self, connection):
@@ -104,8 +108,15 @@ class TestEvents:
     def test_each_events_own_session_is_set_first_and_left_afterwards(self):
         connection = Recorder([self.ROW])
         events.wake_events(Server(connection), [["shop", "50% `x`"]])
-        assert [args for _sql, args in connection.ran[1:3]] == [("ANSI_QUOTES", "+02:00"), ("latin1", "latin1_swedish_ci")]
-        assert connection.ran[-1][0] == "SET NAMES utf8mb4"
+        before = (events.SESSION, None)
+        assert connection.ran[1] == before and connection.ran[2][0].startswith("SET SESSION sql_mode = %s, time_zone = %s, ")
+        assert connection.ran[2][1] == ("ANSI_QUOTES", "+02:00", "latin1", "latin1_swedish_ci")
+        assert connection.ran[-1] == (connection.ran[2][0], ("STRICT", "SYSTEM", "utf8mb4", "utf8mb4_general_ci"))
+
+    def test_the_session_is_left_as_it_was_where_one_is_refused(self):
+        connection = Recorder([self.ROW], failing="ALTER")
+        events.wake_events(Server(connection), [["shop", "50% `x`"]])
+        assert connection.ran[-1][1] == ("STRICT", "SYSTEM", "utf8mb4", "utf8mb4_general_ci")
 
     def test_one_that_is_refused_does_not_stop_the_others(self):
         connection = Recorder([{**self.ROW, "n": "bad"}, {**self.ROW, "n": "good"}], failing="`bad`")

@@ -9,7 +9,6 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import dump_command
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.accounts import Accounts, create_accounts, grant_rights
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.catalogue import changed_objects, read_catalogue
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump import Copy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.landing import (
@@ -145,7 +144,7 @@ class TestCatalogue:
 
 class TestProgress:
     def copy(self, sizes):
-        return Copy([("s", "t%d" % number, size) for number, size in enumerate(sizes)], None)
+        return Copy([("s", "t%d" % number, size) for number, size in enumerate(sizes)], None, None)
 
     @pytest.mark.parametrize(
         ("begun", "text", "done"),
@@ -162,27 +161,6 @@ class TestProgress:
         copy.reader.tables = 150000
         assert copy.done() == 149999
         assert self.copy([]).done() == 0
-
-
-class TestAccounts:
-    SECRET = "CREATE USER `a`@`%` IDENTIFIED BY PASSWORD '*HASH'"
-
-    def test_statements_with_a_percent_sign_are_run_as_they_are(self):
-        target = Target()
-        create_accounts(target, Accounts(roles=["r`1"], create=[("a@%", [self.SECRET])]))
-        assert target.connection.ran == ["SET SESSION sql_log_bin = 0", "CREATE ROLE IF NOT EXISTS `r``1`", self.SECRET]
-
-    def test_a_refused_account_is_named_and_its_statement_is_not(self):
-        with pytest.raises(ServerError) as told:
-            create_accounts(Target(failing={"CREATE USER": 1827}), Accounts(create=[("a@%", [self.SECRET])]))
-        assert str(told.value) == "account a@%: CREATE USER is refused by the target: error 1827"
-        assert told.value.__suppress_context__
-
-    def test_a_refused_right_is_reported_and_the_others_are_given(self):
-        target = Target(failing={"GRANT OLD": 1064})
-        refused = grant_rights(target, Accounts(grants=[("a@%", ["GRANT OLD ON *.* TO a", "GRANT SELECT ON *.* TO a"])]))
-        assert refused == ["account a@%: GRANT OLD is refused by the target: error 1064"]
-        assert target.connection.ran[-1] == "GRANT SELECT ON *.* TO a"
 
 
 def test_the_agent_runs_dump_programs_only(monkeypatch):
