@@ -20,7 +20,7 @@ from .convergence import Convergence, Verdict
 from .health import error_text
 from .heartbeat import arrives, beat, lag
 from .status import ReplicaStatus, only_status
-from .trust import look, sight
+from .trust import check, look, sight
 
 INTERVAL = 0.25
 
@@ -47,7 +47,8 @@ def run(options: dict, progress: Progress) -> dict:
             verdict = convergence.add(time.monotonic() - started, lag(source, other, options["migration_id"]))
             status = only_status(target)
             # What the target has beyond its source is to be seen for seconds, and makes it another server for ever.
-            sight(origin, target, journal, status)
+            if sight(origin, target, journal, status):
+                check(journal, options["migration_id"])
             check_threads(status)
             highest = max(highest, verdict.lag or 0.0)
             progress.say("catch-up", line(verdict, options["threshold"]), lag=verdict.lag, speed=verdict.speed, eta=verdict.eta)

@@ -126,11 +126,12 @@ def _lost_since(source: Flavour, known: dict, life: Life) -> str:
     return lives.lost(before, life, ends(source, before.log, life.log) if lives.may_have_restarted(before, life) else [])
 
 
-def sight(source: Flavour, target: Flavour, journal: Journal, status: ReplicaStatus | None = None) -> None:
-    """Journal what the target has beyond its source, if anything: it is seen for seconds only."""
+def sight(source: Flavour, target: Flavour, journal: Journal, status: ReplicaStatus | None = None) -> bool:
+    """Journal what the target has beyond its source, and whether it has anything: it is seen for seconds only."""
     words = ahead(source, target, status or only_status(target))
     if words:
         note(journal, words)
+    return bool(words)
 
 
 def ahead(source: Flavour, target: Flavour, status: ReplicaStatus) -> str:

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import lives, trust
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import catchup, lives, trust
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import recover as recovery
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed_run
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 STOP, ROTATE, NOTHING = "Stop", "Rotate", ""
@@ -192,6 +194,12 @@ def test_seen_for_an_instant_and_never_forgotten(kit, seen):
         trust.check(kit.journal, "shop")
 
 
+def test_a_look_sees_what_the_target_has_alone(kit):
+    kit.target.foreign = "0-1-105"
+    with pytest.raises(Refusal, match="0-1-105"):
+        kit.look()
+
+
 def test_a_position_within_the_file_is_none(kit):
     kit.status = ReplicaStatus(source_host="s", positioning="file", read_file="bin.000001", read_position=1000)
     trust.sight(kit.source, kit.target, kit.journal)
@@ -259,3 +267,95 @@ def test_a_migration_of_before_this_was_looked_at_is_looked_at_from_now_on(kit):
     power_cut(kit)
     with pytest.raises(Refusal):
         kit.look()
+
+
+@pytest.fixture
+def catching_up(kit, monkeypatch):
+    """The catch-up job on the kit's servers, READY in its first round."""
+    kit.log = []
+
+    class Connection(SimpleNamespace):
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_exc):
+            return None
+
+    monkeypatch.setattr(catchup, "connect", lambda _login, name, _timeout: Connection(name=name))
+    monkeypatch.setattr(catchup, "open_flavour", lambda connection: kit.source if connection.name == "source" else kit.target)
+    monkeypatch.setattr(catchup, "read_login_file", lambda path: path)
+    monkeypatch.setattr(catchup, "directory", lambda _id: kit.journal.directory)
+    monkeypatch.setattr(catchup, "follow", lambda *_args: kit.log.append("follow"))
+    monkeypatch.setattr(catchup, "arrives", lambda *_args: True)
+    monkeypatch.setattr(catchup, "beat", lambda *_args: kit.log.append("beat"))
+    monkeypatch.setattr(catchup, "lag", lambda *_args: 0.0)
+    monkeypatch.setattr(catchup, "only_status", lambda _target: kit.status)
+    monkeypatch.setattr(catchup, "INTERVAL", 0.0)
+    kit.status = ReplicaStatus(source_host="s", positioning="gtid", io_running="Yes", sql_running="Yes")
+    options = {"migration_id": "shop", "source_login": "s", "target_login": "t", "threshold": 1.0, "ready_seconds": 0.0}
+    options.update(timeout=60.0, patience=60.0, fast_load=True)
+    kit.run = lambda: catchup.run(options, SimpleNamespace(say=lambda *_args, **_numbers: kit.log.append("say")))
+    return kit
+
+
+def test_ready_is_what_was_looked_at(catching_up):
+    assert catching_up.run()["lag"] == 0.0
+    assert catching_up.journal.read()["catchup"]["lag"] == 0.0
+
+
+def test_a_power_cut_before_it_stops_the_catch_up_before_anything_is_set(catching_up):
+    catching_up.journal.update("x", catchup=None)
+    power_cut(catching_up)
+    with pytest.raises(Refusal, match="not trusted any more"):
+        catching_up.run()
+    assert catching_up.log == [] and "catchup" not in catching_up.journal.read()
+
+
+def test_an_instant_while_it_waits_is_enough(catching_up, monkeypatch):
+    """It is over before the last look, and nobody waits for that."""
+    foreign = iter(["", "0-1-105", ""])
+
+    class Fleeting:
+        def gtid_foreign(self, _source):
+            return next(foreign)
+
+    catching_up.target = Fleeting()
+    monkeypatch.setattr(catchup, "lag", lambda *_args: 9.0)
+    with pytest.raises(Refusal, match="0-1-105"):
+        catching_up.run()
+    assert next(foreign) == ""
+
+
+def test_a_power_cut_while_it_waits_is_seen_before_ready(catching_up, monkeypatch):
+    catching_up.journal.update("x", catchup=None)
+    monkeypatch.setattr(catchup, "lag", lambda *_args: power_cut(catching_up) or 0.0)
+    with pytest.raises(Refusal, match="was not shut down"):
+        catching_up.run()
+    assert "catchup" not in catching_up.journal.read()
+
+
+@pytest.mark.parametrize("fit", [True, False])
+def test_a_dump_that_may_not_be_gone_on_with_goes(kit, monkeypatch, fit):
+    forgotten = []
+    monkeypatch.setattr(seed_run, "begin", lambda _source, _journal, _id, goes_on: fit and goes_on)
+    monkeypatch.setattr(seed_run, "forget_others", lambda *where: forgotten.append(where))
+    monkeypatch.setattr(seed_run, "relaxed_copy", lambda *_args: (_ for _ in ()).throw(MigrationError("here it would copy")))
+    identity = SimpleNamespace(datadir="/var/lib/mysql")
+    seed = SimpleNamespace(source=kit.source, target=SimpleNamespace(identity=identity), options={"migration_id": "shop", "tries": 1})
+    seed.source_login = None
+    method = SimpleNamespace(goes_on=True, starts_over=False)
+    with pytest.raises(MigrationError, match="here it would copy"):
+        seed_run._copy(seed, method, kit.journal, {})
+    assert forgotten == ([] if fit else [("/var/lib/mysql", "shop")])
+
+
+def test_what_the_operator_decides_is_taken_before_anything_else(kit, monkeypatch):
+    monkeypatch.setattr(recovery, "directory", lambda _id: kit.journal.directory)
+    monkeypatch.setattr(recovery, "observe", lambda _folder: SimpleNamespace(state="succeeded"))
+    trust.note(kit.journal, "x")
+    assert recovery.recover({"migration_id": "shop", "wipe": "", "waive": []}, False) == {"changed": False, "restored": False, "warnings": []}
+    result = recovery.recover({"migration_id": "shop", "wipe": "", "waive": ["P65"]}, False)
+    assert result["changed"] and "P65 is waived" in result["warnings"][0]
+    trust.note(kit.journal, "y")
+    result = recovery.recover({"migration_id": "shop", "wipe": "shop", "waive": []}, False)
+    assert result["changed"] and "copied anew" in result["warnings"][0]

@@ -246,6 +246,13 @@ def test_the_rest_is_set_back_after_promotion_and_what_is_refused_is_told(kit, t
     assert kit.journal.read()["tuning"]["restored"] is True
 
 
+def test_a_server_that_was_restarted_behind_the_promotion_is_made_durable_once_more(kit, target):
+    tuning.make_durable(target, kit.journal)
+    target.connection.known["sync_binlog"] = "0"
+    assert tuning.restore_rest(target, kit.journal) == []
+    assert target.connection.known["sync_binlog"] == "1"
+
+
 def test_a_server_that_died_under_a_living_kernel_has_lost_nothing(kit, target):
     tuning.relax(target, kit.journal)
     target.connection.known.update(CONFIGURED[target.name])
