@@ -292,8 +292,8 @@ def catching_up(kit, monkeypatch):
     monkeypatch.setattr(catchup, "only_status", lambda _target: kit.status)
     monkeypatch.setattr(catchup, "INTERVAL", 0.0)
     kit.status = ReplicaStatus(source_host="s", positioning="gtid", io_running="Yes", sql_running="Yes")
-    options = {"migration_id": "shop", "source_login": "s", "target_login": "t", "threshold": 1.0, "ready_seconds": 0.0}
-    options.update(timeout=60.0, patience=60.0, fast_load=True)
+    options = {"migration_id": "shop", "source_login": "s", "target_login": "t", "threshold": 1.0, "ready_seconds": 0.001}
+    options.update(timeout=2.0, patience=2.0, fast_load=True)
     kit.run = lambda: catchup.run(options, SimpleNamespace(say=lambda *_args, **_numbers: kit.log.append("say")))
     return kit
 
