@@ -119,16 +119,17 @@ def start(pair: str, out: Path, megabytes: int, through: str = "", pause: float 
     return loaded
 
 
-def write(out: Path, pause: float = 0.002) -> None:
+def write(out: Path, pause: float = 0.002, rate: float = 0.0) -> None:
     """Start the writers.
 
     :param pause: seconds that each rests after a transaction
+    :param rate: transactions a second of all together, whatever one takes; then nobody rests
     """
     log = (out / "writers.log").open("w")
     command = [sys.executable, str(SHARED / "ledger.py"), "run", "--endpoint", str(out / "endpoint.json"), "--out", str(out / "ledger")]
     # A session of its own: the writers outlive this program, and stop() ends exactly them.
     process = subprocess.Popen(
-        [*command, "--writers", str(WRITERS), "--pause", str(pause)],
+        [*command, "--writers", str(WRITERS), *(["--rate", str(rate / WRITERS)] if rate else ["--pause", str(pause)])],
         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
     )  # fmt: skip
     (out / "writers.pid").write_text(str(process.pid))

@@ -8,6 +8,7 @@
     faults.py --random 20 --seed 7                                                        by chance, and within the steps
     faults.py --quick                                                                     a few, for `make test`
     faults.py --again ...                                                                 keep the rows that are there
+    faults.py --rate 500                                                                  transactions a second, offered and measured
     faults.py --by module --budget 10 --lease 20 --max-lag 5                              for a machine that does much else
 
 Leaves build/faults/results.json. Exit 1 where a write was lost or is only on the source, where two servers took writes,
@@ -16,7 +17,9 @@ where the source stayed closed without a commit, or where the same command did n
 A pair of hosts is brought to READY once; what the cutover changes is kept beside and put back for each row. The job stands
 still at the beginning of the step (instrument.py says how), the fault strikes, the job goes on. Causes that a person would
 take away (a cut network, a stopped host, a row in the replica's way) are taken away, and the command is run again until it
-succeeds, four times at most. Two probes, one on each server, try a real write 25 times a second all the while (probes.py).
+succeeds, four times at most. Two probes, one on each server, try a real write 25 times a second all the while (probes.py);
+in some rows somebody with privileges goes on writing on the old server's host, or setting read_only back (beside.py). What
+the two binary logs hold is asked after each row, by the product's own proof.
 """
 
 from __future__ import annotations
@@ -38,32 +41,46 @@ sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "molecule/shared"), str(ROOT / 
 
 import application  # noqa: E402
 import instrument  # noqa: E402
-from breakages import CUT_S, FAULTS, Fault, Scene  # noqa: E402
+from beside import BESIDE  # noqa: E402
+from breakages import CUT_S, FAULTS, OWN, SMALL_DISK, Fault, Scene  # noqa: E402
 from pairs import CUTOVER, MIGRATE, SOURCE, TARGET, until  # noqa: E402
 from probes import held_rows, longest_stop, missing, two_writable  # noqa: E402
 from rig import Rig  # noqa: E402
-from verdict import at_random, matrix, outcome, summary, wrong_with  # noqa: E402
+from verdict import at_random, in_short, matrix, outcome, summary, wrong_with  # noqa: E402
 
+from plugins.module_utils._cutover.history import in_words, joined  # noqa: E402
 from plugins.module_utils._cutover.machine import NAMES  # noqa: E402
 
 #: What of build/ the matrix and the selection write to: a test must not throw away hours of rows.
 MATRIX, SELECTION = "faults", "faults-quick"
 FLAVOURS = "mariadb-10.11,mysql-9.7"
-QUICK = (("commit", "job_kill"), ("position", "network_cut"), ("promote", "target_kill"))
+QUICK = (
+    ("commit", "job_kill"),
+    ("position", "network_cut"),
+    ("promote", "target_kill"),
+    ("switch", "all_session+job_kill"),
+    ("commit", "config_tool"),
+)
 MORE_RUNS = 4
 #: Beyond the lease: the timer's accuracy, the start of a Python, and other work on the same two processors.
 LATE_S = 12.0
 #: How long an application goes on after the end, so that there is something to be wrong.
-AFTER_S = 1.5
+AFTER_S = 1.0
+#: How long the writers are counted before it begins.
+OFFERED_S = 0.5
 
 
 def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     """Cut over, break it at a step, give the command again until it is done; what happened, without the judgement."""
     row: dict[str, Any] = {"server": rig.flavour, "step": step, "fault": fault.name, "delay_s": delay}
+    began = time.monotonic()
     rig.back()
+    row["back_s"] = round(time.monotonic() - began, 1)
     fault.prepare(rig)
+    rig.go_beside(fault.beside)
     direct = rig.direct and not fault.controller
     row["by"] = "module" if direct else "playbook"
+    row["offered_tps"] = offered(rig)
     run, pid = begin(rig, step, direct)
     row["committed_at_fault"] = "commit" in rig.state_now().get("done", [])
     scene = Scene(rig, run, pid)
@@ -75,7 +92,7 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     healer = threading.Thread(target=heal, args=(fault, scene))
     if fault.after is not None:
         healer.start()
-    if not fault.kills_job:
+    if not (fault.kills_job or fault.holds_job):
         rig.do(TARGET, f"kill -CONT {pid} 2>/dev/null || true")
     if run.process.poll() is None:
         run.wait(600)
@@ -134,7 +151,7 @@ def more(rig: Rig, row: dict[str, Any], code: int, direct: bool) -> None:
 
 def stays_closed(rig: Rig, struck: float, fault: Fault) -> bool:
     """Whether nobody takes writes after the lease's time, although the cutover was not committed."""
-    deadline = struck + rig.times["lease"] + LATE_S + (20.0 if fault.closes_source else 0.0)
+    deadline = struck + max(rig.times["lease"], fault.after or 0.0) + LATE_S + (20.0 if fault.closes_source else 0.0)
     # A job that gave up late leaves nothing of that time: whether somebody takes writes now is still to be looked at.
     deadline = max(deadline, time.monotonic() + 2.0)
     while time.monotonic() < deadline:
@@ -142,7 +159,53 @@ def stays_closed(rig: Rig, struck: float, fault: Fault) -> bool:
             return False
         time.sleep(0.1)
     # The source's host decides: a commit that it has acknowledged may not be in the target's journal yet.
-    return "commit" not in rig.state_now().get("done", []) and "committed" not in rig.do(SOURCE, f"cat {rig.folder}/lease-*.outcome")
+    return "commit" not in rig.state_now().get("done", []) and ".committed" not in rig.do(SOURCE, f"ls {OWN}/fences 2>/dev/null || true")
+
+
+def offered(rig: Rig) -> float:
+    """What the writers bring before anything happens, in transactions a second, by what they noted until now."""
+    folder = rig.application / "ledger"
+
+    def noted() -> tuple[int, float]:
+        return sum(path.read_bytes().count(b"\n") for path in folder.glob("a*.[0-9]*.log")), time.monotonic()
+
+    before, began = noted()
+    time.sleep(OFFERED_S)
+    after, ended = noted()
+    return round((after - before) / (ended - began), 1)
+
+
+def proof(rig: Rig) -> dict[str, Any]:
+    """What both binary logs show: nothing of others behind the recorded position, nothing of the target's before its promotion."""
+    state = json.loads(rig.do(TARGET, f"cat {rig.folder}/state.json"))
+    facts, seed = state["cutover"]["facts"], state["seed"].get("coordinates", {}).get("gtid", "")
+    uuid = rig.value(TARGET, "SELECT @@server_uuid;") if rig.client == "mysql" else ""
+    other = {"server_id": int(rig.value(TARGET, "SELECT @@server_id;")), "server_uuid": uuid}
+    return joined(
+        rig.prove(SOURCE, "beyond", position=facts["position"], other=other),
+        rig.prove(TARGET, "before", mark=facts.get("promoted_position") or {}, seed=seed),
+    )
+
+
+def judge_logs(rig: Rig, row: dict[str, Any]) -> None:
+    """By the binary logs. A cutover that was not committed in the end has no position to look behind."""
+    if not row["recovered"]:
+        return
+    shown = proof(rig)
+    row["proof"] = {"basis": shown["basis"], "words": in_words(shown)}
+    row["proof"].update({name: shown[name]["transactions"] for name in ("beyond", "before")})
+    row["not_proven"] = shown["basis"].startswith("not read")
+    row["two_writable"] = row["two_writable"] or shown["two_writable"]
+
+
+def judge_beside(rig: Rig, row: dict[str, Any], held: set[tuple[str, int]]) -> None:
+    """What the others on the source's host were told had been written must be on the new primary."""
+    if not rig.beside:
+        return
+    good, refused = rig.end_beside()
+    writes = BESIDE[rig.beside].rows
+    row["beside"] = {"name": rig.beside, "done": len(good), "refused": refused}
+    row["privileged_lost"] = sum((rig.beside, number) not in held for number in good) if writes else 0
 
 
 def judge(rig: Rig, row: dict[str, Any]) -> None:
@@ -161,7 +224,9 @@ def judge(rig: Rig, row: dict[str, Any]) -> None:
         row[name] = ledger[name]
     # The writers go to one server at a time: their own judgement needs two moves to say anything. The probes go to both.
     row["two_writable"] = two_writable(source, target) or bool(ledger["two_writable"])
+    judge_logs(rig, row)
     held = held_rows(rig.application / "checker.target.json")
+    judge_beside(rig, row, held)
     row["probe_writes"] = {SOURCE: len(source), TARGET: len(target)}
     row["probe_rows_lost"] = len(missing(source, SOURCE, held)) + len(missing(target, TARGET, held))
     stop, by = longest_stop(source, target, row.pop("struck") - 1.0)
@@ -192,8 +257,8 @@ def one(rig: Rig, step: str, name: str, delay: float = 0.0) -> dict[str, Any]:
     said = "ok" if row["ok"] else "WRONG " + ", ".join(row["wrong"])
     reopened = row.get("source_reopened_s")
     print(
-        f"faults: {rig.flavour} {step:10} {name:14} {said}: {row['outcome']}; {row.get('acknowledged', 0)} acknowledged,"
-        f" {reopened} s without writes; {row['seconds']:.0f} s",
+        f"faults: {rig.flavour} {step:10} {name:14} {said}: {row['outcome']}; {row.get('acknowledged', 0)} acknowledged"
+        f" at {row.get('offered_tps', 0):.0f}/s, {reopened} s without writes; {row['seconds']:.0f} s",
         flush=True,
     )
     return row
@@ -237,9 +302,9 @@ def run_flavour(flavour: str, cells: list[tuple[str, str, float]], given: argpar
     have = {(row["step"], row["fault"], row["delay_s"]) for row in rows if row["ok"]}
     rows = [row for row in rows if row["ok"]]
     left = [cell for cell in cells if cell not in have]
-    rig = Rig(flavour, out.name)
+    rig = Rig(flavour, out.name, rate=given.rate)
     rig.direct = given.by == "module"
-    rig.small_disk = any(fault == "disk_full" for _step, fault, _delay in cells)
+    rig.small_disk = any(fault in SMALL_DISK for _step, fault, _delay in cells)
     rig.times.update(budget=given.budget, lease=given.lease, max_lag=given.max_lag)
     began = time.monotonic()
     try:
@@ -265,6 +330,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--by", choices=("playbook", "module"), default="playbook", help="module: without a controller, where none is broken")
     top.add_argument("--budget", type=float, default=5.0, help="seconds; the three are the product's defaults")
     top.add_argument("--lease", type=float, default=10.0, help="seconds")
+    top.add_argument("--rate", type=float, default=0.0, help="transactions a second of all writers, whatever one takes; 0: with rests")
     top.add_argument("--max-lag", type=float, default=1.0, help="seconds")
     top.add_argument("--quick", action="store_true")
     top.add_argument("--again", action="store_true", help="keep the good rows of earlier runs, and hosts that are READY")
@@ -291,7 +357,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         good = [run_flavour(flavour, cells, given) for flavour in given.flavour.split(",")]
     finally:
         shutil.rmtree(os.environ["ANSIBLE_COLLECTIONS_PATH"], ignore_errors=True)
-    print(f"faults: {out / 'results.json'}", flush=True)
+    head = json.loads((out / "results.json").read_text())
+    print(f"faults: {in_short(head)}; {out / 'results.json'}", flush=True)
     return 0 if all(good) else 1
 
 

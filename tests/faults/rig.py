@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import application
+from beside import BESIDE, MARK, NOTES, ROUTINES, done, start_line
 from engine import Failure, detect, run
 from instrument import FOLDER
 from ledger_files import switch
@@ -46,11 +47,13 @@ READY_S = 1500.0
 STILL = r"""
 set -eu
 iptables -F 2>/dev/null || true
-pkill -KILL -f '[_]jobs.runner|[_]cutover.lease' || true
+tc qdisc del dev eth0 root 2>/dev/null || true
+pkill -KILL -f '[f]aults-beside|[_]jobs.runner|[_]cutover.lease|agent[.]zip' || true
 for unit in $(systemctl list-units --all --plain --no-legend 'nordbridge*' | cut -d' ' -f1); do systemctl stop "$unit" || true; done
 systemctl reset-failed 2>/dev/null || true
 for socket in mariadb.socket mariadb-extra.socket; do systemctl stop $socket 2>/dev/null || true; done
-rm -rf /run/nordbridge-faults
+rm -f /etc/systemd/system/nordbridge-*-boot-* /etc/systemd/system/multi-user.target.wants/nordbridge-*-boot-*
+rm -rf /run/nordbridge-faults /root/faults-beside*
 """
 KEEP = (
     STILL
@@ -74,6 +77,21 @@ tar -C / -xf /root/ready.tar
 systemctl reset-failed 2>/dev/null || true
 """
 )
+#: Both questions of the proof, to this host's own server and files; root's socket is what the tests log in by.
+PROVE = """
+import json, sys
+sys.path.insert(0, "/root/faults.zip")
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.history import written
+written(json.loads(sys.argv[1]))
+"""
+#: Another migration's requests to the source's host, as its job sends them; it dies without a word after some seconds.
+SECOND = r"""
+folder=/var/lib/mysql_migration/second
+mkdir -p -m 700 $folder && cp {pack} $folder/agent.zip
+boot='import sys; sys.path.insert(0, sys.argv[1]); from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.agent import main; main()'
+( (echo '{request}'; echo privileges; echo sessions; sleep 3) |
+  SSH_ORIGINAL_COMMAND=lease timeout 20 python3 -I -c "$boot" $folder/agent.zip >/root/faults-second.log 2>&1 </dev/stdin; ) >/dev/null 2>&1 &
+"""
 #: The module's own function, from a pack of the collection.
 LAUNCH = """
 import json, sys
@@ -199,19 +217,22 @@ class Launched(Run):
 class Rig(Pair):
     """A pair, its application, its probes, and the shells through which the faults come."""
 
-    def __init__(self, flavour: str, what: str = "faults", writers_pause_s: float = WRITERS_PAUSE_S) -> None:
+    def __init__(self, flavour: str, what: str = "faults", writers_pause_s: float = WRITERS_PAUSE_S, rate: float = 0.0) -> None:
         super().__init__(flavour)
         # Another tree's hosts on this machine have other names: NORDBRIDGE_RIG.
         self.name = os.environ.get("NORDBRIDGE_RIG", what) + "-" + flavour.split("-")[0]
         self.folder = f"/var/lib/mysql_migration/{self.name}"
         self.out = ROOT / "build" / what / flavour
         self.writers_pause_s = writers_pause_s
+        self.rate = rate  # transactions a second of all writers; 0: they rest instead
         self.probe_every_s = EVERY_S
         self.settings = SETTINGS + RELAXED
         self.small_disk = True
         self.payload = b""
+        self.packed: set[str] = set()  # the hosts that have it
         self.direct = False
-        self.small = ""  # what mount_small() has put on a small disk
+        self.mounts: list[tuple[str, str]] = []  # host and folder, until the hosts are put back
+        self.beside = ""
         self.times = {"budget": 5.0, "lease": 10.0, "max_lag": 1.0}
         self.application = self.out / "application"
         self.engine = detect()
@@ -309,14 +330,29 @@ class Rig(Pair):
         run([*sudo, "rm", "-rf", place + ".before"])
         self.boot(TARGET)
 
-    def mount_small(self, folder: str) -> None:
-        """Put a folder of the target, with what is in it, on a disk of a few MB, in memory."""
+    def privileged(self, host: str, script: str) -> None:
+        """What only the machine's root may do within a host."""
+        self.engine.run("exec", "--privileged", self.container(host), "sh", "-c", script)
+
+    def mount_small(self, folder: str, host: str = TARGET) -> None:
+        """Put a folder, with what is in it, on a disk of a few MB, in memory."""
         script = (
-            f"cp -a {folder} /root/small && mount -t tmpfs -o size=16m,mode=0700 tmpfs {folder} && cp -a /root/small/. {folder}"
-            " && rm -rf /root/small"
+            f"mkdir -p -m 700 {folder} && cp -a {folder} /root/small && mount -t tmpfs -o size=16m,mode=0700 tmpfs {folder}"
+            f" && cp -a /root/small/. {folder} && rm -rf /root/small"
         )
-        self.engine.run("exec", "--privileged", self.container(TARGET), "sh", "-c", script)
-        self.small = folder
+        self.privileged(host, script)
+        self.mounts.append((host, folder))
+
+    def mount_read_only(self, folder: str, host: str) -> None:
+        """Put a read-only view of a folder over it. The disk itself would refuse as long as somebody has a file open to write."""
+        self.privileged(host, f"mount --rbind {folder} {folder} && mount -o remount,ro,bind {folder}")
+        self.mounts.append((host, folder))
+
+    def unmount(self, count: int = 0) -> None:
+        """Take away the newest mounts, or all."""
+        for host, folder in reversed(self.mounts[-count:]):
+            self.engine.ok("exec", "--privileged", self.container(host), "umount", "--lazy", folder)
+        del self.mounts[-count:]
 
     # --- READY ---
 
@@ -338,7 +374,7 @@ class Rig(Pair):
             self.do(host, f"printf '%s' '{words}' > /etc/mysql/conf.d/application.cnf; systemctl restart {self.client}")
         application.start(self.name, self.application, MEGABYTES)
         try:
-            self.sql(SOURCE, ";".join(SCHEMA) + ";")
+            self.sql(SOURCE, ";\n".join((*SCHEMA, *ROUTINES)) + ";")
             ready = self.migrate().wait(READY_S)
             assert ready.process.returncode == 0, ready.tail
         finally:
@@ -360,11 +396,8 @@ class Rig(Pair):
         # Those of a run that was killed would count on beside the new ones, each in its own order.
         self.rest()
         for host in (SOURCE, TARGET):
-            if (self.engine.inspect("container", self.container(host)) or {})["State"]["Status"] != "running":
-                self.boot(host)
-        if self.small:
-            self.engine.ok("exec", "--privileged", self.container(TARGET), "umount", self.small)
-            self.small = ""
+            self.running(host)
+        self.unmount()
         self.both(BACK)
         self.both(GO)
         self.runs.clear()
@@ -373,7 +406,7 @@ class Rig(Pair):
         application.write_private(self.application / "endpoint.json", (self.application / "app.source.json").read_text())
         self.lead_application()
         until("the target follows", self.follows, seconds=60, pause=0.3)
-        application.write(self.application, self.writers_pause_s)
+        application.write(self.application, self.writers_pause_s, self.rate)
         self.probes = {
             host: Probe(self.application / f"app.{side}.json", host, self.probe_every_s) for side, host in (("source", SOURCE), ("target", TARGET))
         }
@@ -381,6 +414,32 @@ class Rig(Pair):
             probe.start()
         until("the source takes writes", lambda: len(self.probes[SOURCE].taken) > 5, seconds=20)
         until("they arrive", self.follows, seconds=30, pause=0.3)
+
+    def running(self, host: str) -> None:
+        """See that a host runs, whatever the last fault did to it."""
+        status = (self.engine.inspect("container", self.container(host)) or {})["State"]["Status"]
+        if status == "paused":
+            self.engine.run("unpause", self.container(host))
+        elif status != "running":
+            self.boot(host)
+
+    def go_beside(self, name: str) -> None:
+        """Somebody else begins on the source's host."""
+        self.beside = name
+        if not name:
+            return
+        if BESIDE[name].before:
+            self.sql(SOURCE, BESIDE[name].before + ";")
+        if BESIDE[name].statements:
+            self.do(SOURCE, start_line(BESIDE[name]))
+            until(f"{name} has done something", lambda: done(self.do(SOURCE, f"cat {NOTES} 2>/dev/null || true"))[0], seconds=20)
+
+    def end_beside(self) -> tuple[list[int], int]:
+        """End it; the numbers of what it was told had been done, and how many tries were refused."""
+        if not self.beside or not BESIDE[self.beside].statements:
+            return [], 0
+        # While it waits for an answer, nobody can say what became of the try.
+        return done(self.do(SOURCE, f"pkill -KILL -f '[{MARK[0]}]{MARK[1:]}'; sleep 0.1; cat {NOTES}"))
 
     def lead_application(self) -> None:
         """The way of the application, which is about to start, to the source: none but the address."""
@@ -426,15 +485,36 @@ class Rig(Pair):
         times = {"cutover_" + name: value for name, value in self.times.items()}
         return (*QUICK, "-e", f"cutover={self.name}", "-e", json.dumps({**told, **times}), *arguments)
 
-    def launch(self) -> Run:
+    def bring_pack(self, host: str) -> None:
+        """The collection's code on a host, beside what the migration keeps there."""
+        self.payload = self.payload or pack()
+        if host not in self.packed:
+            command = self.engine.command("exec", "--interactive", self.container(host), "sh", "-c", "cat > /root/faults.zip")
+            subprocess.run(command, input=self.payload, check=True)
+            self.packed.add(host)
+
+    def prove(self, host: str, question: str, **more: Any) -> dict[str, Any]:
+        """What a host's own server says to a question of the proof from the binary logs."""
+        self.bring_pack(host)
+        request = {"question": question, "seconds": 30.0, "login": {"unix_socket": "/run/mysqld/mysqld.sock"}, **more}
+        return json.loads(self.do(host, shlex.join(["python3", "-I", "-c", PROVE, json.dumps(request)])))
+
+    def second_migration(self) -> None:
+        """Another migration's cutover of the same source, by the same code on its host."""
+        self.bring_pack(SOURCE)
+        hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
+        request = {
+            "migration_id": "second", "token": "%016x" % time.monotonic_ns(), "seconds": 6.0, "hold": hold, "scheduler": "ON",
+            "login": {"unix_socket": "/run/mysqld/mysqld.sock"}, "promoted": "another server",
+        }  # fmt: skip
+        self.do(SOURCE, SECOND.format(pack="/root/faults.zip", request=json.dumps(request)))
+
+    def launch(self, use: str = "launch") -> Run:
         """The cutover as the module does it on the target: the same call with the same options, without a controller.
 
         Of a run's processor time nearly all is Ansible's own. Afterwards the application is pointed elsewhere from here.
         """
-        if not self.payload:
-            self.payload = pack()
-            command = self.engine.command("exec", "--interactive", self.container(TARGET), "sh", "-c", "cat > /root/faults.zip")
-            subprocess.run(command, input=self.payload, check=True)
+        self.bring_pack(TARGET)
         hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
         params: dict[str, Any] = {
             "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
@@ -443,9 +523,9 @@ class Rig(Pair):
             "switches": [], "old_address": "", "new_address": "",
         }  # fmt: skip
         log = self.out / f"{len(self.runs):02d}.log"
-        shell = self.shell(TARGET, "launch")
+        shell = self.shell(TARGET, use)
         process = shell.begin(shlex.join(["python3", "-I", "-c", LAUNCH, json.dumps(params)]), log)
-        self.runs.append(Launched(process, log, lambda: self.shells.pop((TARGET, "launch")).close()))
+        self.runs.append(Launched(process, log, lambda: self.shells.pop((TARGET, use)).close()))
         return self.runs[-1]
 
     def point_application(self) -> None:

@@ -12,11 +12,14 @@ from typing import Any
 #: What of the ledger's check must be nothing. Unknown outcomes that are there are no fault: nobody was told otherwise.
 NOTHING = ("lost", "only_on_source", "duplicated", "altered", "refused_present")
 
+#: And what of the row's own findings.
+VIOLATIONS = ("two_writable", "counters_wrong", "probe_rows_lost", "privileged_lost", "stayed_closed", "not_proven")
+
 
 def wrong_with(row: dict[str, Any]) -> list[str]:
     """What a row violates, by name; empty for none."""
     found = [name for name in NOTHING if row.get(name)]
-    found += [name for name in ("two_writable", "counters_wrong", "probe_rows_lost", "stayed_closed") if row.get(name)]
+    found += [name for name in VIOLATIONS if row.get(name)]
     if not row["recovered"]:
         found.append("not_recovered")
     elif not row.get("acknowledged"):
@@ -66,4 +69,24 @@ def summary(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "violations": sum(not row["ok"] for row in rows),
         "acknowledged": sum(row.get("acknowledged") or 0 for row in rows),
         "longest_without_writes_s": reopened[-1] if reopened else None,
+        **bound(rows),
     }
+
+
+def bound(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What none of so many rows says: by the rule of three, at 95 %, a violation is seen in fewer than one in N / 3 such cuts.
+
+    Where there are violations the rule says nothing.
+    """
+    judged = [row for row in rows if "no_verdict" not in row.get("wrong", ())]
+    none = judged and all(row["ok"] for row in judged)
+    return {"judged": len(judged), "violations_below": round(3 / len(judged), 5) if none else None}
+
+
+def in_short(head: dict[str, Any]) -> str:
+    """The head for people."""
+    if head["violations_below"] is None:
+        return "%(violations)d of %(rows)d rows are wrong" % head
+    return "0 of %d rows are wrong: at 95 %% fewer than %.2g %% of such cutovers are (rule of three, 3/%d)" % (
+        head["judged"], 100 * head["violations_below"], head["judged"],
+    )  # fmt: skip

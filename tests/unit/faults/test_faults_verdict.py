@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from probes import Taken, longest_stop, missing, two_writable
-from verdict import at_random, matrix, outcome, summary, wrong_with
+from verdict import at_random, bound, in_short, matrix, outcome, summary, wrong_with
 
 GOOD = {
     "lost": 0, "only_on_source": 0, "duplicated": 0, "altered": 0, "refused_present": 0, "counters_wrong": [], "two_writable": False,
@@ -27,7 +27,7 @@ def test_a_good_row_is_good():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("lost", 1), ("only_on_source", 1), ("duplicated", 2), ("altered", 1), ("refused_present", 1), ("counters_wrong", [3]),
-     ("two_writable", True), ("probe_rows_lost", 1), ("stayed_closed", True)],
+     ("two_writable", True), ("probe_rows_lost", 1), ("stayed_closed", True), ("privileged_lost", 3), ("not_proven", True)],
 )  # fmt: skip
 def test_each_violation_is_named(name, value):
     assert wrong_with({**GOOD, name: value}) == [name]
@@ -95,4 +95,17 @@ def test_a_seed_gives_the_same_rows_again():
 
 def test_the_summary_counts_violations():
     rows = [{"ok": True, "acknowledged": 5, "source_reopened_s": 1.5}, {"ok": False}]
-    assert summary(rows) == {"rows": 2, "violations": 1, "acknowledged": 5, "longest_without_writes_s": 1.5}
+    assert summary(rows) == {
+        "rows": 2, "violations": 1, "acknowledged": 5, "longest_without_writes_s": 1.5, "judged": 2, "violations_below": None,
+    }  # fmt: skip
+    assert in_short(summary(rows)) == "1 of 2 rows are wrong"
+
+
+def test_what_none_of_so_many_says():
+    rows = [{"ok": True} for _number in range(1000)]
+    assert bound(rows) == {"judged": 1000, "violations_below": 0.003}
+    assert in_short(summary(rows)).startswith("0 of 1000 rows are wrong: at 95 % fewer than 0.3 %")
+    # A row without a verdict is none of N, and a violation leaves nothing to be said.
+    assert bound([*rows, {"ok": False, "wrong": ["no_verdict"]}])["judged"] == 1000
+    assert bound([*rows, {"ok": False, "wrong": ["lost"]}])["violations_below"] is None
+    assert bound([])["violations_below"] is None
