@@ -140,10 +140,10 @@ def await_writers(out: Path, seconds: float = 30.0) -> None:
     """Wait for the first acknowledgement."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        done = tool("ledger.py", "status", "--out", str(out / "ledger"), check=False)
-        if done.returncode == 0 and json.loads(done.stdout)["acknowledged"]:
+        # A line is written when it is acknowledged. To ask the ledger's program each time would cost more than the writers do.
+        if any(path.stat().st_size for path in (out / "ledger").glob("acknowledged.*.log")):
             return
-        time.sleep(0.2)
+        time.sleep(0.1)
     raise SystemExit(f"application: no write was acknowledged: {(out / 'writers.log').read_text().strip()}")
 
 
