@@ -23,7 +23,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench bench-cutover bench-table faults faults-quick help demo test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench bench-cutover bench-table faults faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -60,6 +60,9 @@ bench-table: $(VENV) ## the benchmarks' figures into README.md
 
 faults: $(READY) hosts ## each fault at each step of a cutover under writes, on both flavours: hours (FLAVOUR=, STEP=, FAULT=; RANDOM_COUNT=20 SEED=7)
 	$(BIN)/python tests/faults/faults.py $(FAULT_ARGS)
+
+mutants: $(READY) ## safety lines broken one at a time: each must make a unit fail (MUTANT_ARGS="--file _server/", --hand)
+	$(BIN)/python tests/mutants/mutants.py $(MUTANT_ARGS)
 
 faults-quick: $(READY) hosts # three of them, on MariaDB
 	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick --budget 10 --lease 15 --max-lag 5

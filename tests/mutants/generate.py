@@ -22,8 +22,6 @@ COMPARED: dict[type, str] = {
 }  # fmt: skip
 WRITTEN = re.compile(r"<=|>=|==|!=|<|>|\bis\s+not\b|\bnot\s+in\b|\bis\b|\bin\b")
 SWAPPED: dict[str, str] = {"True": "False", "False": "True", "0": "1", "1": "0", "0.0": "1.0"}
-#: What these tell nobody acts on.
-TOLD = ("print", "say")
 WIDTH = 90
 
 COMPOUND = (ast.If, ast.While, ast.For, ast.With, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -60,7 +58,8 @@ def mutants(path: Path, root: Path) -> Iterator[Broken]:
     source, file, seen = Source(text), str(path.relative_to(root)), Counter[str]()
     for where, shown, node in _walk(ast.parse(text), "", None):
         for start, end, after in _changes(source, node):
-            what = "%s: %s" % (where, _difference(source, shown, start, end, after))
+            part = node.test if isinstance(node, (ast.If, ast.While)) else shown
+            what = "%s: %s" % (where, _difference(source, part, start, end, after))
             seen[what] += 1
             name = what if seen[what] == 1 else "%s, number %d" % (what, seen[what])
             yield Broken(file, source.raw.count(b"\n", 0, start) + 1, name, source.with_(start, end, after))
@@ -89,7 +88,7 @@ def _walk(node: ast.AST, where: str, shown: ast.expr | ast.stmt | None) -> Itera
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield from _walk(child, "%s.%s" % (where, child.name) if where else child.name, child)
-        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+        elif _tells(child) or (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)):
             continue
         elif isinstance(child, (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.ExceptHandler, ast.withitem, ast.arguments)):
             # A compound statement is shown by the part that is broken.
@@ -106,7 +105,7 @@ def _changes(source: Source, node: ast.AST) -> Iterator[Place]:
         yield start, end, "(not (%s))" % source.raw[start:end].decode()
     elif isinstance(node, ast.Raise):
         yield (*source.span(node), "pass")
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and not _tells(node.value):
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield (*source.span(node), "pass")
     elif isinstance(node, ast.Constant):
         start, end = source.span(node)
@@ -136,6 +135,9 @@ def _changed_otherwise(test: ast.expr) -> bool:
     return opposite or isinstance(test, ast.Constant)
 
 
-def _tells(call: ast.Call) -> bool:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
-    return name in TOLD
+def _tells(node: ast.AST) -> bool:
+    """Whether it only tells a person something: progress, or words on standard error."""
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    words = ast.unparse(node.value)
+    return words.startswith(("say(", "progress.say(", "self.progress.say(")) or (words.startswith("print(") and "file=sys.stderr" in words)

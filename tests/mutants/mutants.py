@@ -36,7 +36,15 @@ from mutant import UTILS, Broken, apply  # noqa: E402
 from table import TABLE  # noqa: E402
 from trial import LEAST_S, PATIENCE, UNITS, Copy, Known, Survey, Watch  # noqa: E402
 
-PACKAGES = ("_cutover", "_bridge", "_server", "_tuning", "_state")
+#: The packages whose grammar is asked, and those of the table alone: whose units can notice a mutant of theirs.
+PACKAGES = {
+    "_cutover": ("cutover", "bridge"),
+    "_bridge": ("bridge",),
+    "_server": ("server", "cutover", "tuning", "seed", "replication"),
+    "_tuning": ("tuning", "cutover"),
+    "_state": ("state", "cutover", "tuning"),
+}
+BY_HAND = {"_seed": ("seed",)}
 #: These run the agent and its like as programs, where no survey sees which function runs.
 AS_PROGRAMS = {
     "_bridge": "module_utils/bridge/",
@@ -57,9 +65,11 @@ def all_mutants(share: float, seed: int, part: str, hand: bool) -> list[Broken]:
     return found
 
 
-def survey(copy: Copy) -> dict[str, Known]:
-    """Run all units without a mutant, and see what each runs."""
-    copy.start([UNITS], Survey(copy.report, str(copy.tree)), SURVEY_SECONDS, keep=True)
+def survey(copy: Copy, found: list[Broken]) -> dict[str, Known]:
+    """Run the units without a mutant, and see what each runs."""
+    packages = {one.file.split("/")[2] for one in found}
+    folders = dict.fromkeys(folder for package in packages for folder in {**PACKAGES, **BY_HAND}[package])
+    copy.start([UNITS + folder for folder in folders], Survey(copy.report, str(copy.tree)), SURVEY_SECONDS, keep=True)
     while not copy.ended():
         time.sleep(0.1)
     lines = copy.lines()
@@ -201,7 +211,7 @@ def main() -> int:
     base = Path(tempfile.mkdtemp(prefix="nordbridge-mutants-"))
     try:
         first = Copy(base / "0", ROOT)
-        known = survey(first)
+        known = survey(first, found)
         print("%d units pass without a mutant (%d s); %d mutants" % (len(known), time.monotonic() - began, len(found)), flush=True)
         copies = [first] + [Copy(base / str(number), first.tree) for number in range(1, options.jobs)]
         tries = Round(copies, known, len(found))

@@ -22,9 +22,9 @@ import pymysql.cursors  # noqa: F401
 import pytest
 
 INSIDE = "ansible_collections/nordbridge/mysql_migration"
-UNITS = "tests/unit/plugins"
+UNITS = "tests/unit/plugins/module_utils/"
 #: What a copy of the tree needs for these units.
-COPIED = ("plugins", UNITS, "tests/conftest.py", "pyproject.toml")
+COPIED = ("plugins", "tests/unit/plugins", "tests/conftest.py", "pyproject.toml")
 #: How much longer than without a mutant the tests may take, and how much at least: the machine does other work, too.
 PATIENCE, LEAST_S = 6.0, 30.0
 
@@ -94,7 +94,7 @@ class Survey(Watch):
         sys.setprofile(note)
         yield
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
         places = {(code.co_filename, code.co_firstlineno) for code in set(codes)}
         ran = [(os.path.relpath(os.path.realpath(name), self.folder), line) for name, line in places if "/plugins/" in name]
         self._note({"test": item.nodeid, "seconds": time.monotonic() - began, "ran": ran})
@@ -113,7 +113,9 @@ class Copy:
         self.undo: tuple[Path, str, float] | None = None
         for name in COPIED:
             if (root / name).is_dir():
-                shutil.copytree(root / name, self.tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+                # Of a copy also what is compiled already: it goes by each file's moment, which is copied with it.
+                left_out = None if root.name == self.tree.name else shutil.ignore_patterns("__pycache__")
+                shutil.copytree(root / name, self.tree / name, ignore=left_out)
             else:
                 (self.tree / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / name, self.tree / name)

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +14,10 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.c
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump import Copy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.landing import (
     admitted,
+    check_apart,
     check_arrived,
     check_landing,
+    check_two,
     clear_landing,
 )
 
@@ -52,6 +55,39 @@ class Target:
 
     def set_read_only(self, on):
         self.closed = on
+
+
+class TestTwoServers:
+    """Each by its own connection; cloned machines tell the same of themselves."""
+
+    def test_one_server_by_two_ways_is_refused_and_no_lock_is_left(self, memory):
+        with pytest.raises(Refusal, match="source and target are the same server \\(db1"):
+            check_two(memory.server(), memory.server("target"))
+        assert memory.named == {}
+
+    def test_a_lock_is_seen_where_identities_differ(self, memory):
+        source, target = memory.server(), memory.server("target")
+        target.identity = replace(target.identity, hostname="alias")
+        with pytest.raises(Refusal, match="the same server"):
+            check_two(source, target)
+
+    def test_an_identity_is_seen_where_the_lock_is_not(self, memory_server):
+        one, other = memory_server("mysql"), memory_server("mysql")
+        with pytest.raises(Refusal, match="the same server"):
+            check_two(one.server(), other.server())
+
+    def test_two_are_two(self, memory_server):
+        one, other = memory_server("mysql"), memory_server("mysql")
+        other.hostname = "db2"
+        check_two(one.server(), other.server())
+        assert one.named == other.named == {}
+        check_apart(one.server(), other.server())
+
+    def test_two_that_cannot_replicate_are_refused(self, memory_server):
+        one, other = memory_server("mysql"), memory_server("mariadb")
+        other.hostname = "db2"
+        with pytest.raises(Refusal, match="between flavours"):
+            check_apart(one.server(), other.server())
 
 
 class TestLanding:

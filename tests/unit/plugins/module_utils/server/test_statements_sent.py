@@ -157,7 +157,7 @@ class TestPositionWait:
     @pytest.mark.parametrize(("seconds", "sent"), [(7.9, 7), (1.0, 1), (0.4, 1), (-3.0, 1)])
     def test_0_would_wait_for_ever_and_is_never_sent(self, memory, seconds, sent):
         self.wait(memory, 0, seconds)
-        assert memory.log[-1].endswith("_POS_WAIT('binlog.000007', 4711, %d)" % sent)
+        assert "_POS_WAIT(" in memory.log[-1] and memory.log[-1].endswith("('binlog.000007', 4711, %d)" % sent)
 
 
 class TestHistoryEnd:
@@ -202,13 +202,38 @@ class TestHistoryEnd:
         assert memory.server().binlog_position() == ("", 0)
 
 
-class TestAccounts:
-    @pytest.mark.parametrize(("locked", "word"), [(True, "LOCK"), (False, "UNLOCK")])
-    def test_closed_and_opened(self, memory, locked, word):
-        sql = "ALTER USER %s@%s ACCOUNT " + word
+class TestPrivileges:
+    """What lets a session write on a closed server, or open it, is taken and given back, of accounts and of roles."""
+
+    TAKEN = {
+        "mariadb": ("REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM %s@%s", ["SUPER", "READ_ONLY ADMIN"]),
+        "mysql": ("REVOKE SUPER, SYSTEM_VARIABLES_ADMIN ON *.* FROM %s@%s", ["SUPER", "SYSTEM_VARIABLES_ADMIN"]),
+    }
+
+    def test_taken(self, memory):
+        sql, privileges = self.TAKEN[memory.flavour]
         memory.answers[sql] = []
-        memory.server().lock_account("o'brien", "%", locked)
+        memory.server().take_privileges("o'brien", "%", privileges)
         assert memory.log == [sql % (repr("o'brien"), repr("%"))]
+
+    def test_all_of_an_accounts_are_found_and_none_is_left(self, memory):
+        server = memory.server()
+        server.connection.run("SET SESSION sql_log_bin = 0")
+        for user, host, privileges, _grantable in server.privileged_accounts():
+            server.take_privileges(user, host, privileges)
+        assert server.privileged_accounts() == []
+        server.give_privileges("root", "localhost", self.TAKEN[memory.flavour][1], [])
+        assert [(entry[:2], sorted(entry[2])) for entry in server.privileged_accounts()] == [
+            (["root", "localhost"], sorted(self.TAKEN[memory.flavour][1]))
+        ]
+
+    def test_an_account_that_is_gone_is_not_made_by_giving(self, memory):
+        server = memory.server()
+        server.connection.run("SET SESSION sql_log_bin = 0")
+        with pytest.raises(ServerError) as caught:
+            server.give_privileges("gone", "%", ["SUPER"], [])
+        assert caught.value.errno in server.no_such_account
+        assert ("NO_AUTO_CREATE_USER" in "".join(memory.log)) is (memory.flavour == "mariadb")
 
 
 class TestCoordinates:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
@@ -106,3 +107,105 @@ def test_one_at_a_time_and_not_for_ever(root):
             pass
     with fences.fence_lock(PLACE, root, 0.05):
         pass
+
+
+def test_the_newest_is_told_by_its_number_and_not_by_letters(root):
+    for number in range(1, 12):
+        assert armed(root, "t%d" % number).number == number
+    assert fences.read_fence(PLACE, root).token == "t11"
+
+
+def test_a_decision_is_only_from_the_state_that_was_read(root):
+    fence = armed(root)
+    fences.decide_fence(fence, COMMITTED, root)
+    committed = fences.read_fence(PLACE, root)
+    assert fences.decide_fence(committed, RELEASED, root) == RELEASED
+    assert fences.decide_fence(committed, FIRED, root) == RELEASED
+    assert fences.decide_fence(fence, COMMITTED, root) == RELEASED
+
+
+def test_of_many_at_once_one_wins_and_all_learn_which(root):
+    fence, answers, gate = armed(root), [], threading.Barrier(8)
+
+    def decide(state):
+        gate.wait()
+        answers.append(fences.decide_fence(fence, state, root))
+
+    threads = [threading.Thread(target=decide, args=((FIRED, COMMITTED)[number % 2],)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8 and set(answers) == {fences.read_fence(PLACE, root).state}
+
+
+def test_what_is_beside_the_records_is_none(root):
+    with fences.fence_lock(PLACE, root):
+        pass
+    fence = armed(root)
+    with open(fences.fence_path(fence, root) + ".123.tmp", "w", encoding="utf-8") as stream:
+        stream.write("half")
+    assert fences.read_fence(PLACE, root) == fence == fences.find_fence("t1", root)
+
+
+def test_a_name_that_just_changes_is_looked_for_again(root, monkeypatch):
+    """The list is read, and the decision falls before its entry is opened; or the list has neither name."""
+    fence = armed(root)
+    real, lists = fences._names, []
+
+    def names(server, root):
+        found = real(server, root)
+        lists.append(found)
+        if len(lists) == 1:
+            return []
+        if len(lists) == 2:
+            fences.decide_fence(fence, COMMITTED, root)
+        return found
+
+    monkeypatch.setattr(fences, "_names", names)
+    assert fences.read_fence(PLACE, root).state == COMMITTED
+    assert len(lists) == 3
+
+
+class TestDisk:
+    """Nobody goes by a decision that a power cut could take back."""
+
+    @pytest.fixture
+    def done(self, monkeypatch):
+        done = []
+        for name in ("rename", "unlink"):
+            real = getattr(os, name)
+            monkeypatch.setattr(os, name, lambda *paths, name=name, real=real: (done.append(name), real(*paths))[1])
+        real_sync = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda handle: (done.append("sync " + kind(handle)), real_sync(handle))[1])
+
+        def kind(handle):
+            return "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file"
+
+        return done
+
+    def test_the_record_before_the_fence_is_armed(self, root, done):
+        armed(root)
+        assert done == ["sync file", "rename", "sync folder"]
+
+    def test_the_new_one_before_the_old_one_goes(self, root, done):
+        armed(root)
+        del done[:]
+        armed(root, "def")
+        assert done == ["sync file", "rename", "sync folder", "unlink", "sync folder"]
+
+    def test_a_decision(self, root, done):
+        fence = armed(root)
+        del done[:]
+        fences.decide_fence(fence, COMMITTED, root)
+        assert done == ["rename", "sync folder"]
+
+    def test_a_decision_that_the_disk_does_not_take_is_an_error(self, root, monkeypatch):
+        fence = armed(root)
+
+        def full(_folder):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(fences, "sync_directory", full)
+        with pytest.raises(OSError, match="No space"):
+            fences.decide_fence(fence, COMMITTED, root)
