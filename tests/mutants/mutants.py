@@ -30,10 +30,10 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
+from by_grammar import chosen, mutants  # noqa: E402
+from by_hand import TABLE  # noqa: E402
 from equivalent import EQUIVALENT  # noqa: E402
-from generate import chosen, mutants  # noqa: E402
 from mutant import UTILS, Broken, apply  # noqa: E402
-from table import TABLE  # noqa: E402
 from trial import LEAST_S, PATIENCE, UNITS, Copy, Known, Survey, Watch  # noqa: E402
 
 #: The packages whose grammar is asked, and those of the table alone: whose units can notice a mutant of theirs.

@@ -9,11 +9,11 @@ import ast
 from pathlib import Path
 
 import pytest
+from by_grammar import chosen, mutants
+from by_hand import TABLE
 from equivalent import EQUIVALENT
-from generate import chosen, mutants
 from mutant import UTILS, Mutant, apply
 from mutants import BY_HAND, PACKAGES, ROOT, functions, suspects, wrong_reasons
-from table import TABLE
 from trial import Known
 
 SOURCE = '''"""Words: 0 or 1."""

@@ -150,7 +150,8 @@ def place(pair, monkeypatch, tmp_path):
     monkeypatch.setattr(cutover, "read_login_file", lambda _path: LOGINS)
     monkeypatch.setattr(cutover, "source_local", lambda _options: LOGINS)
     monkeypatch.setattr(cutover, "directory", lambda _id: str(tmp_path / "journal"))
-    monkeypatch.setattr(stop_writes, "check_ready", lambda *_args: None)
+    for name in ("look", "check_ready"):
+        monkeypatch.setattr(stop_writes, name, lambda *_args: None)
     monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable({}, [], False))
     monkeypatch.setattr(stop_writes, "DOUBT_SECONDS", -20.0)
     monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: [])
