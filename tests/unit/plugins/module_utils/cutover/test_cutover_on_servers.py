@@ -138,10 +138,15 @@ def place(pair, monkeypatch, tmp_path):
     # The service is known to run while the lease is armed; afterwards who asks for its work does it.
     monkeypatch.setattr(lease, "is_locked", lambda _path: served.yes)
     monkeypatch.setattr(lease, "STAND_IN_SECONDS", 0.0)
+    # How a server's own program reads the hold is tested by itself: no program runs here.
+    monkeypatch.setattr(agent, "place_hold", written)
+    for module, name in ((agent, "predict_hold"), (agent, "prove_hold"), (agent, "opened_by_nobody"), (context, "opened_by_nobody")):
+        monkeypatch.setattr(module, name, lambda *_args: [])
+    monkeypatch.setattr(agent, "Endpoint", lambda **login: login)
     for module in (lease, lease_service):
         monkeypatch.setattr(module, "fence_lock", lambda place, seconds=0.2: fences.fence_lock(place, root, seconds))
         monkeypatch.setattr(module, "Endpoint", lambda **login: login)
-    for module in (lease, lease_service, cutover):
+    for module in (lease, lease_service, cutover, agent):
         monkeypatch.setattr(module, "connect", pair.connect)
         monkeypatch.setattr(module, "open_flavour", lambda connection: connection.raw.server.over(connection))
     monkeypatch.setattr(lease_client, "Talk", Talk)
@@ -159,6 +164,13 @@ def place(pair, monkeypatch, tmp_path):
     pair.journal = Journal(str(tmp_path / "journal"))
     monkeypatch.setattr(cutover, "Journal", lambda _directory: pair.journal)
     pair.journal.update("seed done", seed={"status": "done"})
+
+
+def written(server, path):
+    """The hold's file."""
+    with open(path, "w", encoding="utf-8") as stream:
+        stream.write(hold.hold_text(server.option_group, server.hold_settings))
+    return True
 
 
 class Quiet:
@@ -352,7 +364,7 @@ class TestSourceHost:
             "scheduler": "ON", "promoted": "oslo-db1",
         }  # fmt: skip
         session = lease.Session(server, lease.arm(request, server))
-        pair.call("shop", "hold", {"migration_id": "shop", "token": "abc", "path": request["hold"], "group": "mysqld", "settings": []})
+        pair.call("shop", "hold", {"migration_id": "shop", "token": "abc", "path": request["hold"], "login": LOGINS})
         session.privileges()
         pair.fence = pair.source.server("the job's")
         pair.fence.close_fence()
@@ -420,7 +432,7 @@ class TestSourceHost:
 
     @pytest.mark.parametrize("late", ["over", "fired", "none"])
     def test_nothing_is_closed_by_a_lease_that_has_ended(self, pair, session, over, late):
-        hold_request = {"migration_id": "shop", "token": "abc", "path": str(pair.holds["source"]), "group": "mysqld", "settings": []}
+        hold_request = {"migration_id": "shop", "token": "abc", "path": str(pair.holds["source"]), "login": LOGINS}
         if late == "over":
             over()
         else:
