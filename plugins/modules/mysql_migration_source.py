@@ -8,8 +8,9 @@ module: mysql_migration_source
 short_description: Make the migration's accounts, marker and heartbeat on the source
 version_added: 0.1.0
 description:
-  - Makes the account C(nordbridge_repl), which may only read the binary log, and C(nordbridge_ctl), which copies, writes the
-    heartbeat, and does the cutover. Both may log in from O(hosts) only; the second also from the source's own socket.
+  - Makes the account C(nordbridge_repl_), which may only read the binary log, and C(nordbridge_ctl_), which copies, writes the
+    heartbeat, and does the cutover. Each name ends with eight digits that are the migration's own, so that two migrations of one source
+    have nothing to do with each other. Both may log in from O(hosts) only; the second also from the source's own socket.
   - Accounts are made with C(sql_log_bin=0), so that no password enters the binary log.
   - Makes the schema C(nordbridge_migration) with the migration's marker and heartbeat.
 extends_documentation_fragment:

@@ -8,7 +8,7 @@ module: mysql_migration_target
 short_description: Make the migration's accounts on the target, for the way back
 version_added: 1.0.0
 description:
-  - Makes the account C(nordbridge_ctl), which fences the target in a rollback, for the target's own socket only.
+  - Makes the account C(nordbridge_ctl_), with eight digits of the migration, which fences the target in a rollback, for the target's own socket only.
   - Makes the account C(nordbridge_back), by which the old server follows the target. It may read the binary log and nothing else, and
     log in from O(hosts) only.
   - Their passwords are generated here and kept with mode 0600 in C(fence.json) and C(back.json) in the migration's directory.
@@ -22,7 +22,7 @@ options:
     type: str
     required: true
   unix_socket:
-    description: The target's socket, for C(nordbridge_ctl).
+    description: The target's socket, for that account.
     type: path
     default: /run/mysqld/mysqld.sock
   hosts:

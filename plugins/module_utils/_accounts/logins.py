@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -18,8 +19,26 @@ from .._state.paths import directory
 
 # The replication account only reads the binary log; the control account copies, beats, fences and reads positions.
 REPLICATION, CONTROL = "nordbridge_repl", "nordbridge_ctl"
+OF_MIGRATIONS = re.compile(r"nordbridge_(?:ctl|repl)_([0-9a-f]{8})\Z")
 # MySQL accepts at most 32 characters in SOURCE_PASSWORD.
 PASSWORD_BYTES = 24
+
+
+def account(kind: str, migration_id: str) -> str:
+    """The name of a migration's account, which fits into MySQL's 32 characters.
+
+    Each migration has its own: with one name for all, the second migration of a source would change the first one's password, and
+    the first one's fence would take the second one's sessions for its own.
+
+    :param kind: REPLICATION or CONTROL
+    """
+    return "%s_%s" % (kind, hashlib.sha256(migration_id.encode()).hexdigest()[:8])
+
+
+def is_anothers(user: str, own: str) -> bool:
+    """Whether an account is another migration's than the one that an account belongs to."""
+    theirs, ours = OF_MIGRATIONS.match(user), OF_MIGRATIONS.match(own)
+    return bool(theirs) and (ours is None or theirs.group(1) != ours.group(1))  # type: ignore[union-attr]
 
 
 def make_password() -> str:
@@ -41,8 +60,8 @@ def ensure_logins(options: dict, check_mode: bool) -> dict:
     folder = directory(options["migration_id"])
     result: dict[str, t.Any] = {"changed": False, "files": {}}
     wanted = {
-        "source": (CONTROL, "control_password"),
-        "replication": (REPLICATION, "replication_password"),
+        "source": (account(CONTROL, options["migration_id"]), "control_password"),
+        "replication": (account(REPLICATION, options["migration_id"]), "replication_password"),
     }
     texts = {"target": login_text(Endpoint(**options["target"]))}
     for name, (user, option) in wanted.items():

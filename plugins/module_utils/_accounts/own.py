@@ -14,7 +14,7 @@ from .._replication.heartbeat import CREATE, MARK
 from .._server.base import Flavour
 from .._state.files import read_json, write_json
 from .._state.paths import SCHEMA, directory
-from .logins import CONTROL, REPLICATION
+from .logins import CONTROL, REPLICATION, account
 
 ROUNDS = 50000
 
@@ -42,7 +42,7 @@ class OwnAccounts:
         same = bool(kept) and password_print(password, kept["salt"]) == kept["print"] and kept["tls"] == tls
         lacking = list(privileges) if not exists else self._lacking(user, host, privileges)
         # What the fence takes from everybody else, the control account takes and gives.
-        to_grant = [] if user != CONTROL else [one for one in self.server.fence_privileges if one in privileges]
+        to_grant = [] if not user.startswith(CONTROL) else [one for one in self.server.fence_privileges if one in privileges]
         if exists and to_grant and not lacking and self._may_grant(user, host, to_grant):
             to_grant = []
         if exists and same and not lacking and not to_grant:
@@ -100,12 +100,13 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     if not check_mode:
         connection.run("SET SESSION sql_log_bin = 0")
     own = OwnAccounts(server, options["migration_id"])
+    replication, control = account(REPLICATION, options["migration_id"]), account(CONTROL, options["migration_id"])
     for host in options["hosts"]:
-        own.ensure(REPLICATION, host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), check_mode)
-        own.ensure(CONTROL, host, options["control_password"], options["tls"], server.known_privileges(), check_mode)
+        own.ensure(replication, host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), check_mode)
+        own.ensure(control, host, options["control_password"], options["tls"], server.known_privileges(), check_mode)
     # The agent's dump logs in over the local socket, which TLS does not cross.
     if "localhost" not in options["hosts"]:
-        own.ensure(CONTROL, "localhost", options["control_password"], False, server.known_privileges(), check_mode)
+        own.ensure(control, "localhost", options["control_password"], False, server.known_privileges(), check_mode)
     if not _marked(server, options["migration_id"]):
         own.plan.append("schema %s: marker of %s, heartbeat" % (SCHEMA, options["migration_id"]))
         if not check_mode:

@@ -15,6 +15,7 @@ import os
 import time
 from contextlib import suppress
 
+from .._accounts.logins import is_anothers
 from .._errors import MigrationError, ServerError
 from .._server.base import Flavour
 from .._server.connection import Connection
@@ -22,11 +23,13 @@ from .._state.files import sync_directory
 from .events import set_scheduler
 
 OWN_PREFIX = "nordbridge_"
+WHO_AM_I = "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1)"
 NO_SUCH_THREAD = 1094  # ER_NO_SUCH_THREAD
 # Sessions that log in just now are among them: their privileges may have been read already.
 STRANGERS = (
-    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE COMMAND NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')"
-    " AND USER NOT IN ('system user', 'event_scheduler') AND USER NOT LIKE 'nordbridge\\_%%' AND ID <> CONNECTION_ID()"
+    "SELECT ID AS id, USER AS user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS own FROM information_schema.PROCESSLIST"
+    " WHERE COMMAND NOT IN ('Daemon', 'Binlog Dump', 'Binlog Dump GTID')"
+    " AND USER NOT IN ('system user', 'event_scheduler') AND ID <> CONNECTION_ID()"
 )
 # One that rolls back writes nothing any more, however long that takes.
 STILL_THERE = (
@@ -40,7 +43,13 @@ OUR_OTHERS = (
 
 def strangers_privileges(server: Flavour) -> list[list]:
     """What is to be taken: see Flavour.privileged_accounts; the migration's own accounts keep theirs."""
-    return [entry for entry in server.privileged_accounts() if not entry[0].startswith(OWN_PREFIX)]
+    own = str(server.connection.value(WHO_AM_I))
+    return [entry for entry in server.privileged_accounts() if is_stranger(entry[0], own)]
+
+
+def is_stranger(user: str, own: str) -> bool:
+    """Whether an account is none of the migration's that we are logged in for: another migration's is a stranger like all others."""
+    return not user.startswith(OWN_PREFIX) or is_anothers(user, own)
 
 
 def take_privileges(server: Flavour, accounts: list[list]) -> None:
@@ -69,7 +78,7 @@ def give_privileges(server: Flavour, accounts: list[list]) -> None:
 
 def end_sessions(connection: Connection) -> list[int]:
     """Ask everybody's sessions but replicas' and our own to end; their numbers."""
-    found = [int(row["id"]) for row in connection.rows(STRANGERS, ())]
+    found = [int(row["id"]) for row in connection.rows(STRANGERS, ()) if is_stranger(str(row["user"]), str(row["own"]))]
     for session in found:
         end_session(connection, session)
     return found

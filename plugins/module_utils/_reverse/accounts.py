@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-from .._accounts.logins import CONTROL, make_password
+from .._accounts.logins import CONTROL, account, make_password
 from .._accounts.own import OwnAccounts
 from .._errors import Refusal
 from .._jobs.record import observe
@@ -29,8 +29,9 @@ def prepare_target(server: Flavour, options: dict, check_mode: bool) -> dict:
         replication), require_tls; host, port, tls, tls_ca (how the old server reaches this one)
     """
     folder = directory(options["migration_id"])
-    fence = _login(folder, FENCE_FILE, user=CONTROL, unix_socket=options["unix_socket"])
-    files, accounts = {FENCE_FILE: fence}, [(CONTROL, "localhost", fence.password, False, server.known_privileges())]
+    control = account(CONTROL, options["migration_id"])
+    fence = _login(folder, FENCE_FILE, user=control, unix_socket=options["unix_socket"])
+    files, accounts = {FENCE_FILE: fence}, [(control, "localhost", fence.password, False, server.known_privileges())]
     if options["hosts"]:
         reach = {name: options[name] for name in ("host", "port", "tls", "tls_ca")}
         back = files[BACK_FILE] = _login(folder, BACK_FILE, user=BACK, **reach)

@@ -77,5 +77,5 @@ def settle(seed: Seed) -> dict:
 def drop_own_accounts(seed: Seed) -> None:
     """Remove the migration's accounts from the target: they belong to the source. Last, for one of them may be ours to log in."""
     connection = seed.target.connection
-    for row in connection.rows("SELECT User AS u, Host AS h FROM mysql.user WHERE User IN ('nordbridge_repl', 'nordbridge_ctl')"):
+    for row in connection.rows("SELECT User AS u, Host AS h FROM mysql.user WHERE User RLIKE '^nordbridge_(repl|ctl)'"):
         connection.run("DROP USER %s@%s", (row["u"], row["h"]))

@@ -10,6 +10,16 @@ import stat
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts import logins, own
 
+CTL, REPL = "nordbridge_ctl_8d9001d3", "nordbridge_repl_8d9001d3"
+
+
+def test_each_migration_has_accounts_of_its_own():
+    assert (logins.account(logins.CONTROL, "shop"), logins.account(logins.REPLICATION, "shop")) == (CTL, REPL)
+    assert logins.account(logins.CONTROL, "shop2") != CTL and len(logins.account(logins.REPLICATION, "x" * 31)) <= 32
+    assert not logins.is_anothers(CTL, CTL) and not logins.is_anothers(REPL, CTL)
+    assert logins.is_anothers(CTL, "nordbridge_ctl_00000000") and logins.is_anothers(CTL, "root")
+    assert not logins.is_anothers("nordbridge_back", CTL) and not logins.is_anothers("nordbridge_ctl", CTL)
+
 
 @pytest.mark.parametrize("_time", range(200))
 def test_passwords_are_of_each_kind_that_policies_ask_for(_time):
@@ -43,7 +53,7 @@ class TestLogins:
         for path in first["files"].values():
             with open(path, encoding="utf-8") as stream:
                 assert stat.S_IMODE(__import__("os").fstat(stream.fileno()).st_mode) == 0o600
-                assert json.load(stream)["user"] in ("nordbridge_ctl", "nordbridge_repl", "root")
+                assert json.load(stream)["user"] in (CTL, REPL, "root")
 
     def test_a_given_password_wins(self, ensure):
         ensure()
@@ -114,8 +124,8 @@ def prepare(server, check=False, **more):
 def test_made_once(server):
     assert prepare(server)["changed"] is True
     accounts = server.connection.accounts
-    assert accounts[("nordbridge_repl", "10.0.%")] == ["REPLICATION SLAVE"]
-    assert accounts[("nordbridge_ctl", "10.0.%")] == accounts[("nordbridge_ctl", "localhost")] == ["SELECT", "BINLOG MONITOR"]
+    assert accounts[(REPL, "10.0.%")] == ["REPLICATION SLAVE"]
+    assert accounts[(CTL, "10.0.%")] == accounts[(CTL, "localhost")] == ["SELECT", "BINLOG MONITOR"]
     assert prepare(server) == {
         "changed": False,
         "plan": [],
@@ -141,20 +151,20 @@ def test_accounts_make_no_word_in_the_binary_log_and_the_marker_does(server):
 def test_tls_is_required_across_the_bridge_and_not_on_the_socket(server):
     prepare(server)
     made = {args[:2]: sql for sql, args in server.connection.ran if args and sql.startswith("ALTER USER")}
-    assert made[("nordbridge_repl", "10.0.%")].endswith("REQUIRE SSL")
-    assert made[("nordbridge_ctl", "localhost")].endswith("REQUIRE NONE")
+    assert made[(REPL, "10.0.%")].endswith("REQUIRE SSL")
+    assert made[(CTL, "localhost")].endswith("REQUIRE NONE")
 
 
 def test_a_new_password_changes_that_account_alone(server):
     prepare(server)
     plan = prepare(server, replication_password="new")["plan"]
-    assert plan == ["account nordbridge_repl@10.0.% REQUIRE SSL: password"]
+    assert plan == ["account " + REPL + "@10.0.% REQUIRE SSL: password"]
 
 
 def test_a_privilege_that_is_lacking_is_granted_alone(server):
     prepare(server)
-    server.connection.accounts[("nordbridge_ctl", "10.0.%")] = ["SELECT"]
-    assert prepare(server)["plan"] == ["account nordbridge_ctl@10.0.% REQUIRE SSL: BINLOG MONITOR"]
+    server.connection.accounts[(CTL, "10.0.%")] = ["SELECT"]
+    assert prepare(server)["plan"] == ["account " + CTL + "@10.0.% REQUIRE SSL: BINLOG MONITOR"]
     assert [sql for sql, _args in server.connection.ran if "USER" in sql] == []
 
 
@@ -162,16 +172,16 @@ def test_the_control_account_may_give_back_what_the_fence_takes_and_nobody_else_
     server.known = ("SELECT", "SUPER", "READ_ONLY ADMIN")
     plan = prepare(server)["plan"]
     assert plan[1].endswith("SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN")
-    assert server.connection.grantable == {("nordbridge_ctl", host): ["SUPER", "READ_ONLY ADMIN"] for host in ("10.0.%", "localhost")}
+    assert server.connection.grantable == {(CTL, host): ["SUPER", "READ_ONLY ADMIN"] for host in ("10.0.%", "localhost")}
     assert prepare(server)["plan"] == []
-    server.connection.grantable[("nordbridge_ctl", "localhost")] = ["SUPER"]
-    assert prepare(server)["plan"] == ["account nordbridge_ctl@localhost: GRANT OPTION for SUPER and READ_ONLY ADMIN"]
+    server.connection.grantable[(CTL, "localhost")] = ["SUPER"]
+    assert prepare(server)["plan"] == ["account " + CTL + "@localhost: GRANT OPTION for SUPER and READ_ONLY ADMIN"]
 
 
 @pytest.mark.parametrize("held", ["ALL PRIVILEGES", "SELECT, REPLICATION CLIENT"])
 def test_other_names_for_the_same_privileges(server, held):
     prepare(server)
-    server.connection.accounts[("nordbridge_ctl", "10.0.%")] = held.split(", ")
+    server.connection.accounts[(CTL, "10.0.%")] = held.split(", ")
     assert prepare(server)["plan"] == []
 
 

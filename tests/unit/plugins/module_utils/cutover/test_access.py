@@ -13,7 +13,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 BOSS = ["boss", "%", ["SUPER", "READ_ONLY ADMIN"], []]
-OWN = ["nordbridge_ctl", "localhost", ["SUPER"], []]
+OWN = ["nordbridge_ctl_0123abcd", "localhost", ["SUPER"], []]
 
 
 class Server:
@@ -26,6 +26,7 @@ class Server:
         self.connection, self.done = self, []
         self.sessions, self.own, self.failing = list(sessions), list(own), failing or {}
         self.closed, self.events, self.accounts = True, True, [BOSS, OWN]
+        self.users = {}
 
     def privileged_accounts(self):
         return self.accounts
@@ -37,9 +38,12 @@ class Server:
                 raise error
 
     def rows(self, sql, args=None):
-        return [{"id": one} for one in (self.own if "CURRENT_USER" in sql else self.sessions)]
+        others = "USER AS user" in sql
+        return [{"id": one, "user": self.users.get(one, "boss"), "own": OWN[0]} for one in (self.sessions if others else self.own)]
 
     def value(self, sql, args=None):
+        if sql == access.WHO_AM_I:
+            return OWN[0]
         return len(set(args[0]) & set(self.sessions))
 
     def run(self, sql, args=None):
@@ -82,6 +86,14 @@ def test_the_migrations_own_accounts_keep_theirs():
     assert access.strangers_privileges(Server()) == [BOSS]
 
 
+def test_another_migrations_accounts_are_strangers():
+    server, other = Server([7, 8, 9, 10]), ["nordbridge_ctl_deadbeef", "localhost", ["SUPER"], []]
+    server.accounts = [BOSS, OWN, other, ["nordbridge_back", "localhost", ["SUPER"], []]]
+    assert access.strangers_privileges(server) == [BOSS, other]
+    server.users = {7: OWN[0], 8: other[0], 9: "nordbridge_repl_0123abcd", 10: "nordbridge_back"}
+    assert access.end_sessions(server) == [8]
+
+
 def test_privileges_are_taken_without_a_word_in_the_binary_log():
     server = Server()
     access.take_privileges(server, [BOSS])
@@ -113,7 +125,8 @@ def test_sessions_are_counted_until_they_are_gone_or_the_time_is_over():
 
 
 def test_whose_sessions_end():
-    assert "USER NOT LIKE 'nordbridge" in access.STRANGERS and "'Binlog Dump'" in access.STRANGERS
+    assert "'Binlog Dump'" in access.STRANGERS
+    assert access.is_stranger("boss", OWN[0]) and not access.is_stranger(OWN[0], OWN[0])
     assert "unauthenticated" not in access.STRANGERS, "who logs in just now may have been given its privileges already"
 
 

@@ -541,7 +541,8 @@ def test_the_lock_is_given_back_only_when_the_ended_sessions_are_gone(world, cut
             real(self, sql, args)
 
     real = connection.run
-    monkeypatch.setattr(connection, "rows", lambda self, sql, args=None: [{"id": 31}, {"id": 32}] if "COMMAND NOT IN" in sql else [])
+    others = [{"id": number, "user": "app", "own": "nordbridge_ctl"} for number in (31, 32)]
+    monkeypatch.setattr(connection, "rows", lambda self, sql, args=None: others if "COMMAND NOT IN" in sql else [])
     monkeypatch.setattr(connection, "value", value)
     monkeypatch.setattr(connection, "run", run)
     assert cut()["sessions_ended"] == 3 + 2

@@ -129,7 +129,7 @@ def test_the_accounts_are_made_without_the_binary_log_and_the_target_is_held_aga
     planned = accounts.prepare_target(server, options, True)
     assert planned["changed"] and not made and not list(tmp_path.iterdir())
     result = accounts.prepare_target(server, options, False)
-    assert made == [("nordbridge_ctl", "localhost"), ("nordbridge_back", "127.0.0.1")]
+    assert made == [("nordbridge_ctl_8d9001d3", "localhost"), ("nordbridge_back", "127.0.0.1")]
     assert server.connection.log[-1] == "hold True"
     password = json.loads((tmp_path / "back.json").read_text())["password"]
     assert len(password) > 20 and password not in str(result)
