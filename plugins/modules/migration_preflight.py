@@ -126,6 +126,21 @@ options:
     description: Seconds after which the source's own host will open the source again. More than O(cutover_budget).
     type: float
     default: 10.0
+  rivals:
+    description: Names of the other targets in the inventory that are to be cut over from the same source.
+    type: list
+    elements: str
+    default: []
+  copy_only:
+    description: Whether this target is a copy that is never cut over. The gate is refused then, and others may have the same source.
+    type: bool
+    default: false
+  renewed:
+    description:
+      - Whether a finished rollback is about to be followed by the same migration once more. The fence that it left on the target
+        is no finding then.
+    type: bool
+    default: false
   fail:
     description: Whether to fail when a check finds an error. With V(false) the module only reports.
     type: bool
@@ -202,7 +217,15 @@ summary:
   description: The totals in words.
   returned: always, unless the facts are not of a server
   type: str
-  sample: "53 checks: 0 errors, 1 warnings, 2 notices"
+  sample: "61 checks: 0 errors, 1 warnings, 2 notices"
+standing:
+  description: >-
+    V(done_without_journal) where the source's own host knows that this migration was cut over to this target, both servers are as a
+    cutover leaves them, and only the journal on the target does not say so. Nothing is to be done then, and nothing erased or opened.
+    Else empty.
+  returned: always, unless the facts are not of a server
+  type: str
+  sample: ""
 seed:
   description: The method that the copy would take, and why each of the others is not taken. Empty once the data is copied.
   returned: always, unless the facts are not of a server
@@ -246,6 +269,9 @@ OPTIONS = {
     "cutover_budget": {"type": "float", "default": 5.0},
     "cutover_fence_seconds": {"type": "float", "default": 2.0},
     "cutover_lease": {"type": "float", "default": 10.0},
+    "rivals": {"type": "list", "elements": "str", "default": []},
+    "copy_only": {"type": "bool", "default": False},
+    "renewed": {"type": "bool", "default": False},
     "fail": {"type": "bool", "default": True},
 }
 

@@ -139,6 +139,69 @@ server:
       description: Free and total bytes of the data directory's file system. V(null) where the module does not run on that host.
       type: dict
       sample: {"path": "/var/lib/mysql/", "free_bytes": 1099511627776, "total_bytes": 2199023255552}
+    fence:
+      description: >-
+        The record of the server's last fence, kept on its own host for all migrations. V(null) where it never had one, and where it
+        is not known: RV(server.fence_unknown) says why then. For V(committed) another server is the primary, C(promoted), and neither
+        this one may be opened nor that one erased.
+      type: dict
+      sample: {"state": "committed", "migration_id": "shop-2026", "token": "0a1b", "server": "/var/lib/mysql/", "number": 1,
+        "promoted": "oslo-db1 (mariadb 10.11.18)", "at": 1795817414.2, "path": "/var/lib/mysql_migration/fences/5f0.1.0a1b.committed"}
+      contains:
+        state:
+          description: >-
+            V(armed), a cutover is under way or died, and its lease opens the server; V(fired), it was undone; V(committed); V(released), a
+            rollback has made the server the primary again.
+          type: str
+          sample: committed
+        migration_id:
+          description: Whose fence it is.
+          type: str
+          sample: shop-2026
+        promoted:
+          description: Which server takes over, or took over, in words.
+          type: str
+          sample: oslo-db1 (mariadb 10.11.18)
+        at:
+          description: When it was armed, in seconds since the epoch.
+          type: float
+          sample: 1795817414.2
+        path:
+          description: The record's file on the server's host.
+          type: str
+          sample: /var/lib/mysql_migration/fences/5f0.1.0a1b.committed
+    fence_unknown:
+      description: >-
+        Why the fence's record is not known, with the file's name; empty where it is. It is not where the module does not run on the server's
+        own host. That is never the same as a server without a fence.
+      type: str
+      sample: ""
+    markers:
+      description: >-
+        The marks that migrations have left on the server or on the one that its data was copied from, with C(migration_id), C(role) and
+        C(created_at).
+      type: list
+      elements: dict
+      sample: []
+    journals:
+      description: >-
+        Migrations whose target this server is or was, as far as the journals on its own host tell, with C(migration_id) and C(phase);
+        V(damaged) for a journal that cannot be read.
+      type: list
+      elements: dict
+      sample: [{"migration_id": "shop-2026", "phase": "done"}]
+    writers:
+      description: >-
+        Who could write on the server while it is read-only, or set that back. C(accounts) with user and host, those by a role among
+        them; C(sessions) of theirs that were seen, with user, host, and program and pid where the client told; C(wrote), whose
+        statements or rows the server has counted since its start (performance schema, or userstat on MariaDB); C(lent), routines and
+        events that run with such an account's privileges. No statement's text is read.
+      type: dict
+      sample: {"accounts": [["root", "localhost"]], "sessions": [], "wrote": [{"user": "root", "host": "localhost", "count": 12}], "lent": []}
+    skip_grant_tables:
+      description: Whether the server runs without asking for logins.
+      type: bool
+      sample: false
     copying:
       description: >-
         What decides how the data can be copied, with C(values) and C(encrypted) of the server and, where the module runs on its host,

@@ -47,6 +47,9 @@ class Settings:
     cutover_budget: float = BUDGET
     cutover_fence_seconds: float = FENCE_SECONDS
     cutover_lease: float = LEASE
+    rivals: t.Sequence[str] = ()
+    copy_only: bool = False
+    renewed: bool = False
 
     @property
     def seeded(self) -> bool:

@@ -81,14 +81,14 @@ CHECKS = (
         "lower_case_table_names is the same",
         ERROR,
         TARGET,
-        "initialise the target's data directory again with the source's value; it cannot be changed later",
+        "initialise the target's data directory again with the source's value, if nothing on it is needed; it cannot be changed later",
     ),
     Check(
         "P08",
         "innodb_page_size is the same",
         WARNING,
         TARGET,
-        "initialise the target's data directory again with the source's value, or seed by a dump",
+        "seed by a dump; or initialise the target's data directory again with the source's value, if nothing on it is needed",
         waivable=True,
     ),
     # the logins
@@ -155,7 +155,8 @@ CHECKS = (
         "the source takes writes",
         ERROR,
         SOURCE,
-        "find out who made it read-only: it may be a replica or already fenced. If it should take writes: SET GLOBAL read_only = OFF",
+        "find out who made it read-only, and whether another server has taken over: open nothing before that is known",
+        _source("markers"),
     ),
     Check(
         "P26",
@@ -281,7 +282,7 @@ CHECKS = (
         ERROR,
         TARGET,
         "choose another target, or allow all of it to be erased: -e wipe_target={id}",
-        _target("tables"),
+        _target("tables", "markers"),
     ),
     Check("P42", "the permission to erase names this migration", ERROR, MIGRATION, "to allow it: -e wipe_target={id}"),
     Check(
@@ -395,6 +396,79 @@ CHECKS = (
         ERROR,
         TARGET,
         "copy anew: -e wipe_target={id}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
+        waivable=True,
+    ),
+    # what was done before
+    Check(
+        "P80",
+        "neither server is fenced, or was fenced for good",
+        ERROR,
+        SOURCE,
+        "open nothing and erase nothing before it is known which server is the primary",
+        _source("markers") + _target("markers"),
+    ),
+    Check(
+        "P81",
+        "no other migration of the source is under way",
+        WARNING,
+        SOURCE,
+        "finish it or forget it: once either is cut over, the other's copy is of no use. This one goes on meanwhile",
+        _source("markers"),
+        waivable=True,
+    ),
+    Check(
+        "P82",
+        "one target of the source is to be cut over",
+        ERROR,
+        MIGRATION,
+        "take one of them out of the inventory, or set migration_copy_only: true on each that is never to be cut over (--limit does not"
+        " help: the other's next run would not know)",
+    ),
+    # who could write on the fenced source
+    Check(
+        "P70",
+        "no session is open that could write through the fence",
+        WARNING,
+        SOURCE,
+        "nothing, if they may end: at the cutover they do, and their accounts lose the privilege (the administrator's, too). Let what must"
+        " not be cut off end before, or give it an account of its own without SUPER, READ ONLY ADMIN and SYSTEM_VARIABLES_ADMIN",
+        _source("census"),
+        waivable=True,
+    ),
+    Check(
+        "P71",
+        "no program writes as an account that could write through the fence",
+        WARNING,
+        SOURCE,
+        "find out what writes as an administrator (cron, backup and monitoring tools) and have it write on the target after the cutover: on"
+        " the source it is refused from then on",
+        _source("census"),
+        waivable=True,
+    ),
+    Check(
+        "P72",
+        "no routine or event lends the privilege to write through the fence",
+        WARNING,
+        SOURCE,
+        "nothing: the fence takes the privilege from their definers. Who calls them on the source behind it is refused",
+        _source("census"),
+        waivable=True,
+    ),
+    Check(
+        "P73",
+        "the servers ask for logins",
+        ERROR,
+        SOURCE,
+        "restart it without skip-grant-tables: nobody can be kept from writing there",
+        waivable=True,
+    ),
+    Check(
+        "P74",
+        "init_connect keeps nobody out behind the fence",
+        WARNING,
+        SOURCE,
+        "if it writes rows, empty it before the cutover: a session whose init_connect fails is ended, and behind the fence nobody but the"
+        " migration's own accounts is spared it",
         waivable=True,
     ),
 )

@@ -12,15 +12,20 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import time
 import typing as t
 
 from .._cutover.hold import hold_beside
 from .._errors import MigrationError, ServerError
 from .._seed.conditions import read_conditions, read_host
+from .._seed.context import mark
+from .._seed.keep import read_markers
 from .._server.connection import Connection
 from .._server.flavour import open_flavour
+from .._state.history import told_fence, told_journals
 from . import privileges
+from .census import read_census
 
 # The schema that this collection makes for itself: heartbeat and marker.
 OWN_SCHEMA = "nordbridge_migration"
@@ -31,6 +36,8 @@ MOST_NAMES = 500
 _DENIED = (1044, 1045, 1142, 1143, 1227, 1370, 1401)
 # unknown schema, table, variable, or plugin; binary log off: this server has no such thing
 _ABSENT = (1049, 1109, 1146, 1193, 1286, 1381, 1682)
+
+_NO_GRANT_TABLES = 1290  # ER_OPTION_PREVENTS_STATEMENT
 
 # A server error's text without the connection before it and the hint behind it.
 _REASON = re.compile(r"^.*?: (\[\d+\] .*?\(statement: .*\)).*$", re.DOTALL)
@@ -85,7 +92,7 @@ _KEY_MANAGEMENT = {
 }
 _TEXT_VARIABLES = (
     "sql_mode", "time_zone", "system_time_zone", "character_set_server", "collation_server", "character_set_collations", "event_scheduler",
-    "binlog_format", "binlog_checksum", "gtid_mode", "enforce_gtid_consistency", "tls_version",
+    "binlog_format", "binlog_checksum", "gtid_mode", "enforce_gtid_consistency", "tls_version", "init_connect",
 )  # fmt: skip
 _NUMBER_VARIABLES = (
     "lower_case_table_names", "innodb_page_size", "max_allowed_packet", "gtid_domain_id",
@@ -105,11 +112,13 @@ class Reader:
     """Questions to a server, with what it would not answer noted.
 
     :ivar unreadable: dicts of topic and message
+    :ivar without_grants: the server runs with skip-grant-tables
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.unreadable: list[dict] = []
+        self.without_grants = False
 
     def ask(self, topic: str, question: t.Callable[[], t.Any], otherwise: t.Any = None) -> t.Any:
         """The answer to a question, or what stands for none.
@@ -169,14 +178,26 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     host = read_host(flavour.name, service, flavour.identity.datadir) if local else None
     facts["copying"] = reader.ask("tables", lambda: read_conditions(flavour, host))
     facts["hold"] = _hold(reader, flavour) if local else None
+    facts.update(_history(reader, flavour, local))
+    facts["writers"] = read_census(reader, flavour)
     facts["privileges"] = rights
+    facts["skip_grant_tables"] = reader.without_grants
     facts["unreadable"] = reader.unreadable
     return plain(facts)
 
 
+def _history(reader: Reader, flavour: t.Any, local: bool) -> dict:
+    """What was done to the server before: told by itself, and by its own host."""
+    told: dict = {"markers": reader.ask("markers", lambda: read_markers(flavour), [])}
+    here = socket.gethostname().partition(".")[0]
+    if not local and flavour.identity.hostname.partition(".")[0] != here:
+        unknown = "it is kept on %s, its own host, and this was asked on %s" % (flavour.identity.hostname, here)
+        return {**told, "fence": None, "fence_unknown": unknown, "journals": []}
+    return {**told, **told_fence(flavour.identity.datadir), "journals": told_journals(mark(flavour))}
+
+
 def _privileges(reader: Reader, flavour: t.Any, needs: t.Sequence[str]) -> tuple[dict, privileges.Grants]:
-    rows = reader.rows("privileges", "SHOW GRANTS")
-    granted = privileges.parse_grants([str(next(iter(row.values()))) for row in rows], flavour.name)
+    granted = privileges.parse_grants(_own_grants(reader), flavour.name)
     rights = {
         "login": str(reader.connection.value("SELECT CURRENT_USER()")),
         "granted": sorted(granted.everywhere) + ([privileges.GRANT_OPTION] if granted.grantable else []),
@@ -187,6 +208,17 @@ def _privileges(reader: Reader, flavour: t.Any, needs: t.Sequence[str]) -> tuple
         "missing": privileges.missing(granted, flavour.name, flavour.version, needs),
     }
     return rights, granted
+
+
+def _own_grants(reader: Reader) -> list[str]:
+    try:
+        return [str(next(iter(row.values()))) for row in reader.rows("privileges", "SHOW GRANTS")]
+    except ServerError as error:
+        if error.errno != _NO_GRANT_TABLES:
+            raise
+        # Whoever connects may do all, and check P73 says so.
+        reader.without_grants = True
+        return ["GRANT ALL PRIVILEGES ON *.* TO x@y WITH GRANT OPTION"]
 
 
 def _identity(flavour: t.Any) -> dict:

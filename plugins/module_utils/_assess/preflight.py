@@ -7,32 +7,52 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._errors import Refusal
-from . import rules_pair, rules_source, rules_target
+from . import rules_census, rules_fence, rules_pair, rules_source, rules_target
 from .case import Case, Hit, size
 from .catalogue import CHECKS, ERROR, NOTICE, OK, WARNING, Check
 
-RULES: dict[str, t.Callable[[Case], list]] = {**rules_pair.RULES, **rules_source.RULES, **rules_target.RULES}
+RULES: dict[str, t.Callable[[Case], list]] = {
+    **rules_pair.RULES,
+    **rules_source.RULES,
+    **rules_target.RULES,
+    **rules_fence.RULES,
+    **rules_census.RULES,
+}
+# What is asked where the target may be the primary. The others ask what a migration would meet, and some of them advise to make it anew.
+OF_DOUBT = ("P01", "P02", "P25", "P41", "P42", "P60", "P61", "P62", "P80")
 _LETTERS = {ERROR: "E", WARNING: "W", NOTICE: "N"}
 
 
 def check(case: Case) -> dict:
     """Ask every rule.
 
-    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, seed, plan_text
+    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, standing, seed, plan_text
     """
-    findings = [finding for entry in CHECKS for finding in _ask(entry, case)]
+    standing = rules_fence.standing(case)
+    if standing:
+        # Nothing is left to be copied.
+        case = replace(case, settings=replace(case.settings, seed_state="done"))
+    asked = [entry for entry in CHECKS if not _in_doubt(case) or entry.id in OF_DOUBT]
+    findings = [finding for entry in asked for finding in _ask(entry, case)]
     counts = {name + "s": sum(finding["result"] == name for finding in findings) for name in (ERROR, WARNING, NOTICE)}
-    summary = "%d checks: %d errors, %d warnings, %d notices" % (len(CHECKS), *counts.values())
+    summary = "%d checks: %d errors, %d warnings, %d notices" % (len(asked), *counts.values())
     # Not "warnings" beside findings: in a module's result that word is Ansible's own, for a list of texts.
-    result = {"findings": findings, "counts": counts, "summary": summary, "seed": _seed(case)}
+    result = {"findings": findings, "counts": counts, "summary": summary, "standing": standing, "seed": _seed(case)}
     result["plan_text"] = plan_text(case, result)
     return result
 
 
+def _in_doubt(case: Case) -> bool:
+    return not case.settings.committed and bool(rules_fence.in_doubt(case))
+
+
 def _seed(case: Case) -> dict:
-    """The method of the copy, and why not the others; both empty where it cannot be told, or nothing is copied any more."""
+    """The method of the copy, and why not the others; both empty where it cannot be told, or nothing is or may be copied."""
+    if _in_doubt(case):
+        return {"method": "", "not_taken": {}}
     try:
         choice = rules_pair.choice(case)
     except Refusal:
@@ -105,8 +125,9 @@ def plan_text(case: Case, result: dict) -> list[str]:
             if finding["result"] == severity:
                 lines.append("  [%s] %s [%s] %s" % (_LETTERS[severity], finding["id"], finding["where"], finding["message"]))
                 lines.append("        %s%s" % (finding["remedy"], _waive_hint(finding)))
-    lines += _changes(case)
-    if not asked.committed:
+    doubt = _in_doubt(case)
+    lines += [] if doubt else _changes(case)
+    if not asked.committed and not doubt:
         lines.append(
             " CUTOVER    undone after %g s of write stop; whatever dies before it is committed, the source opens by itself within %g s"
             % (asked.cutover_budget, asked.cutover_lease)
@@ -145,7 +166,7 @@ def _next(case: Case, result: dict) -> str:
     asked = case.settings
     if result["counts"]["errors"]:
         return "remove the errors above, then run the same command again"
-    if asked.committed:
+    if asked.committed or result["standing"]:
         return "nothing: the cutover is done"
     if asked.seed_state == "done" and asked.phase in ("ready", "cutover"):
         return "ansible-playbook nordbridge.mysql_migration.cutover -i INVENTORY -e cutover=%s" % asked.migration_id

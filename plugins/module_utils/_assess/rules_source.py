@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .case import Case, Hit, listed, size, span, tables
 from .catalogue import ERROR, NOTICE
+from .rules_fence import fence_decides, traces_of_cutovers
 
 
 def restart(case: Case) -> list[Hit]:
@@ -48,19 +49,32 @@ def filters(case: Case) -> list[Hit]:
 
 
 def read_only(case: Case) -> list[Hit]:
-    """P25; after the commit the fence stays, and where a cutover has begun nobody may open it who does not know whether it is committed."""
-    if case.settings.committed or not (case.source["read_only"] or case.source["super_read_only"]):
+    """P25; after the commit the fence stays. The record of a fence is P80's: it says what to do, too."""
+    if case.settings.committed or not (case.source["read_only"] or case.source["super_read_only"]) or fence_decides(case):
         return []
     name = "super_read_only" if case.source["super_read_only"] else "read_only"
-    if case.settings.phase != "cutover":
-        return [Hit("%s is ON at the source" % name)]
-    return [
-        Hit(
-            "%s is ON at the source: a cutover of this migration has begun, and may be committed" % name,
-            remedy="do not open the source, the target may be writable. Run the same command with -e cutover=%s: it asks the source's"
-            " host how the cutover stands and carries it on, or says that it was undone" % case.settings.migration_id,
-        )
-    ]
+    if case.settings.phase == "cutover":
+        # It may be committed, and nobody may open it who does not know.
+        text = "%s is ON at the source: a cutover of this migration has begun, and may be committed"
+        return [Hit(text % name, remedy=_BEGUN % case.settings.migration_id)]
+    traces = traces_of_cutovers(case)
+    if traces:
+        return [Hit("%s is ON at the source; %s" % (name, "; ".join(traces)), remedy=_MAYBE_MOVED)]
+    return [Hit("%s is ON at the source" % name, remedy=_NOT_MOVED)]
+
+
+_BEGUN = (
+    "do not open the source, the target may be writable. Run the same command with -e cutover=%s: it asks the source's"
+    " host how the cutover stands and carries it on, or says that it was undone"
+)
+_MAYBE_MOVED = (
+    "open and erase nothing before it is known which server the clients write to: another may have taken over. Ask for the status of each"
+    " migration that is named, and look at its target"
+)
+_NOT_MOVED = (
+    "find out who made it read-only: it may be a replica, or have a successor that this collection does not know. Only if no other server"
+    " has taken over and it should take writes: SET GLOBAL read_only = OFF"
+)
 
 
 def retention(case: Case) -> list[Hit]:

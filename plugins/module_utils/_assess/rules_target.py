@@ -9,6 +9,7 @@ from __future__ import annotations
 from .._seed.recover import PHYSICAL as FILES
 from .case import Case, Hit, listed, size
 from .catalogue import NOTICE, WARNING
+from .rules_fence import kept
 from .rules_pair import method_of
 
 
@@ -46,6 +47,9 @@ def data(case: Case) -> list[Hit]:
     held = case.target["schemas"]
     if asked.committed or asked.seed_state in ("done", "running") or not held:
         return []
+    reasons = kept(case)
+    if reasons:
+        return [Hit("the target holds data that must not be erased: %s" % "; ".join(reasons), remedy=_KEEP)]
     what = "%d schema(s), %s: %s" % (len(held), size(case.target["bytes"]), listed([row["name"] for row in held]))
     if asked.seeded:
         return [Hit("the target holds a half-loaded copy of this migration (%s): the next seed erases it" % what, NOTICE, remedy="nothing")]
@@ -60,10 +64,21 @@ def data(case: Case) -> list[Hit]:
     return [Hit("the target holds data that this migration did not put there: %s" % what)]
 
 
+_KEEP = (
+    "erase nothing and open nothing; choose another target, or find out which server is the primary: see P80, where it names one. No"
+    " permission erases such a server"
+)
+
+
 def permission(case: Case) -> list[Hit]:
     """P42"""
     asked = case.settings
-    if not asked.wipe_target or asked.may_wipe:
+    if not asked.wipe_target or asked.committed:
+        return []
+    reasons = kept(case)
+    if reasons:
+        return [Hit("wipe_target is given, and nothing here may be erased: %s" % "; ".join(reasons), remedy="take wipe_target away")]
+    if asked.may_wipe:
         return []
     return [Hit("wipe_target=%s is not this migration's id, %s: nothing may be erased" % (asked.wipe_target, asked.migration_id))]
 

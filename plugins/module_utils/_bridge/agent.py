@@ -27,6 +27,7 @@ from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
 from .._seed.freeze import serve as freeze
+from .._seed.keep import tell as tell_fence
 from .._seed.lend import lend_programs
 from .._seed.moment import serve as accounts
 from .._seed.old_sessions import serve as writers
@@ -111,6 +112,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "hold": hold,
     "holdable": holdable,
     "held": held,
+    "fence": tell_fence,
     "release": release,
     "lease": lease.serve,
     "unlease": unlease,

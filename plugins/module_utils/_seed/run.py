@@ -22,6 +22,7 @@ from .._state.paths import SCHEMA, directory
 from .._tuning.relax import relaxed_copy
 from .conditions import read_conditions, read_host
 from .context import Seed, mark
+from .keep import check_may_erase
 from .landing import admitted, check_apart, check_landing
 from .methods import Method, change_of_choice, choose
 from .old_sessions import await_new_sessions
@@ -59,6 +60,7 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     state, known_as = journal.read(), mark(target)
     if state.get("cutover", {}).get("begun"):
         raise Refusal("the cutover of %s has begun: its target is not copied anew" % options["migration_id"])
+    check_may_erase(seed)
     seed.erase = check_landing(target, options["migration_id"], unfinished(state.get("seed", {}), known_as), options["wipe"])
     choice = choose(*_conditions(seed), options["method"])
     method, changed = choice.method, change_of_choice(options.get("planned", ""), choice)
@@ -97,11 +99,16 @@ def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
         tried.append({**failed, "at": time.time()})
         journal.update("seed try %d of %d failed" % (failed["try"], failed["of"]), seed={**entry, "tried": tried})
 
+    def copy(seed: Seed) -> dict:
+        # A try may come minutes after the one before.
+        check_may_erase(seed)
+        return method.copy(seed)
+
     if not begin(seed.source, journal, seed.options["migration_id"], method.goes_on):
         forget_others(seed.target.identity.datadir, seed.options["migration_id"])
     tries = seed.options["tries"] if method.starts_over else 1
     with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
-        result = copy_in_tries(seed, method.copy, tries, note)
+        result = copy_in_tries(seed, copy, tries, note)
         check_marker(seed.target, seed.options["migration_id"])
     seed.watch.check_covered(result["coordinates"])
     return {**result, "tried": tried, "notes": seed.watch.notes}

@@ -11,7 +11,7 @@ import re
 import sys
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import facts
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import census, facts
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import Connection
 
@@ -93,8 +93,11 @@ def mariadb(answers: list = (), **values: str) -> Fake:
         ("ENCRYPTION' AND", [{"c": 0}]),
     ]
     copying = [(r"SUM\(DATA_LENGTH", [{"n": 2348}]), ("ENGINE <> 'InnoDB'", [{"s": "shop", "n": "hits", "e": "MyISAM"}])]
+    # Before the others: some of these look like them.
+    writers = [("session_connect", []), ("PROCESSLIST", []), ("_by_account_by_event", []), ("USER_STATISTICS", []), ("SECURITY_TYPE", [])]
+    writers += [("mysql.global_grants", []), ("global_priv", []), ("role_edges|roles_mapping", [])]
     logins = [("plugin AS p", [{"u": "app", "h": "%", "p": "ed25519"}]), ("'AUTHENTICATION'", [{"p": "mysql_native_password"}])]
-    return Fake(copying + list(answers) + logins + common, {**VARIABLES, **values}, STATUS)
+    return Fake(copying + list(answers) + writers + logins + common, {**VARIABLES, **values}, STATUS)
 
 
 def mysql(answers: list = (), **values: str) -> Fake:
@@ -228,8 +231,9 @@ def test_few_privileges_are_named_and_nothing_crashes() -> None:
         ("XA RECOVER", 1401), ("INNODB_TRX", 1227), ("mysql.user", 1142), ("SHOW BINARY LOG", 1227), ("SHOW REPLICA", 1227),
     ]  # fmt: skip
     told = facts.gather(mysql(denied), ["source_admin"])
+    assert told["writers"]["accounts"] == []
     topics = {note["topic"] for note in told["unreadable"]}
-    assert topics == {"tables", "xa", "transactions", "accounts", "binlog_status", "binary_logs", "replica_status", "replicas"}
+    assert topics == {"tables", "xa", "transactions", "accounts", "binlog_status", "binary_logs", "replica_status", "replicas", "census"}
     assert told["xa_prepared"] is None and told["longest_transaction_s"] is None and told["accounts"] is None
     message = next(note["message"] for note in told["unreadable"] if note["topic"] == "xa")
     assert message == "[1401] denied (statement: XA RECOVER)"
@@ -245,8 +249,10 @@ def test_the_topics_that_rules_need_are_those_that_can_be_unreadable() -> None:
     from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import catalogue
 
     needed = {topic for check in catalogue.CHECKS for _side, topic in check.needs}
-    with open(facts.__file__, encoding="utf-8") as handle:
-        source = handle.read()
+    source = ""
+    for module in (facts, census):
+        with open(module.__file__, encoding="utf-8") as handle:
+            source += handle.read()
     assert all('"%s"' % topic in source for topic in needed)
 
 
@@ -267,3 +273,35 @@ def test_growth_of_the_binary_logs(tmp_path, monkeypatch) -> None:
     assert facts.gather(here, local=False)["binlogs"]["bytes_per_hour"] is None
     first.unlink()
     assert facts.gather(here, local=True)["binlogs"]["bytes_per_hour"] is None
+
+
+def test_who_could_write_on_a_read_only_server(monkeypatch) -> None:
+    monkeypatch.setattr(census, "PAUSE", 0)
+    session = {"i": 7, "u": "ann", "h": "10.0.0.9:4711", "c": "Sleep", "s": 42, "d": "shop"}
+    answers = [
+        ("global_priv", [{"u": "root", "h": "localhost", "a": 1 << 15, "v": 101100}, {"u": "ops", "h": "", "a": 1 << 33, "v": 101100}]),
+        ("roles_mapping", [{"u": "ann", "h": "10.%", "r": "ops", "rh": ""}, {"u": "bob", "h": "%", "r": "readers", "rh": ""}]),
+        ("session_connect", []),
+        ("PROCESSLIST", [session, {**session, "i": 8, "u": "bob"}, {**session, "i": 9, "u": "nordbridge_ctl_0123abcd", "h": "localhost"}]),
+        ("_by_account_by_event", [{"u": "ann", "h": "10.0.0.9", "n": 4}, {"u": "bob", "h": "10.0.0.9", "n": 99}]),
+        ("SECURITY_TYPE", [{"n": "shop.note", "k": "procedure", "d": "root@localhost"}]),
+    ]
+    told = facts.gather(mariadb(answers, init_connect="SET @a = 1"))
+    assert told["writers"]["accounts"] == [["ann", "10.%"], ["root", "localhost"]]
+    assert [one["session"] for one in told["writers"]["sessions"]] == [7]
+    assert told["writers"]["wrote"] == [{"user": "ann", "host": "10.0.0.9", "count": 4}]
+    assert told["writers"]["lent"] == [{"name": "shop.note", "kind": "procedure", "definer": "root@localhost"}]
+    assert (told["skip_grant_tables"], told["init_connect"]) == (False, "SET @a = 1")
+
+
+def test_a_server_that_asks_for_no_logins() -> None:
+    told = facts.gather(mariadb([("SHOW GRANTS", 1290)]), ["source_admin"])
+    assert told["skip_grant_tables"] is True and told["privileges"]["missing"] == []
+
+
+def test_the_history_of_a_server_that_is_elsewhere_is_not_known() -> None:
+    told = facts.gather(mariadb())
+    assert told["fence"] is None and "us-db1, its own host" in told["fence_unknown"] and told["journals"] == []
+    marked = [("FROM `nordbridge_migration`.marker", [{"i": "shop", "r": "source", "c": "2026-11-01 00:00:00"}])]
+    told = facts.gather(mariadb(marked), local=True)
+    assert told["fence_unknown"] == "" and told["markers"] == [{"migration_id": "shop", "role": "source", "created_at": "2026-11-01 00:00:00"}]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import pytest
@@ -30,6 +31,22 @@ def mysql(uuid: str = "u1", version: tuple = (9, 7, 4)) -> dict:
     return {**MYSQL, "server_uuid": uuid, "version": list(version), "version_text": ".".join(map(str, version))}
 
 
+def fence(state: str, migration_id: str = "mig-1", **more: object) -> dict:
+    record = {"state": state, "migration_id": migration_id, "token": "t", "server": "/var/lib/mysql/", "number": 1, "at": 1795290000.0}
+    return {**record, "promoted": "oslo-db1 (mariadb 10.11.18)", "path": "/var/lib/mysql_migration/fences/k.1.t." + state, **more}
+
+
+def mark(migration_id: str) -> dict:
+    return {"migration_id": migration_id, "role": "source", "created_at": "2026-11-01"}
+
+
+def writers(**found: list) -> dict:
+    return {"accounts": [["root", "localhost"]], "sessions": [], "wrote": [], "lent": [], **found}
+
+
+SESSION = {
+    "session": 7, "user": "root", "host": "localhost", "program": "mariadb", "pid": "12", "state": "idle", "seconds": 42, "schema": "shop",
+}  # fmt: skip
 SHOP = [{"schema": "shop", "name": "hits", "engine": "MyISAM", "bytes": 2048}]
 TARGET_DATA = {"holds_data": ["old"], "schemas": [{"name": "old", "tables": 1, "views": 0, "bytes": 5 * GIB}], "bytes": 5 * GIB}
 CHANNEL = {"is_replica": True, "channels": [{"channel": "", "source_host": "us-db0", "source_port": 3306}]}
@@ -145,6 +162,29 @@ FIRES = [
     ("P65", "error", "whatever replication shows now: 0-1-7 was seen", {}, {}, {"distrust": ["0-1-7 was seen"], "seed_state": "done"}),
     ("P65", "warning", "(waived)", {}, {}, {"distrust": ["x"], "seed_state": "done", "waive": ["P65"]}),
     ("P64", "warning", "no record of a row-level comparison", {}, {}, {"cutover": "mig-1"}),
+    ("P80", "error", "whether the source was cut over is not known: kept elsewhere", {"fence_unknown": "kept elsewhere"}, {}, {}),
+    ("P80", "error", "whether the target was cut over is not known", {}, {"fence_unknown": "kept elsewhere"}, {}),
+    ("P80", "error", "by migration mig-0 at 2026-11-21", {"fence": fence("committed", "mig-0")}, {}, {}),
+    ("P80", "error", "AND TAKES WRITES", {"fence": fence("committed", "mig-0")}, {}, {}),
+    ("P80", "error", "a cutover of this migration has begun", {"fence": fence("armed")}, {}, {"phase": "cutover"}),
+    ("P80", "error", "migration mig-0 is cutting the source over", {"fence": fence("armed", "mig-0")}, {}, {}),
+    ("P80", "error", "the target was a primary until it was fenced", {}, {"fence": fence("committed", "mig-0")}, {}),
+    ("P80", "error", "taking clients from the target", {}, {"fence": fence("armed")}, {}),
+    ("P81", "warning", "mig-0 (since 2026-11-01)", {"markers": [mark("mig-1"), mark("mig-0")]}, {}, {}),
+    ("P81", "warning", "mig-0", {"markers": [mark("mig-0")], "fence": fence("fired", "mig-0")}, {}, {}),
+    ("P82", "error", "oslo-db2 and this target have one source", {}, {}, {"rivals": ["oslo-db2"]}),
+    ("P70", "warning", "root@localhost (mariadb, pid 12; session 7, idle for 42 s)", {"writers": writers(sessions=[SESSION])}, {}, {}),
+    ("P70", "warning", "1 session(s)", {"writers": writers(sessions=[{**SESSION, "program": "", "pid": ""}])}, {}, {}),
+    ("P71", "warning", "(statements or rows): root@localhost (12), boss (3)", {"writers": writers(wrote=[
+        {"user": "root", "host": "localhost", "count": 12}, {"user": "boss", "host": "", "count": 3}])}, {}, {}),
+    ("P71", "warning", "root@localhost (2)", {"markers": [mark("mig-1")], "writers": writers(wrote=[
+        {"user": "root", "host": "localhost", "count": 2}])}, {}, {}),
+    ("P71", "warning", "boss (1)", {"markers": [mark("mig-1")], "writers": writers(wrote=[{"user": "boss", "host": "", "count": 1}])}, {}, {}),
+    ("P72", "warning", "shop.note (procedure of root@localhost)", {"writers": writers(lent=[
+        {"name": "shop.note", "kind": "procedure", "definer": "root@localhost"}])}, {}, {}),
+    ("P73", "error", "the source runs with skip-grant-tables", {"skip_grant_tables": True}, {}, {}),
+    ("P74", "warning", "init_connect is set at the source (10 characters)", {"init_connect": "SET @a = 1"}, {}, {}),
+    ("P82", "error", "a copy that is never cut over", {}, {}, {"copy_only": True, "cutover": "mig-1"}),
 ]  # fmt: skip
 
 
@@ -236,6 +276,17 @@ SILENT = [
     ("P65", {}, {}, {"distrust": ["x"], "seed_state": "done", "wipe_target": "mig-1"}),
     ("P65", {}, {}, {"distrust": ["x"], "seed_state": "done", "phase": "committed"}),
     ("P64", {}, {}, {}),
+    ("P80", {"fence": fence("fired")}, {"fence": fence("released")}, {}),
+    ("P80", {"fence": fence("released")}, {"fence": fence("committed")}, {"renewed": True, "wipe_target": "mig-1"}),
+    ("P41", {"fence": fence("released")}, {"fence": fence("committed")}, {"renewed": True, "wipe_target": "mig-1"}),
+    ("P81", {"markers": [mark("mig-1")]}, {}, {}),
+    ("P81", {"markers": [mark("mig-0")], "fence": fence("released", "mig-0")}, {}, {}),
+    ("P81", {"markers": [mark("mig-0")], "journals": [{"migration_id": "mig-0", "phase": "done"}]}, {}, {}),
+    ("P70", {"writers": writers(sessions=[SESSION])}, {}, {"phase": "committed"}),
+    ("P71", {"markers": [mark("mig-1")], "writers": writers(wrote=[{"user": "root", "host": "localhost", "count": 1}])}, {}, {}),
+    ("P71", {}, {"writers": writers(wrote=[{"user": "root", "host": "", "count": 1}])}, {}),
+    ("P82", {}, {}, {"rivals": ["oslo-db2"], "copy_only": True}),
+    ("P82", {}, {}, {"copy_only": True, "cutover": "mig-2"}),
     ("P64", {}, {}, {"cutover": "mig-1", "phase": "committed"}),
 ]  # fmt: skip
 
@@ -292,6 +343,7 @@ def test_the_exact_words_that_permit() -> None:
     assert found(run(cutover="no"), "P60")[0]["remedy"] == "to open it: -e cutover=mig-1"
     assert "-e source_allow_restart=true" in found(run(source(log_bin=False)), "P20")[0]["remedy"]
     closed = {phase: found(run(source(read_only=True), phase=phase), "P25")[0]["remedy"] for phase in ("ready", "cutover")}
+    assert "Only if no other server has taken over" in closed["ready"]
     assert "SET GLOBAL read_only = OFF" in closed["ready"]
     assert "do not open the source" in closed["cutover"] and "-e cutover=mig-1" in closed["cutover"]
 
@@ -314,7 +366,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  53 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  61 checks: 0 errors, 2 warnings, 1 notices" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
@@ -375,7 +427,7 @@ def test_a_waiver_is_hinted_at_for_errors_that_may_be_waived() -> None:
 def _plan_of(name: str) -> list[str]:
     """The plan for one error whose remedy does not speak of waiving."""
     finding = {"id": name, "result": "error", "where": "source", "message": "m", "remedy": "r", "waivable": True, "waived": False}
-    result = {"findings": [finding], "counts": {"errors": 1}, "summary": "", "seed": {"method": "", "not_taken": {}}}
+    result = {"findings": [finding], "counts": {"errors": 1}, "summary": "", "standing": "", "seed": {"method": "", "not_taken": {}}}
     return preflight.plan_text(make_case(source(), target(), Settings("mig-1")), result)
 
 
@@ -405,3 +457,76 @@ def test_words_for_people() -> None:
     assert [span(61), span(600), span(3 * 3600 + 300), span(90000)] == ["61 s", "10 min", "3h 5m", "1d 1h"]
     assert listed(["a", "b"]) == "a, b"
     assert listed(list("abc"), 5, most=2) == "a, b and 3 more"
+
+
+# --- what was done before: nothing may lead to the loss of the only good copy ---
+
+CUT_OVER = {"fence": fence("committed"), "read_only": True}
+PROMOTED = {"markers": [mark("mig-1")], **TARGET_DATA}
+
+
+def advice(outcome: dict) -> str:
+    return "\n".join(outcome["plan_text"])
+
+
+def is_safe(outcome: dict) -> bool:
+    """Whether no words of the plan offer to open a server or to erase one."""
+    return not re.search(r"SET GLOBAL|-e wipe_target|initialise|WILL BE ERASED|RESET", advice(outcome))
+
+
+@pytest.mark.parametrize("phase", ["migrate", "ready"])
+def test_a_migration_that_is_done_and_has_lost_its_journal_is_done(phase: str) -> None:
+    outcome = run(source(**CUT_OVER), target(**PROMOTED), phase=phase, cutover="mig-1")
+    assert outcome["standing"] == "done_without_journal" and outcome["counts"]["errors"] == 0
+    assert is_safe(outcome) and "nothing: the cutover is done" in advice(outcome)
+    hit = found(outcome, "P80")[0]
+    assert hit["result"] == "warning" and "DONE" in hit["message"] and "oslo-db1 (mariadb 10.11.18)" in hit["message"]
+    assert "Open and erase nothing" in hit["remedy"] and "make a backup" in hit["remedy"]
+
+
+NOT_DONE = {
+    "asked to erase": (CUT_OVER, PROMOTED, {"wipe_target": "mig-1"}),
+    "another's commit": ({**CUT_OVER, "fence": fence("committed", "mig-0")}, PROMOTED, {}),
+    "the target is closed": (CUT_OVER, {**PROMOTED, "read_only": True}, {}),
+    "the target is closed by super_read_only": (CUT_OVER, {**PROMOTED, "super_read_only": True}, {}),
+    "no marker": (CUT_OVER, TARGET_DATA, {}),
+    "another took over": ({**CUT_OVER, "fence": fence("committed", promoted="oslo-db7 (mariadb 10.11.18)")}, PROMOTED, {}),
+    "both take writes": ({"fence": fence("committed")}, PROMOTED, {}),
+    "rolled back meanwhile": (CUT_OVER, {**PROMOTED, "fence": fence("committed")}, {}),
+    "not known of the target": (CUT_OVER, {**PROMOTED, "fence_unknown": "kept elsewhere"}, {}),
+    "not known of the source": ({"fence_unknown": "kept elsewhere", "read_only": True}, PROMOTED, {}),
+    "no record at all": ({"read_only": True}, PROMOTED, {}),
+    "no record, the target closed": ({"read_only": True, "markers": [mark("mig-1")]}, {**PROMOTED, "read_only": True}, {}),
+    "no record, both open": ({"markers": [mark("mig-1")]}, PROMOTED, {}),
+    "no record, the target's journal says so": ({}, {**TARGET_DATA, "journals": [{"migration_id": "mig-0", "phase": "done"}]}, {}),
+    "a damaged journal": ({}, {**TARGET_DATA, "journals": [{"migration_id": "mig-0", "phase": "damaged"}]}, {}),
+}
+
+
+@pytest.mark.parametrize("permitted", [False, True])
+@pytest.mark.parametrize("name", NOT_DONE)
+def test_where_the_target_may_be_the_primary_nothing_is_erased_or_opened(name: str, permitted: bool) -> None:
+    src, tgt, settings = NOT_DONE[name]
+    settings = {**settings, **({"wipe_target": "mig-1"} if permitted else {})}
+    outcome = run(source(**src), target(**{**tgt, "lower_case_table_names": 1}), **settings)
+    assert outcome["standing"] == "" and outcome["counts"]["errors"] >= 1
+    assert is_safe(outcome), advice(outcome)
+    assert found(outcome, "P41")[0]["result"] == "error" and (not permitted or found(outcome, "P42"))
+
+
+def test_a_cutover_that_was_undone_leaves_the_checks_as_they_were() -> None:
+    begun = {"journals": [{"migration_id": "mig-1", "phase": "cutting_over"}], "read_only": True}
+    outcome = run(source(fence=fence("fired")), target(**begun), phase="cutover", seed_state="done")
+    assert len(outcome["findings"]) == len(catalogue.CHECKS) and outcome["counts"]["errors"] == 0
+    outcome = run(source(**CUT_OVER), target(**begun), phase="cutover", seed_state="done")
+    assert "with -e cutover=mig-1: the cutover is committed, and goes forward" in found(outcome, "P80")[0]["remedy"] and is_safe(outcome)
+
+
+def test_a_source_that_was_closed_by_hand_may_be_opened_where_nothing_speaks_for_a_successor() -> None:
+    for src in ({}, {"fence": fence("fired")}, {"fence": fence("released"), "markers": [mark("mig-1")]}):
+        assert "SET GLOBAL read_only = OFF" in found(run(source(read_only=True, **src)), "P25")[0]["remedy"]
+    ready = {"phase": "ready", "seed_state": "done"}
+    copy = target(**PROMOTED, read_only=True)
+    assert "SET GLOBAL" in found(run(source(read_only=True, markers=[mark("mig-1")]), copy, **ready), "P25")[0]["remedy"]
+    assert "SET GLOBAL" not in found(run(source(read_only=True, markers=[mark("mig-0")]), copy, **ready), "P25")[0]["remedy"]
+    assert "SET GLOBAL" not in found(run(source(read_only=True, markers=[mark("mig-1")]), target(**PROMOTED), **ready), "P25")[0]["remedy"]

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""Rules about who could write on the fenced source: named before the fence, which ends them, or refused where it could not."""
+
+from __future__ import annotations
+
+from .case import Case, Hit, listed, span
+
+
+def sessions(case: Case) -> list[Hit]:
+    """P70"""
+    found = [] if case.settings.committed else case.source["writers"]["sessions"]
+    if not found:
+        return []
+    names = [_session(one) for one in found]
+    return [Hit("%d session(s) are open on the source whose account can write on a read-only server: %s" % (len(names), listed(names)))]
+
+
+def _session(one: dict) -> str:
+    program = one["program"] or "program unknown"
+    if one["pid"]:
+        program += ", pid %s" % one["pid"]
+    return "%s@%s (%s; session %d, %s for %s)" % (one["user"], one["host"], program, one["session"], one["state"], span(one["seconds"]))
+
+
+def programs(case: Case) -> list[Hit]:
+    """P71: those that were seen just now are P70's; who connects for each row is seen by what the server counted."""
+    source, found = case.source, [] if case.settings.committed else case.source["writers"]["wrote"]
+    # Our own login has written each migration's marker.
+    ours = (source["privileges"]["login"].rpartition("@")[0], len(source["markers"]))
+    found = [one for one in found if one["user"] != ours[0] or one["count"] > ours[1]]
+    names = ["%s%s (%d)" % (one["user"], "@" + one["host"] if one["host"] else "", one["count"]) for one in found]
+    text = "since the source's start rows were written as accounts that can write on a read-only server (statements or rows): %s"
+    return [Hit(text % listed(names))] if names else []
+
+
+def lent(case: Case) -> list[Hit]:
+    """P72"""
+    found = [] if case.settings.committed else case.source["writers"]["lent"]
+    names = ["%(name)s (%(kind)s of %(definer)s)" % one for one in found]
+    text = "%d routine(s) and event(s) on the source run with such an account's privileges, whoever calls them: %s"
+    return [Hit(text % (len(names), listed(names)))] if names else []
+
+
+def grant_tables(case: Case) -> list[Hit]:
+    """P73"""
+    return [Hit("the %s runs with skip-grant-tables" % name, where=name) for name, side in case.sides() if side["skip_grant_tables"]]
+
+
+def init_connect(case: Case) -> list[Hit]:
+    """P74"""
+    if case.settings.committed or not case.source["init_connect"]:
+        return []
+    text = "init_connect is set at the source (%d characters): behind the fence it runs for administrators, too, and where it writes, it fails"
+    return [Hit(text % len(case.source["init_connect"]))]
+
+
+RULES = {"P70": sessions, "P71": programs, "P72": lent, "P73": grant_tables, "P74": init_connect}
