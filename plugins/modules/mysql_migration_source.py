@@ -59,7 +59,7 @@ plan:
   type: list
   elements: str
   sample:
-    - "account nordbridge_repl@127.0.0.1: REPLICATION SLAVE"
+    - "account nordbridge_repl_0a1b2c3d@127.0.0.1: REPLICATION SLAVE"
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts.own import prepare_source

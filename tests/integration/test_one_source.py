@@ -37,9 +37,10 @@ exit 1
 """
 LOGIN = r"""
 password=$(python3 -c "import json; print(json.load(open('FOLDER/source.json'))['password'])")
+user=$(python3 -c "import json; print(json.load(open('FOLDER/source.json'))['user'])")
 for host in localhost 127.0.0.1; do
-    echo "SET sql_log_bin = 0; CREATE USER IF NOT EXISTS nordbridge_ctl@'$host'; ALTER USER nordbridge_ctl@'$host' IDENTIFIED BY '$password';"
-    echo "GRANT ALL ON *.* TO nordbridge_ctl@'$host';"
+    echo "SET sql_log_bin = 0; CREATE USER IF NOT EXISTS $user@'$host'; ALTER USER $user@'$host' IDENTIFIED BY '$password';"
+    echo "GRANT ALL ON *.* TO $user@'$host';"
 done | mariadb
 """
 
