@@ -97,7 +97,7 @@ def test_other_verbs_are_refused(verb, monkeypatch):
     [
         ("held", "{}", "bad request for held: KeyError"),
         ("held", "not json", "bad request for held"),
-        ("release", '{"held": "/etc/passwd"}', "is not a place"),
+        ("release", '{"hold": "/etc/passwd"}', "is not a place"),
         ("held", '{"path": "/tmp/x"}', "is not a place"),
     ],
 )
