@@ -19,7 +19,7 @@ import typing as t
 
 from .._cutover import lease
 from .._cutover.history import written
-from .._cutover.hold import check_place, opened_by_nobody, place_hold, predict_hold, prove_hold
+from .._cutover.hold import check_place, opened_by_nobody, predict_hold, prove_hold
 from .._errors import MigrationError
 from .._jobs.host import host_start
 from .._reverse.reach import reach
@@ -59,18 +59,8 @@ def boot(_request: dict) -> None:
     print(json.dumps({"boot": host_start()}))
 
 
-def hold(request: dict) -> None:
-    """Write the configuration that keeps the server read-only across a restart, as long as the lease stands, and prove it."""
-
-    def place() -> bool:
-        return _with_server(request, lambda server: place_hold(server, request["path"]))
-
-    check_place(request["path"])
-    print(json.dumps({"changed": lease.placed_under(request, place)}))
-
-
 def holdable(request: dict) -> None:
-    """Tell what would make that configuration worthless, before it is written. Changes nothing."""
+    """Tell what would make the configuration worthless that keeps the server closed, before it is written. Changes nothing."""
     print(json.dumps({"against": _with_server(request, lambda server: predict_hold(server, request["path"]))}))
 
 
@@ -82,7 +72,8 @@ def held(request: dict) -> None:
 
 
 def _with_server(request: dict, ask: t.Callable[[Flavour], t.Any]) -> t.Any:
-    """An answer about this host's server."""
+    """An answer about this host's server and a place for its hold."""
+    check_place(request["path"])
     with connect(Endpoint(**request["login"]), "the server, from its own host", read_timeout=10) as connection:
         return ask(open_flavour(connection))
 
@@ -109,7 +100,6 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "programs": lend_programs,
     "present": tell_programs,
     "space": tell_space,
-    "hold": hold,
     "holdable": holdable,
     "held": held,
     "fence": tell_fence,

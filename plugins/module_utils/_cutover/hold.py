@@ -201,9 +201,9 @@ def remove_hold(path: str) -> bool:
 def hold_server(server: Flavour, path: str, check_mode: bool) -> dict:
     """Write the file, set the same at run time, and see that both are so."""
     hold = Hold(server, path)
-    running = {name: server.connection.variable(name) or "" for name in hold.wanted}
-    differ = [name for name in hold.wanted if hold.table.canonical(name, running[name]) != hold.wanted[name]]
-    expected = {name: hold.wanted[name] if name in differ else running[name] for name in hold.wanted}
+    running = {name: server.connection.variable(name) or "" for name in hold.closed}
+    differ = [name for name in hold.closed if hold.table.canonical(name, running[name]) != hold.closed[name]]
+    expected = {name: hold.closed[name] if name in differ else running[name] for name in hold.closed}
     if check_mode:
         against = hold.against(hold.text)
         if against:
@@ -211,7 +211,7 @@ def hold_server(server: Flavour, path: str, check_mode: bool) -> dict:
     else:
         place_hold(server, path)
         for name in differ:
-            server.connection.run("SET GLOBAL %s = %s" % (name, hold.wanted[name]))
+            server.connection.run("SET GLOBAL %s = %s" % (name, hold.closed[name]))
         against = hold.running()
         if against:
             raise MigrationError("%s is not closed: %s" % (server.identity.label, "; ".join(against)))

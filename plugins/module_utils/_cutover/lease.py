@@ -33,7 +33,7 @@ from .._state.fences import ARMED, COMMITTED, FIRED, RELEASED, Fence, decide_fen
 from .._state.files import open_lock, read_json, remove, sync_directory, take_lock, write_json, write_text
 from .._state.paths import directory
 from .access import end_sessions, give_privileges, open_server, sessions_left, strangers_privileges, take_privileges
-from .hold import check_place
+from .hold import check_place, place_hold
 
 # A boot ends the service: a unit beside it starts it then. https://www.freedesktop.org/software/systemd/man/latest/systemd.unit.html
 UNITS = "/etc/systemd/system"
@@ -199,6 +199,7 @@ class Session:
         self.kept = kept
         self.ended: list[int] = []
         self.words: dict[str, t.Callable[[], dict]] = {
+            "hold": self.hold,
             "privileges": self.privileges,
             "sessions": self.sessions,
             "take": self.take,
@@ -210,6 +211,17 @@ class Session:
         fence = read_fence(self.kept["server"], token=self.kept["token"])
         if fence is None or fence.state != ARMED or is_over(self.kept):
             raise MigrationError("the lease has ended")
+
+    def hold(self) -> dict:
+        """Write the configuration that keeps the server closed through a restart, and prove it, under the lease that will remove it."""
+        with fence_lock(self.kept["server"]):
+            self._standing()
+            changed = place_hold(self.server, self.kept["hold"])
+            if decide_state(self.kept) != ARMED:
+                # It ended meanwhile, and may have looked for the file before it was there.
+                remove(self.kept["hold"])
+                raise MigrationError("the lease has ended: the server is not held")
+        return {"changed": changed}
 
     def privileges(self) -> dict:
         """Take the privileges by which others could write on the fenced server, or open it.
@@ -345,26 +357,6 @@ def work(kept: dict, server: Flavour | None = None, opened: bool = False) -> boo
         return False
     forget(kept)
     return True
-
-
-def placed_under(request: dict, place: t.Callable[[], bool]) -> bool:
-    """Place the hold while the lease stands that will remove it.
-
-    :raises MigrationError: where the lease has ended
-    """
-    kept: t.Any = read_json(lease_path(directory(request["migration_id"]), request["token"]))
-    ended = MigrationError("the lease has ended: the server is not held")
-    if kept is None:
-        raise ended
-    with fence_lock(kept["server"]):
-        if decide_state(kept) != ARMED or is_over(kept):
-            raise ended
-        changed = place()
-        if decide_state(kept) != ARMED:
-            # It ended meanwhile, and may have looked for the file before it was there.
-            remove(request["path"])
-            raise ended
-        return changed
 
 
 def decide_state(kept: dict) -> str:

@@ -37,6 +37,10 @@ class Lease:
             self.close()
             raise
 
+    def place_hold(self, seconds: float) -> None:
+        """Have the host make the coming fence survive a restart, and prove that it does."""
+        self._ask("hold", seconds)
+
     def take_privileges(self, seconds: float) -> None:
         """Take the privileges by which others could write through the fence, or open it."""
         self._ask("privileges", seconds)

@@ -132,8 +132,9 @@ class StopWrites(Context):
 
     def do_stage(self) -> None:
         """Make the coming fence survive a restart of the source, and take the privileges by which others could write through it."""
-        self.ask_hold("hold")
-        self._lease().take_privileges(self.options["lease"])
+        lease = self._lease()
+        lease.place_hold(self.options["lease"])
+        lease.take_privileges(self.options["lease"])
 
     def _lease(self) -> Lease:
         if self.lease is None:

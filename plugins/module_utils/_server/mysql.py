@@ -31,7 +31,7 @@ class MySQL(Flavour):
     log_programs = ("mysqlbinlog",)
     option_group = "mysqld"
     end_variables = (
-        "@@global.super_read_only AS closed, IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '') AS gtid, NULL AS applied"
+        "@@global.super_read_only AND @@global.read_only AS closed, IF(@@global.gtid_mode = 'ON', @@global.gtid_executed, '') AS gtid, NULL AS applied"
     )
     hold_settings = (("super_read_only", "ON"), ("event_scheduler", "OFF"))
     fence_privileges = ("SUPER", "SYSTEM_VARIABLES_ADMIN")
@@ -138,8 +138,12 @@ class MySQL(Flavour):
         )
 
     def read_only(self) -> bool:
-        """Whether nobody can write, whatever their privileges."""
-        return (self.connection.variable("super_read_only") or "").upper() == "ON"
+        """Whether nobody can write, whatever their privileges.
+
+        A read_only=OFF of SET PERSIST leaves super_read_only ON and without effect after a start.
+        """
+        values = self.connection.variables("read_only", "super_read_only")
+        return all(values.get(name, "").upper() == "ON" for name in ("read_only", "super_read_only"))
 
     def set_read_only(self, on: bool) -> None:
         """super_read_only sets read_only too, and read_only=OFF clears both."""

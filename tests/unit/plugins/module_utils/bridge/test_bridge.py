@@ -95,10 +95,10 @@ def test_other_verbs_are_refused(verb, monkeypatch):
 @pytest.mark.parametrize(
     ("verb", "request_text", "words"),
     [
-        ("hold", "{}", "bad request for hold: KeyError"),
-        ("hold", "not json", "bad request for hold"),
+        ("held", "{}", "bad request for held: KeyError"),
+        ("held", "not json", "bad request for held"),
         ("release", '{"hold": "/etc/passwd"}', "is not a place"),
-        ("hold", '{"path": "/tmp/x", "group": "mysqld", "settings": []}', "is not a place"),
+        ("held", '{"path": "/tmp/x"}', "is not a place"),
     ],
 )
 def test_bad_requests_end_with_words(verb, request_text, words, monkeypatch):

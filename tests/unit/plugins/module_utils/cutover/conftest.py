@@ -93,8 +93,6 @@ class World:
             raise MigrationError("the agent on the source did not answer")
         if verb == "unlease":
             return self.unlease()
-        if verb == "hold":
-            self.source["hold"] = True
         self.after(verb)
         return {"against": self.against.get(verb, [])}
 
@@ -229,6 +227,11 @@ class FakeLease:
         world.effect("arm")
         world.lease = "armed"
         world.after("arm")
+
+    def place_hold(self, seconds: float) -> None:
+        self.world.effect("hold")
+        self.world.source["hold"] = True
+        self.world.after("hold")
 
     def take_privileges(self, seconds: float) -> None:
         self.world.effect("take privileges")

@@ -394,23 +394,25 @@ def test_a_release_of_a_server_that_another_migration_has_closed_is_refused(host
     assert host.server.done == []
 
 
-def test_the_hold_is_placed_under_a_lease_that_will_remove_it_and_under_no_other(host, session, tmp_path):
-    placed = []
-    request = {**request_of(), "path": str(tmp_path / "hold")}
-    assert lease.placed_under(request, lambda: placed.append(1) or True) is True
+def test_the_hold_is_placed_under_a_lease_that_will_remove_it_and_under_no_other(host, session, tmp_path, monkeypatch):
+    placed, path = [], tmp_path / "hold"
+    session.kept["hold"] = str(path)
+    monkeypatch.setattr(lease, "place_hold", lambda server, path: placed.append((server, path)) or True)
+    assert session.hold() == {"changed": True} and placed == [(host.server, str(path))]
 
-    def late():
-        (tmp_path / "hold").write_text("x")
+    def late(_server, path):
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write("x")
         lease.decide("/var/lib/mysql", TOKEN, "fired")
         return True
 
+    monkeypatch.setattr(lease, "place_hold", late)
     with pytest.raises(MigrationError, match="the lease has ended"):
-        lease.placed_under(request, late)
-    assert not (tmp_path / "hold").exists(), "the lease may have looked for it before it was there"
-    for other in (request, {**request, "token": "never"}):
-        with pytest.raises(MigrationError, match="the lease has ended"):
-            lease.placed_under(other, lambda: placed.append(2) or True)
-    assert placed == [1]
+        session.hold()
+    assert not path.exists(), "the lease may have looked for it before it was there"
+    with pytest.raises(MigrationError, match="the lease has ended"):
+        session.hold()
+    assert not path.exists()
 
 
 def test_a_boot_starts_the_same_service(host, monkeypatch):

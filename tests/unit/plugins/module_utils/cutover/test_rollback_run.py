@@ -38,8 +38,6 @@ def agent_of(world):
         assert verb == "probe" or request["migration_id"] == "shop", (verb, request)
         if verb == "unlease":
             return world.unlease()
-        if verb == "hold":
-            world.source["hold"] = True
         if verb == "release":
             assert (request["token"], request["hold"], request["scheduler"]) == ("t1", "/etc/mysql/old", "OFF")
             assert request["accounts"] == CUT["facts"]["privileges_taken"]
