@@ -22,6 +22,8 @@ COMPARED: dict[type, str] = {
 }  # fmt: skip
 WRITTEN = re.compile(r"<=|>=|==|!=|<|>|\bis\s+not\b|\bnot\s+in\b|\bis\b|\bin\b")
 SWAPPED: dict[str, str] = {"True": "False", "False": "True", "0": "1", "1": "0", "0.0": "1.0"}
+#: Between two looks nobody cares how long it is waited, and no clock stands at the very instant that is waited for.
+PAUSE, CLOCKS = "time.sleep(", ("time.monotonic()", "time.time()", "elapsed()")
 WIDTH = 90
 
 COMPOUND = (ast.If, ast.While, ast.For, ast.With, ast.Try, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -113,7 +115,8 @@ def _changes(source: Source, node: ast.AST) -> Iterator[Place]:
         if after is not None:
             yield start, end, after
     elif isinstance(node, ast.Compare) and len(node.ops) == 1:
-        yield from _between(source, node.left, node.comparators[0], COMPARED[type(node.ops[0])], WRITTEN)
+        if not (COMPARED[type(node.ops[0])] in ("<", "<=", ">", ">=") and any(clock in ast.unparse(node) for clock in CLOCKS)):
+            yield from _between(source, node.left, node.comparators[0], COMPARED[type(node.ops[0])], WRITTEN)
     elif isinstance(node, ast.BoolOp):
         word, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
         for left, right in zip(node.values, node.values[1:]):
@@ -136,8 +139,8 @@ def _changed_otherwise(test: ast.expr) -> bool:
 
 
 def _tells(node: ast.AST) -> bool:
-    """Whether it only tells a person something: progress, or words on standard error."""
+    """Whether it only tells a person something, progress or words on standard error; or waits between two looks."""
     if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
         return False
     words = ast.unparse(node.value)
-    return words.startswith(("say(", "progress.say(", "self.progress.say(")) or (words.startswith("print(") and "file=sys.stderr" in words)
+    return words.startswith((PAUSE, "say(", "progress.say(", "self.progress.say(")) or (words.startswith("print(") and "file=sys.stderr" in words)

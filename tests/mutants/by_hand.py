@@ -168,7 +168,18 @@ TABLE = [
         '    failed = []\n    server.connection.run("SET SESSION sql_log_bin = 0")\n',
         "    failed = []\n",
     ),
-    Mutant("_cutover/access.py", "the migration's own accounts lose their privileges", "if not entry[0].startswith(OWN_PREFIX)", "if True"),
+    Mutant(
+        "_cutover/access.py",
+        "the migration's own accounts lose their privileges",
+        "return not user.startswith(OWN_PREFIX) or is_anothers(user, own)",
+        "return True",
+    ),
+    Mutant(
+        "_cutover/access.py",
+        "another migration's accounts keep their privileges and sessions",
+        "return not user.startswith(OWN_PREFIX) or is_anothers(user, own)",
+        "return not user.startswith(OWN_PREFIX)",
+    ),
     Mutant(
         "_cutover/access.py",
         "one account that is refused keeps the others without their privileges",

@@ -7,7 +7,7 @@
     mutants.py                              the table, and what the grammar yields of the packages that safety rests on
     mutants.py --file _server/mariadb.py    of files whose path has this in it
     mutants.py --hand                       the table alone
-    mutants.py --share 0.5 --seed 7         another sample
+    mutants.py --share 1                    all that the grammar yields, not a sample; or --seed 7, another one
 
 A run without a mutant tells first which test runs which function. Then each mutant is put into a copy of the tree, and the tests
 that run its function are run until one fails. Leaves build/mutants/results.json (a part: part.json). Exit 1 where a mutant
@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import resource
 import shutil
 import sys
 import tempfile
@@ -51,7 +52,7 @@ AS_PROGRAMS = {
     "_cutover": "module_utils/cutover/test_lease",
     "_state": "module_utils/bridge/test_bridge.py",
 }
-SHARE, SEED, JOBS = 1.0, 1, 2
+SHARE, SEED, JOBS = 0.2, 1, 2
 SURVEY_SECONDS = 600.0
 
 
@@ -186,8 +187,9 @@ def judge(rows: list[dict[str, Any]], whole: bool, seconds: float) -> int:
     for row in survivors:
         print("survived: %(file)s:%(line)d %(what)s" % row)
     killed = sum(1 for row in rows if row["killed_by"])
-    words = "%d mutants in %d s: %d killed, %d equivalent, %d survived: %s"
-    print(words % (len(rows), seconds, killed, len(rows) - killed - len(survivors), len(survivors), target.relative_to(ROOT)))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    words = "%d mutants in %d s (%d s of processor time): %d killed, %d equivalent, %d survived: %s"
+    print(words % (len(rows), seconds, used.ru_utime + used.ru_stime, killed, len(rows) - killed - len(survivors), len(survivors), target.relative_to(ROOT)))
     return 1 if survivors or wrong else 0
 
 

@@ -225,7 +225,11 @@ class MemoryServer:
         return []
 
     def strangers(self, session: int, args: tuple = ()) -> list[dict]:
-        return [{"id": one.number} for one in self.sessions.values() if not one.user[0].startswith("nordbridge_")]
+        own = self.sessions[session].user[0]
+        return [{"id": one.number, "user": one.user[0], "own": own} for one in self.sessions.values() if one.number != session]
+
+    def who_am_i(self, session: int) -> list[dict]:
+        return [{"x": self.sessions[session].user[0]}]
 
     def own_sessions(self, session: int) -> list[dict]:
         user = self.sessions[session].user
@@ -318,6 +322,7 @@ STATEMENTS = [
     (r"REVOKE (.+) ON \*\.\* FROM %s@%s", "revoke"),
     (r"GRANT (.+?) ON \*\.\* TO %s@%s", "grant"),
     (re.escape(access.STRANGERS), "strangers"),
+    (re.escape(access.WHO_AM_I), "who_am_i"),
     (re.escape(access.OUR_OTHERS), "own_sessions"),
     (re.escape(access.STILL_THERE), "still_there"),
     (r"KILL (\d+)", "kill"),

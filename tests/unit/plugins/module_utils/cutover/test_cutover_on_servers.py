@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import (
+    again,
     context,
     hold,
     lease,
@@ -235,6 +236,14 @@ def test_it_is_cut_over_and_nobody_writes_on_the_old_server(pair, cut):
     assert pair.target.source is None and pair.target.count > 7
     assert pair.source.accounts[PRIVILEGED] == [] and pair.source.variables["event_scheduler"] == "OFF"
     assert pair.holds["source"].read_text().count("read_only = ON") == 1 and not pair.holds["target"].exists()
+
+
+def test_another_migrations_accounts_and_sessions_are_strangers(pair, cut):
+    other = ("nordbridge_ctl_0a1b2c3d", "localhost")
+    pair.source.accounts[other] = list(pair.source.accounts[PRIVILEGED])
+    session = pair.source.login(other)
+    cut()
+    assert pair.source.accounts[other] == [] and pair.source.write(session) == "lost" and pair.source.write(other) == "refused"
 
 
 def test_no_connection_waits_for_ever(pair, cut):
@@ -482,6 +491,31 @@ class TestSourceHost:
         assert self.opened(pair) and pair.state() == "released"
         assert pair.source.accounts[PRIVILEGED]
 
+
+    @pytest.mark.parametrize("held", [True, False], ids=["known", "unknown"])
+    def test_who_begins_anew_leaves_a_closed_server_its_privileges_and_no_service(self, pair, session, monkeypatch, held):
+        session.take()
+        pair.fence.release_lock()
+        root = str(pair.root)
+        for name in ("read_fence", "decide_fence"):
+            monkeypatch.setattr(again, name, partial(getattr(fences, name), root=root))
+        monkeypatch.setattr(again, "fence_lock", lambda place: fences.fence_lock(place, root, 0.2))
+        monkeypatch.setattr(again, "Endpoint", lambda **login: login)
+        # After a rollback the fenced server is the target: the one of this host either way.
+        monkeypatch.setattr(again, "connect", lambda login, _name, read_timeout: pair.connect(login, "this host's", read_timeout))
+        monkeypatch.setattr(again, "open_flavour", lambda connection: connection.raw.server.over(connection))
+        monkeypatch.setattr(again, "directory", lambda migration_id: os.path.join(root, migration_id))
+        renewed = []
+        monkeypatch.setattr(again, "renew", lambda _params, check: renewed.append(check) or {"changed": True})
+        if not held:
+            os.unlink(fences.fence_path(fences.read_fence("/var/lib/mysql", root), root))
+        kept = lease.lease_path(str(pair.root / "shop"), "abc")
+        again.begin_anew({"migration_id": "shop"}, True)
+        assert renewed == [True] and os.path.exists(kept), "check mode changes nothing"
+        again.begin_anew({"migration_id": "shop"}, False)
+        assert renewed == [True, True, False] and not os.path.exists(kept)
+        assert pair.source.accounts[PRIVILEGED] and pair.state() == ("released" if held else "")
+        assert pair.source.server().read_only() and pair.source.write(ORDINARY) == "refused"
 
     def test_what_a_rollback_opened_stays_open(self, pair, session):
         """The service has read that it is committed, and waits for the lock that the rollback holds."""
