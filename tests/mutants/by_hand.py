@@ -37,8 +37,8 @@ TABLE = [
     Mutant(
         "_server/mysql.py",
         "closed is read from read_only",
-        'return (self.connection.variable("super_read_only") or "").upper() == "ON"',
-        'return (self.connection.variable("read_only") or "").upper() == "ON"',
+        'return all(values.get(name, "").upper() == "ON" for name in ("read_only", "super_read_only"))',
+        'return values.get("read_only", "").upper() == "ON"',
     ),
     Mutant("_server/mysql.py", "who may set system variables may open the server", "if self.version >= (8, 0)\n", "if False\n"),
     Mutant(
@@ -220,14 +220,14 @@ TABLE = [
     Mutant(
         "_cutover/lease.py",
         "the hold is placed although the lease has ended",
-        "        if decide_state(kept) != ARMED or is_over(kept):\n            raise ended\n        changed",
-        "        changed",
+        "            self._standing()\n            changed",
+        "            changed",
     ),
     Mutant(
         "_cutover/lease.py",
         "the hold is placed beside the lease's end",
-        "        changed = place()\n        if decide_state(kept) != ARMED:\n",
-        "        changed = place()\n        if False:\n",
+        '            changed = place_hold(self.server, self.kept["hold"])\n            if decide_state(self.kept) != ARMED:\n',
+        '            changed = place_hold(self.server, self.kept["hold"])\n            if False:\n',
     ),
     Mutant(
         "_cutover/lease_service.py",

@@ -186,7 +186,7 @@ class MemoryServer:
         return []
 
     def end(self, _session: int, also: str = "NULL", args: tuple = ()) -> list[dict]:
-        closed = self.variables["super_read_only" if self.flavour == "mysql" else "read_only"] == "ON"
+        closed = all(self.variables[name] == "ON" for name in ("super_read_only", "read_only")[self.flavour != "mysql" :])
         applied = self.written if self.flavour == "mariadb" else None
         return [{"closed": int(closed), "gtid": self.written, "applied": applied, "also": self.heartbeat if args else None}]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from contextlib import redirect_stdout, suppress
+from contextlib import nullcontext, redirect_stdout, suppress
 from functools import partial
 from types import SimpleNamespace
 
@@ -140,7 +140,7 @@ def place(pair, monkeypatch, tmp_path):
     monkeypatch.setattr(lease, "is_locked", lambda _path: served.yes)
     monkeypatch.setattr(lease, "STAND_IN_SECONDS", 0.0)
     # How a server's own program reads the hold is tested by itself: no program runs here.
-    monkeypatch.setattr(agent, "place_hold", written)
+    monkeypatch.setattr(lease, "place_hold", written)
     for module, name in ((agent, "predict_hold"), (agent, "prove_hold"), (agent, "opened_by_nobody"), (context, "opened_by_nobody")):
         monkeypatch.setattr(module, name, lambda *_args: [])
     monkeypatch.setattr(agent, "Endpoint", lambda **login: login)
@@ -215,7 +215,7 @@ def behind(pair, statement, action):
     pair.at[statement] = action
 
 
-END = {"mariadb": "SELECT @@global.read_only AS closed", "mysql": "SELECT @@global.super_read_only AS closed"}
+END = {"mariadb": "SELECT @@global.read_only AS closed", "mysql": "SELECT @@global.super_read_only AND @@global.read_only AS closed"}
 
 
 def open_by_hand(pair):
@@ -373,7 +373,7 @@ class TestSourceHost:
             "scheduler": "ON", "promoted": "oslo-db1",
         }  # fmt: skip
         session = lease.Session(server, lease.arm(request, server))
-        pair.call("shop", "hold", {"migration_id": "shop", "token": "abc", "path": request["hold"], "login": LOGINS})
+        session.hold()
         session.privileges()
         pair.fence = pair.source.server("the job's")
         pair.fence.close_fence()
@@ -441,7 +441,6 @@ class TestSourceHost:
 
     @pytest.mark.parametrize("late", ["over", "fired", "none"])
     def test_nothing_is_closed_by_a_lease_that_has_ended(self, pair, session, over, late):
-        hold_request = {"migration_id": "shop", "token": "abc", "path": str(pair.holds["source"]), "login": LOGINS}
         if late == "over":
             over()
         else:
@@ -450,11 +449,9 @@ class TestSourceHost:
             os.unlink(fences.fence_path(fences.read_fence("/var/lib/mysql", str(pair.root)), str(pair.root)))
         pair.holds["source"].unlink(missing_ok=True)
         pair.source.log.clear()
-        for word in (session.privileges, session.sessions):
+        for word in (session.hold, session.privileges, session.sessions):
             with pytest.raises(MigrationError, match="the lease has ended"):
                 word()
-        with pytest.raises(MigrationError, match="the lease has ended: the server is not held"):
-            pair.call("shop", "hold", hold_request)
         assert not pair.holds["source"].exists()
         assert not any(sql.startswith(("REVOKE", "KILL")) for sql in pair.source.log)
         # Its own session was ended with the others.
@@ -462,16 +459,17 @@ class TestSourceHost:
         session.server.set_read_only(True)
         assert session.take() == {"taken": False, "why": "the lease's time is over" if late == "over" else OPENED_ITSELF}
 
-    def test_a_hold_that_meets_the_leases_end_is_removed_again(self, pair, session):
+    def test_a_hold_that_meets_the_leases_end_is_removed_again(self, pair, session, monkeypatch):
         pair.holds["source"].unlink()
 
-        def place():
+        def place(_server, _path):
             pair.holds["source"].write_text("[mysqld]\n")
             lease.decide("/var/lib/mysql", "abc", fences.FIRED)
             return True
 
+        monkeypatch.setattr(lease, "place_hold", place)
         with pytest.raises(MigrationError, match="the lease has ended"):
-            lease.placed_under({"migration_id": "shop", "token": "abc", "path": str(pair.holds["source"])}, place)
+            session.hold()
         assert not pair.holds["source"].exists()
 
     @pytest.mark.parametrize("state", ["armed", "committed"])
@@ -506,6 +504,7 @@ class TestSourceHost:
         monkeypatch.setattr(again, "open_flavour", lambda connection: connection.raw.server.over(connection))
         monkeypatch.setattr(again, "directory", lambda migration_id: os.path.join(root, migration_id))
         renewed = []
+        monkeypatch.setattr(again, "changing", lambda *_args: nullcontext())
         monkeypatch.setattr(again, "renew", lambda _params, check: renewed.append(check) or {"changed": True})
         if not held:
             os.unlink(fences.fence_path(fences.read_fence("/var/lib/mysql", root), root))
