@@ -92,7 +92,7 @@ def machine(request):
     """A pair whose source forgets, READY."""
     pair = request.getfixturevalue(request.param)
     folder = {"mariadb": "/etc/mysql/mariadb.conf.d", "mysql": "/etc/mysql/mysql.conf.d"}[request.param]
-    # MariaDB's InnoDB is durable by default and keeps the rows whose GTIDs are lost. MySQL's keeps the GTIDs, too, and must be lax.
+    # MariaDB's sync_binlog is 0 by default; its InnoDB is durable, and keeps the rows whose GTIDs are lost.
     lax = "" if request.param == "mariadb" else "sync_binlog=0\ninnodb_flush_log_at_trx_commit=2\n"
     # FUSE knows no asynchronous I/O.
     text = f"[mysqld]\ninnodb_flush_method=fsync\ninnodb_use_native_aio=0\n{lax}"
@@ -150,7 +150,11 @@ def test_a_source_that_lost_its_end_is_not_cut_over_although_no_error_is_left(ma
     order = (pair.migrate, pair.cutover) if pair.client == "mariadb" else (pair.cutover, pair.migrate)
     for playbook in order:
         playbook().failed("not trusted any more", f"-e wipe_target={pair.name}")
-    assert healthy(pair) and rows(pair, SOURCE) != rows(pair, TARGET)
+    assert healthy(pair)
+    if pair.client == "mariadb":
+        # MySQL 9.7 lost nothing here, at 0 and 2, twice: its InnoDB syncs once a second, and keeps the GTIDs that the binary log lost.
+        # It is refused all the same, for nobody can tell it from one that did.
+        assert rows(pair, SOURCE) != rows(pair, TARGET)
     assert pair.sql(SOURCE, "SELECT @@global.read_only;") == [["0"]]
 
 
