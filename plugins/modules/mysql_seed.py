@@ -65,7 +65,9 @@ options:
     description: Keep the compressed dump in this file on the target, and load it from there.
     type: path
   max_transaction_seconds:
-    description: Refuse to start while a transaction or statement on the source is older than this many seconds.
+    description:
+      - Refuse to start while a transaction or statement on the source is older than this many seconds.
+      - Wait as long for sessions that were open before the binary log's format was changed, and refuse with their names then.
     type: int
     default: 60
   lock_wait:
