@@ -12,6 +12,7 @@ from ansible.utils.display import Display
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.watch import (
     Pace,
+    Stillness,
     interpret,
     look_command,
 )
@@ -41,7 +42,7 @@ class ActionModule(ActionBase):
         return {**result, **self._watch(host, directory, float(args.get("interval", 2)), float(args.get("timeout", 0)))}
 
     def _watch(self, host, directory, interval, timeout):
-        started, pace = time.monotonic(), Pace()
+        started, pace, still = time.monotonic(), Pace(), Stillness(interval + 1)
         while True:
             seen = interpret(self._look(host, directory))
             line = pace.line(seen.phase, seen.text, time.monotonic(), seen.running)
@@ -49,6 +50,9 @@ class ActionModule(ActionBase):
                 Display().display("[%s] %s" % (host, line), stderr=True)
             if not seen.running:
                 break
+            if still.lasts(seen.moved, time.monotonic()):
+                text = "the job in %s hangs: its %s has not moved for %d s; run the same command again, it ends it and carries on"
+                return {"failed": True, "msg": text % (directory, seen.process, still.seconds), "state": "running"}
             if timeout and time.monotonic() - started > timeout:
                 text = "the job in %s still runs after %d s and goes on; run again to attach" % (directory, timeout)
                 return {"failed": True, "msg": text}

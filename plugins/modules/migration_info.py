@@ -40,6 +40,13 @@ jobs:
   description: Each job's state and error.
   returned: success
   type: dict
+events:
+  description:
+    - Whether the chain of the journal's events holds (C(chain_holds)), the line where it does not (C(broken_at), else 0), and the files
+      of events that were found damaged and put aside (C(aside)).
+  returned: success
+  type: dict
+  sample: {"chain_holds": true, "broken_at": 0, "aside": []}
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module

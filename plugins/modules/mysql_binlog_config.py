@@ -69,7 +69,13 @@ options:
       - Not set, C(zz-nordbridge-binlog.cnf) in the directory that the server reads last, such as C(/etc/mysql/mysql.conf.d),
         C(/etc/mysql/mariadb.conf.d) or C(/etc/my.cnf.d).
     type: path
+  migration_id:
+    description:
+      - The migration whose target this server is. The module then acts only while the server is nobody's primary, by the migration's
+        journal as it is at that moment, and not beside a cutover.
+    type: str
 notes:
+  - A server that a cutover is closing, or has closed for good, by the record on its own host, is refused.
   - Sessions that are open keep the C(binlog_format) and C(binlog_row_image) that they began with; RV(notes) says how many there are.
   - In check mode the proof is made by reading the option files instead of asking the server's program.
 seealso:
@@ -179,6 +185,7 @@ ARGUMENT_SPEC = {
     "gtid_wait_s": {"type": "int", "default": 60},
     "log_basename": {"type": "str"},
     "config_file": {"type": "path"},
+    "migration_id": {"type": "str"},
 }
 
 

@@ -22,6 +22,11 @@ options:
     description: The drop-in file. Its name must be C(zz-nordbridge-hold.cnf).
     type: path
     required: true
+  migration_id:
+    description:
+      - The migration whose target this server is. The module then acts only while the server is nobody's primary, by the migration's
+        journal as it is at that moment, and not beside a cutover.
+    type: str
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -46,17 +51,20 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
     login_argument_spec,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.guard import changing_server
 
 
 def hold(params, check_mode):
     """Connect and hold."""
     with connect(from_options(params), "server") as connection:
-        return hold_server(open_flavour(connection), params["path"], check_mode)
+        server = open_flavour(connection)
+        with changing_server(params["migration_id"], server.identity.datadir, "mysql_hold", check_mode):
+            return hold_server(server, params["path"], check_mode)
 
 
 def main():
     """Parse, hold, report."""
-    run_module(hold, {**login_argument_spec(), "path": {"type": "path", "required": True}})
+    run_module(hold, {**login_argument_spec(), "path": {"type": "path", "required": True}, "migration_id": {"type": "str"}})
 
 
 if __name__ == "__main__":

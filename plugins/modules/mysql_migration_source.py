@@ -70,12 +70,15 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
     login_argument_spec,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.guard import changing_server
 
 
 def prepare(params, check_mode):
     """Connect as the administrator and make what lacks."""
     with connect(from_options(params), "source") as connection:
-        return prepare_source(open_flavour(connection), {**params, "tls": params["require_tls"]}, check_mode)
+        server = open_flavour(connection)
+        with changing_server(None, server.identity.datadir, "mysql_migration_source", check_mode):
+            return prepare_source(server, {**params, "tls": params["require_tls"]}, check_mode)
 
 
 def main():

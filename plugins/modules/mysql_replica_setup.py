@@ -123,7 +123,9 @@ options:
     default: 60.0
   migration_id:
     description:
-      - The migration that the replica belongs to. A source that refuses it as being ahead is then noted in the migration's journal,
+      - The migration whose target this server is. The module then acts only while the server is nobody's primary, by the migration's
+        journal as it is at that moment, and not beside a cutover.
+      - A source that refuses it as being ahead is then noted in the migration's journal,
         and the target is not trusted any more, whatever replication shows later.
     type: str
 notes:

@@ -93,7 +93,7 @@ tables:
 from dataclasses import asdict
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import LONG_SECONDS, connect
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import from_options, login_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.tables import digest_tables
@@ -108,7 +108,7 @@ OPTIONS = {
 
 def table_digest(params: dict, _check_mode: bool) -> dict:
     """The digests of the server that the login options name."""
-    with connect(from_options(params), params["side"]) as connection:
+    with connect(from_options(params), params["side"], LONG_SECONDS) as connection:
         digests = digest_tables(open_flavour(connection), params["schemas"], params["exclude"], params["where"])
     return {"changed": False, "tables": [asdict(digest) for digest in digests]}
 

@@ -64,7 +64,7 @@ class Settings:
     @property
     def may_wipe(self) -> bool:
         """Whether the target's own data may be erased."""
-        return bool(self.migration_id) and self.wipe_target == self.migration_id
+        return bool(self.migration_id) and self.wipe_target.partition("@")[0] == self.migration_id
 
 
 @dataclass(frozen=True)

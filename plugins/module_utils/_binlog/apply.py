@@ -17,6 +17,7 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint, from_options
 from .._server.flavour import open_flavour
+from .._state.guard import changing_server
 from . import observe, sessions
 from .dropin import MARK, NAME, render
 from .gtid import OnlineSteps, all_steps
@@ -42,7 +43,8 @@ def configure(params: dict, check_mode: bool) -> dict:
     with connect(endpoint, read_timeout=STATEMENT_SECONDS) as connection:
         server = open_flavour(connection)
         check_local(server, endpoint)
-        return Configuration(server, params).run(wishes, check_mode)
+        with changing_server(params.get("migration_id"), server.identity.datadir, "mysql_binlog_config", check_mode):
+            return Configuration(server, params).run(wishes, check_mode)
 
 
 def check_local(server: Flavour, endpoint: Endpoint) -> None:

@@ -38,6 +38,7 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
+from .._state.fences import find_fence, last_of
 from .._switch import keeper
 from .listener import free
 
@@ -98,6 +99,12 @@ def unlease(request: dict) -> None:
     print(json.dumps(lease.finish(request)))
 
 
+def decided(request: dict) -> None:
+    """Tell how the fence of a token stands, or the last of a migration; empty where its record is gone, or never was."""
+    fence = find_fence(request["token"]) if "token" in request else last_of(request["migration_id"])
+    print(json.dumps({"state": fence.state if fence else ""}))
+
+
 VERBS: dict[str, t.Callable[[dict], None]] = {
     "probe": probe,
     "host": host,
@@ -116,6 +123,7 @@ VERBS: dict[str, t.Callable[[dict], None]] = {
     "release": release,
     "lease": lease.serve,
     "unlease": unlease,
+    "decided": decided,
     "reach": reach,
     "free": free,
     "switch": keeper.serve,

@@ -10,7 +10,9 @@ import os
 import shlex
 import sys
 
+from .._errors import Refusal
 from .._jobs.payload import BOOT, pack
+from .._state.fences import armed_by
 from .._state.files import read_text, write_text
 from .._state.paths import directory
 
@@ -49,6 +51,11 @@ def place_agent(params: dict, check_mode: bool) -> dict:
     script, packed = launcher_text(sys.executable, payload), pack()
     changed_pack = _read_bytes(payload) != packed
     before, after = read_text(launcher) + read_text(keys), script + with_line(read_text(keys), line)
+    if not check_mode and changed_pack and armed_by(params["migration_id"]):
+        raise Refusal(
+            "the agent of migration %s is not renewed, and nothing was changed: the lease of a cutover runs on what is there; it ends by"
+            " itself: run the same command again then" % params["migration_id"]
+        )
     if not check_mode and (changed_pack or before != after):
         write_text(payload, packed)
         write_text(launcher, script, mode=0o700)

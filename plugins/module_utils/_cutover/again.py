@@ -15,6 +15,7 @@ from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 from .._state.fences import COMMITTED, RELEASED, decide_fence, fence_lock, read_fence
 from .._state.files import read_json
+from .._state.guard import changing
 from .._state.paths import directory
 from .._state.renew import renew
 from .access import give_privileges
@@ -26,9 +27,11 @@ def begin_anew(params: dict, check_mode: bool) -> dict:
     result = renew(params, True)
     if check_mode or not result["changed"]:
         return result
-    for path in sorted(glob.glob(os.path.join(directory(params["migration_id"]), "lease-*.json"))):
-        give_up(read_json(path))
-    return renew(params, False)
+    folder = directory(params["migration_id"])
+    with changing(folder, "beginning anew", ("rolled_back",)):
+        for path in sorted(glob.glob(os.path.join(folder, "lease-*.json"))):
+            give_up(read_json(path))
+        return renew(params, False)
 
 
 def give_up(kept: t.Any) -> None:

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._errors import MigrationError, Refusal
-from .._jobs.launch import wait
+from .._jobs.launch import Hangs, wait
 from .._jobs.module import launch_job
+from .._jobs.pulse import end, ended_words
 from .._jobs.record import JobStatus
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
@@ -19,6 +22,9 @@ from .times import wrong_times
 
 # Beyond the budget: opening connections, the agent's two calls, and an undo.
 OVERHEAD_SECONDS = 180.0
+# How often one command ends a job that hangs.
+HANGS = 3
+ENTRY = "_cutover.run:run"
 
 
 def check_gate(gate: str, migration_id: str) -> None:
@@ -52,21 +58,32 @@ def died(status: JobStatus, params: dict, job: str, who: str) -> MigrationError:
     return Ended("%s; %s opens again when its lease of %s s ends" % (status.error, who, params["lease"]), UNDECIDED)
 
 
-def await_end(params: dict, job: str, who: str) -> JobStatus:
-    """Wait for a job's success.
+def await_end(params: dict, job: str, who: str, again: t.Callable[[], object]) -> tuple[JobStatus, list[str]]:
+    """Wait for a job's success; one that hangs is ended and started anew, and goes on from what it had written.
 
+    :param again: starts the job
+    :returns: its status, and what else is to be told
     :raises Ended: where it has another end, or none in time
     """
     folder = job_directory(params["migration_id"], job)
-    try:
-        status = wait(folder, params["budget"] + OVERHEAD_SECONDS)
-    except MigrationError as error:
-        raise Ended(str(error), RUNNING) from None
+    told: list[str] = []
+    while True:
+        try:
+            status = wait(folder, params["budget"] + OVERHEAD_SECONDS)
+            break
+        except Hangs as error:
+            if len(told) >= HANGS:
+                raise Ended("%s, for the %dth time; see what stops it" % (error, HANGS + 1), RUNNING) from None
+            if end(folder, error.suspect):
+                told.append(ended_words(folder, error.suspect))
+            again()
+        except MigrationError as error:
+            raise Ended(str(error), RUNNING) from None
     if status.state == "lost":
         raise died(status, params, job, who)
     if status.state != "succeeded":
-        raise Ended(status.error, status.facts.get("outcome", UNDECIDED))
-    return status
+        raise Ended("; ".join([*told, status.error]), status.facts.get("outcome", UNDECIDED))
+    return status, told
 
 
 def launch_cutover(params: dict, check_mode: bool) -> dict:
@@ -79,8 +96,8 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
         run.check_seeded(Journal(directory(params["migration_id"])), params["migration_id"])
     unneeded = ("gate", "old_address", "new_address")
     options = {**{name: value for name, value in params.items() if name not in unneeded}, "switches": switches}
-    result = launch_job("cutover", "_cutover.run:run", options, check_mode)
+    result = launch_job("cutover", ENTRY, options, check_mode)
     if check_mode or result["state"] == "succeeded":
         return result
-    status = await_end(params, "cutover", "the source")
-    return {**result, "state": status.state, "result": status.result}
+    status, told = await_end(params, "cutover", "the source", lambda: launch_job("cutover", ENTRY, options, False))
+    return {**result, "state": status.state, "result": status.result, "warnings": told}

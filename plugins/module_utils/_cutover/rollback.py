@@ -213,6 +213,7 @@ def check_cut_over(journal: Journal, migration_id: str) -> None:
 
 
 SOCKET = "/run/mysqld/mysqld.sock"
+ENTRY = "_cutover.rollback:run"
 
 ROLLBACK = Course("rollback", RollbackSteps, "source_hold", check_cut_over, tell)
 
@@ -267,11 +268,11 @@ def launch_rollback(params: dict, check_mode: bool) -> dict:
     options.update(lossy=lossy, switches=switches, source_login="", target_login="")
     if not check_mode:
         place_local(migration_id)
-    result = {**launch_job("rollback", "_cutover.rollback:run", options, check_mode), "lossy": lossy, "lost": lost}
+    result = {**launch_job("rollback", ENTRY, options, check_mode), "lossy": lossy, "lost": lost}
     if check_mode or result["state"] == "succeeded":
         return result
-    status = await_end(params, "rollback", "the new server")
-    return {**result, "state": status.state, "result": status.result}
+    status, told = await_end(params, "rollback", "the new server", lambda: launch_job("rollback", ENTRY, options, False))
+    return {**result, "state": status.state, "result": status.result, "warnings": told}
 
 
 def switches_of(params: dict, driven: list[dict]) -> list[dict]:

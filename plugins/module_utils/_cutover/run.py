@@ -16,6 +16,7 @@ from .._jobs.progress import Progress
 from .._server.connection import connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
+from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory
 from .._verify.record import NAME, NOT_COMPARED
@@ -157,13 +158,16 @@ def run(options: dict, progress: Progress) -> dict:
 
 def travel(options: dict, progress: Progress, course: Course) -> dict:
     """Go a course's way to its end, or back to its beginning."""
-    record = Record(Journal(directory(options["migration_id"])), course)
-    if record.finished:
-        return _result(record)
-    course.check(record.journal, options["migration_id"])
-    # Found wrong at promotion, it could not be undone any more.
-    check_place(options[course.local_hold])
+    folder = directory(options["migration_id"])
     with ExitStack() as stack:
+        # For its whole life, and before the journal is read: what it says holds until the end.
+        stack.enter_context(exclusive(folder, "the job %s" % course.key))
+        record = Record(Journal(folder), course)
+        if record.finished:
+            return _result(record)
+        course.check(record.journal, options["migration_id"])
+        # Found wrong at promotion, it could not be undone any more.
+        check_place(options[course.local_hold])
         servers = Servers(*_open(options, record, stack))
         details = {**options, "source_local": source_local(options), "job": course.key}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)

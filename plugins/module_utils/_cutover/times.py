@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 
 BUDGET, FENCE_SECONDS, LEASE = 5.0, 2.0, 10.0
+# A statement that is not answered for 60 s counts as lost, and the fence is one statement.
+MOST_FENCE_SECONDS = 50.0
 
 
 def wrong_times(budget: float, fence_seconds: float, lease: float) -> str:
@@ -19,6 +21,10 @@ def wrong_times(budget: float, fence_seconds: float, lease: float) -> str:
         return "a write stop budget of %g s leaves no time to cut over; the default is %g" % (budget, BUDGET)
     if fence_seconds <= 0 or fence_seconds > budget:
         return "fence_seconds (%g) must be more than 0 and at most the budget (%g)" % (fence_seconds, budget)
+    if fence_seconds > MOST_FENCE_SECONDS:
+        return "fence_seconds (%g) must be at most %g: a server that does not answer for longer counts as lost" % (
+            fence_seconds, MOST_FENCE_SECONDS,
+        )  # fmt: skip
     if lease <= budget:
         return (
             "the lease (%g s) must be longer than the budget (%g s): it would open the source in the middle of the cutover;"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -16,11 +15,22 @@ import sys
 import time
 
 from .._errors import MigrationError
-from .._state.files import make_directory, open_lock, read_text, write_json, write_text
+from .._state.files import make_directory, open_lock, read_text, take_lock, write_json, write_text
 from .payload import BOOT, pack
+from .pulse import QUIET_SECONDS, Pulse, Suspect, end, hanging
 from .record import JobStatus, observe
 
 START_SECONDS = 20.0
+LAUNCH_SECONDS = 60.0
+
+
+class Hangs(MigrationError):
+    """A job's process is there and does not live."""
+
+    def __init__(self, directory: str, suspect: Suspect) -> None:
+        super().__init__("the job in %s hangs: its %s has not moved for %g s" % (directory, suspect.words, QUIET_SECONDS))
+        self.directory = directory
+        self.suspect = suspect
 
 
 def fingerprint(entry: str, options: dict) -> str:
@@ -39,11 +49,15 @@ def launch(directory: str, unit: str, entry: str, options: dict, again: bool = F
     """
     make_directory(directory)
     with open_lock(os.path.join(directory, "launch.lock")) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not take_lock(lock, LAUNCH_SECONDS):
+            raise MigrationError("another process has been starting the job in %s for %g s" % (directory, LAUNCH_SECONDS))
         status = observe(directory)
         print_of_options = fingerprint(entry, options)
         if status.state == "running":
-            return "attached", status
+            suspect = hanging(directory)
+            if suspect is None or not end(directory, suspect):
+                return "attached", observe(directory)
+            status = observe(directory)
         if status.state == "succeeded" and status.fingerprint == print_of_options and not again:
             return "finished", status
         attempt = status.attempt + 1
@@ -51,7 +65,7 @@ def launch(directory: str, unit: str, entry: str, options: dict, again: bool = F
         write_json(os.path.join(directory, "progress.json"), {"text": "starting"})
         write_json(
             os.path.join(directory, "spec.json"),
-            {"entry": entry, "options": options, "attempt": attempt, "fingerprint": print_of_options},
+            {"entry": entry, "options": options, "attempt": attempt, "fingerprint": print_of_options, "unit": "%s-%d" % (unit, attempt)},
         )
         _start("%s-%d" % (unit, attempt), directory)
         return "started", _await_start(directory, attempt)
@@ -62,7 +76,10 @@ def _start(unit: str, directory: str) -> None:
     if os.path.isdir("/run/systemd/system") and shutil.which("systemd-run"):
         # A child of PID 1: neither the end of the session nor KillUserProcesses reaches it.
         wrapped = ["systemd-run", "--quiet", "--collect", "--unit", unit, "--property=KillMode=mixed", "--"] + command
-        done = subprocess.run(wrapped, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(wrapped, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LAUNCH_SECONDS, check=False)
+        except subprocess.TimeoutExpired:
+            raise MigrationError("the job %s could not be started: systemd-run gave no answer for %g s" % (unit, LAUNCH_SECONDS)) from None
         if done.returncode:
             raise MigrationError("the job %s could not be started by systemd-run: %s" % (unit, done.stderr.strip()))
         return
@@ -86,13 +103,17 @@ def _await_start(directory: str, attempt: int) -> JobStatus:
 def wait(directory: str, seconds: float) -> JobStatus:
     """Wait for a job's end.
 
+    :raises Hangs: when nothing of it has moved for a while
     :raises MigrationError: when it still runs after that time; it goes on
     """
     deadline = time.monotonic() + seconds
+    pulse = Pulse(directory)
     while time.monotonic() < deadline:
         status = observe(directory)
         if status.state != "running":
             return status
+        if pulse.hangs() and pulse.suspect is not None:
+            raise Hangs(directory, pulse.suspect)
         time.sleep(0.1)
     raise MigrationError(
         "the job in %s still runs after %d s and goes on; run the same command again to attach to it" % (directory, seconds)

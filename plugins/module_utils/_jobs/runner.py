@@ -19,6 +19,7 @@ import typing as t
 from .._errors import MigrationError
 from .._state.files import open_lock, read_json, remove, take_lock, write_json
 from .progress import Progress
+from .pulse import begin_beat, started_at
 from .record import boot_id
 
 LOCK_SECONDS = 3.0
@@ -43,10 +44,10 @@ def run(directory: str) -> int:
     spec = read_json(os.path.join(directory, "spec.json"))
     _log_to(os.path.join(directory, "log"))
     remove(os.path.join(directory, "outcome.json"))
-    write_json(
-        os.path.join(directory, "started.json"),
-        {"pid": os.getpid(), "boot_id": boot_id(), "at": time.time(), "attempt": spec["attempt"]},
-    )
+    begin_beat(directory)
+    started = {"pid": os.getpid(), "ticks": started_at(os.getpid()), "unit": spec.get("unit", "")}
+    started.update(boot_id=boot_id(), at=time.time(), attempt=spec["attempt"])
+    write_json(os.path.join(directory, "started.json"), started)
     signal.signal(signal.SIGTERM, _stop)
     outcome: dict = {"attempt": spec["attempt"], "ok": False}
     code = 1

@@ -16,8 +16,11 @@ from dataclasses import dataclass
 LOOK = (
     'cd %s 2>/dev/null || { echo \'{"absent": true}\'; exit 0; }; f() { if [ -s "$1" ]; then base64 -w0 "$1"; fi; } '
     "&& r=0 && { flock -n lock true || r=1; } "
-    '&& printf \'{"running": %%s, "progress": "%%s", "outcome": "%%s", "spec": "%%s"}\\n\' '
-    '"$r" "$(f progress.json)" "$(f outcome.json)" "$(f spec.json)"'
+    # What moves while the job lives, see pulse.py.
+    "&& p=$(sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p' started.json 2>/dev/null || true) "
+    '&& m=$({ stat -c %%y beat; grep -hs ctxt_switches /proc/$p/task/*/status; } 2>/dev/null | cksum) '
+    '&& printf \'{"running": %%s, "progress": "%%s", "outcome": "%%s", "spec": "%%s", "started": "%%s", "moved": "%%s"}\\n\' '
+    '"$r" "$(f progress.json)" "$(f outcome.json)" "$(f spec.json)" "$(f started.json)" "$m"'
 )
 
 
@@ -26,6 +29,8 @@ class Seen:
     """A job at one look.
 
     :param error: why it failed; empty while it runs and where it succeeded
+    :param moved: changes from look to look while the job lives; empty where that cannot be told
+    :param process: what runs it, in words
     """
 
     running: bool
@@ -33,6 +38,8 @@ class Seen:
     text: str
     result: dict
     error: str
+    moved: str = ""
+    process: str = ""
 
 
 def look_command(directory: str) -> str:
@@ -47,7 +54,9 @@ def interpret(answer: dict) -> Seen:
     progress = _decoded(answer["progress"])
     phase, text = progress.get("phase", ""), progress.get("text", "")
     if answer["running"]:
-        return Seen(True, phase, text, {}, "")
+        started = _decoded(answer.get("started", ""))
+        who = "process %s of the unit %s" % (started.get("pid"), started.get("unit") or "(none)")
+        return Seen(True, phase, text, {}, "", answer.get("moved", "") if started.get("ticks") else "", who)
     outcome, spec = _decoded(answer["outcome"]), _decoded(answer["spec"])
     if outcome.get("attempt") != spec.get("attempt") or not outcome:
         return Seen(
@@ -63,6 +72,28 @@ def _decoded(text: str) -> dict:
         return json.loads(base64.b64decode(text)) if text else {}
     except ValueError:
         return {}
+
+
+class Stillness:
+    """For how long nothing of a job has moved, of the time that was spent looking.
+
+    :param step: no more than this counts of the time between two looks: a lost connection is no hang
+    """
+
+    SECONDS = 15.0
+
+    def __init__(self, step: float) -> None:
+        self.step = step
+        self.seconds = 0.0
+        self._moved = ""
+        self._last: t.Optional[float] = None
+
+    def lasts(self, moved: str, now: float) -> bool:
+        """Whether it has hung for long enough to say so."""
+        gone = 0.0 if self._last is None else min(now - self._last, self.step)
+        self.seconds = self.seconds + gone if moved and moved == self._moved else 0.0
+        self._moved, self._last = moved, now
+        return self.seconds >= self.SECONDS
 
 
 class Pace:

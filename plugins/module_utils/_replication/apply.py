@@ -5,11 +5,14 @@
 """Run a plan, and the whole of it: observe, plan, apply, wait."""
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from .._errors import MigrationError, ServerError
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import from_options as endpoint_from_options
 from .._server.flavour import open_flavour
+from .._state.guard import changing
 from .._state.journal import Journal
 from .._state.paths import directory
 from . import desired as wanted
@@ -53,7 +56,10 @@ def _failed(flavour: Flavour, plan: Plan, number: int, error: ServerError) -> Se
 
 def set_up(params: dict, check_mode: bool) -> dict:
     """Make a server the replica that the options describe; the module's one function."""
-    with connect(endpoint_from_options(params), "replica") as connection:
+    with ExitStack() as stack:
+        if params.get("migration_id") and not check_mode:
+            stack.enter_context(changing(directory(params["migration_id"]), "mysql_replica_setup"))
+        connection = stack.enter_context(connect(endpoint_from_options(params), "replica"))
         flavour = open_flavour(connection)
         connection.name = "replica %s" % flavour.identity.label
         desired = wanted.from_options(params, flavour)

@@ -6,13 +6,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 
-from .._errors import MigrationError
+from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress, duration
+from .._server.base import Flavour
 from .._server.connection import Connection, connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
+from .._state.fences import ARMED
+from .._state.guard import BEFORE, changing, why_not_now
 from .._state.journal import Journal
 from .._state.paths import directory
 from .._tuning.relax import follow
@@ -23,6 +27,7 @@ from .status import ReplicaStatus, only_status
 from .trust import check, look, sight
 
 INTERVAL = 0.25
+TASK = "catching up"
 
 
 def run(options: dict, progress: Progress) -> dict:
@@ -31,25 +36,21 @@ def run(options: dict, progress: Progress) -> dict:
     :param options: migration_id, source_login, target_login (files), threshold, ready_seconds, timeout, patience (seconds), fast_load
     :raises MigrationError: where replication stops, or the lag does not shrink for longer than the patience
     """
-    journal = Journal(directory(options["migration_id"]))
+    folder = directory(options["migration_id"])
+    journal = Journal(folder)
     source_login, target_login = read_login_file(options["source_login"]), read_login_file(options["target_login"])
     started = time.monotonic()
     convergence = Convergence(options["threshold"])
     diverging_since, highest = None, 0.0
     with connect(source_login, "source", 30) as source, connect(target_login, "target", 30) as other:
         target, origin = open_flavour(other), open_flavour(source)
-        look(origin, target, journal, options["migration_id"])
-        follow(target, journal, options["fast_load"])
+        with changing(folder, TASK):
+            look(origin, target, journal, options["migration_id"])
+            follow(target, journal, options["fast_load"])
         # Where nobody has beaten for a while, the newest heartbeat is old without any lag.
         arrives(source, other, options["migration_id"], 1.0)
         while True:
-            beat(source, options["migration_id"])
-            verdict = convergence.add(time.monotonic() - started, lag(source, other, options["migration_id"]))
-            status = only_status(target)
-            # What the target has beyond its source is to be seen for seconds, and makes it another server for ever.
-            if sight(origin, target, journal, status):
-                check(journal, options["migration_id"])
-            check_threads(status)
+            verdict = convergence.add(time.monotonic() - started, _beat(journal, origin, target))
             highest = max(highest, verdict.lag or 0.0)
             progress.say("catch-up", line(verdict, options["threshold"]), lag=verdict.lag, speed=verdict.speed, eta=verdict.eta)
             if verdict.ready_for >= options["ready_seconds"]:
@@ -58,10 +59,30 @@ def run(options: dict, progress: Progress) -> dict:
             diverging_since = None if verdict.converging else diverging_since if diverging_since is not None else elapsed
             _check_patience(source, options, elapsed, diverging_since, verdict)
             time.sleep(INTERVAL)
-        look(origin, target, journal, options["migration_id"])
-    result = {"lag": verdict.lag, "highest_lag": round(highest, 3), "seconds": round(time.monotonic() - started, 3)}
-    journal.update("ready", catchup=result)
+        with changing(folder, TASK):
+            look(origin, target, journal, options["migration_id"])
+            result = {"lag": verdict.lag, "highest_lag": round(highest, 3), "seconds": round(time.monotonic() - started, 3)}
+            journal.update("ready", catchup=result)
     return result
+
+
+def _beat(journal: Journal, source: Flavour, target: Flavour) -> float | None:
+    """Beat on the source, and see how far behind the target is. The lock is not held in between: a cutover may come at any time."""
+    migration_id = os.path.basename(journal.directory)
+    try:
+        beat(source.connection, migration_id)
+        seconds = lag(source.connection, target.connection, migration_id)
+        status = only_status(target)
+        # What the target has beyond its source is to be seen for seconds, and makes it another server for ever.
+        if sight(source, target, journal, status):
+            check(journal, migration_id)
+        check_threads(status)
+    except MigrationError as error:
+        words = why_not_now(migration_id, journal.read(), BEFORE, lambda _token: ARMED)
+        if not words:
+            raise
+        raise Refusal("%s ends: %s" % (TASK, words)) from error
+    return seconds
 
 
 def check_threads(status: ReplicaStatus) -> None:

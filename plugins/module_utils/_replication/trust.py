@@ -223,7 +223,7 @@ def settle(journal: Journal, migration_id: str, wipe: str, waive: t.Sequence[str
     # Once a cutover has begun the target may be the primary, and is not erased.
     if not reasons or seed.get("status") != "done" or state.get("cutover", {}).get("begun"):
         return []
-    if wipe == migration_id:
+    if wipe.partition("@")[0] == migration_id:
         if not check_mode:
             journal.update("the target is not trusted: it is copied anew", seed={**seed, "status": "running"}, catchup=None)
         return ["the target is copied anew, because it is not trusted any more: %s" % "; ".join(reasons)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 
 from .._accounts.logins import CONTROL, account, make_password
 from .._accounts.own import OwnAccounts
@@ -16,10 +17,14 @@ from .._jobs.record import observe
 from .._server.base import Flavour
 from .._server.endpoint import Endpoint, login_text
 from .._state.files import read_text, write_text
+from .._state.guard import BEFORE, changing
 from .._state.paths import directory, job_directory
 
 BACK = "nordbridge_back"
 BACK_FILE, FENCE_FILE = "back.json", "fence.json"
+# A cutover that died is to be carried on by the command that begins with this, however it stands: the lock is free, so that nobody
+# promotes meanwhile, and a target that is closed was so before.
+PHASES = (*BEFORE, "cutting_over", "done")
 
 
 def prepare_target(server: Flavour, options: dict, check_mode: bool) -> dict:
@@ -28,6 +33,13 @@ def prepare_target(server: Flavour, options: dict, check_mode: bool) -> dict:
     :param options: migration_id; unix_socket (of the target); hosts (where the old server comes from, empty for no reverse
         replication), require_tls; host, port, tls, tls_ca (how the old server reaches this one)
     """
+    with ExitStack() as stack:
+        if not check_mode:
+            stack.enter_context(changing(directory(options["migration_id"]), "mysql_migration_target", PHASES))
+        return _prepare(server, options, check_mode)
+
+
+def _prepare(server: Flavour, options: dict, check_mode: bool) -> dict:
     folder = directory(options["migration_id"])
     control = account(CONTROL, options["migration_id"])
     fence = _login(folder, FENCE_FILE, user=control, unix_socket=options["unix_socket"])

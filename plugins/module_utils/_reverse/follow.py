@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import typing as t
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 
 from .._bridge.call import call
@@ -23,13 +23,12 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint, read_login_file
 from .._server.flavour import open_flavour
+from .._state.guard import AFTER, changing
 from .._state.journal import Journal
 from .._state.paths import directory
 from .._state.phase import phase_of
 from .accounts import BACK_FILE
 from .rules import why_not
-
-AFTER = ("done", "rolling_back")
 
 
 @contextmanager
@@ -54,13 +53,16 @@ def reverse(params: dict, check_mode: bool) -> dict:
         return {"changed": True, "phase": phase, "following": False, "statements": [], "diff": {"before": "", "after": ""}}
     if phase == "rolled_back":
         raise Refusal("migration %s was rolled back: there is nothing left to follow" % params["migration_id"])
-    with open_pair(params["migration_id"]) as (old, new):
+    with ExitStack() as stack:
+        if phase in AFTER and not check_mode:
+            state = stack.enter_context(changing(journal.directory, "reverse replication", AFTER))
+        old, new = stack.enter_context(open_pair(params["migration_id"]))
         _refuse(reasons(old, new) + _reach(params["migration_id"], new))
         if phase not in AFTER:
             return {"changed": False, "phase": phase, "following": False, "statements": [], "diff": {"before": "", "after": ""}}
         result = follow(params, state, old, new, check_mode)
-    if not check_mode and state.get("reverse", {}).get("status") != "following":
-        journal.update("reverse replication: the old server follows", reverse={"status": "following"})
+        if not check_mode and state.get("reverse", {}).get("status") != "following":
+            journal.update("reverse replication: the old server follows", reverse={"status": "following"})
     return {"phase": phase, "following": True, **result}
 
 

@@ -14,9 +14,9 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import typing as t
 
+from .._child import run_child
 from .._errors import Refusal, ServerError
 from .._server.base import Flavour
 from . import stash
@@ -127,7 +127,7 @@ def _mydumper() -> dict:
     path = find((PROGRAM,))
     if not path:
         return {"found": False, "lacks": []}
-    done = subprocess.run([path, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    done = run_child([path, "--help"], capture_output=True, text=True, errors="replace")
     return {"found": True, "lacks": lacking(done.stdout + done.stderr)}
 
 
@@ -136,6 +136,6 @@ def _version(names: t.Sequence[str]) -> str:
     path = find(names)
     if not path:
         return ""
-    done = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = run_child([path, "--version"], capture_output=True, text=True)
     told = re.search(r"(\d+\.\d+\.\d+)-MariaDB", done.stdout + done.stderr)
     return told.group(1) if told else "?"

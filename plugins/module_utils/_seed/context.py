@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.progress import Progress
 from .._server.base import Flavour
-from .._server.connection import connect
+from .._server.connection import LONG_SECONDS, connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 from .._server.identity import described, same_place
@@ -57,7 +57,7 @@ class Seed:
         :raises Refusal: where another server does
         """
         self.source.connection.close()
-        before, self.source = self.source.identity, open_flavour(connect(self.source_login, "source"))
+        before, self.source = self.source.identity, open_flavour(connect(self.source_login, "source", LONG_SECONDS))
         if not same_place(before, self.source.identity):
             raise Refusal(
                 "the source's address leads to %s now, and led to %s when the copy began: give one server's own address"
@@ -76,7 +76,7 @@ class Seed:
         while time.monotonic() < deadline:
             for login in (self.target_login, own) if own.unix_socket else (self.target_login,):
                 try:
-                    self.target = open_flavour(connect(login, "target"))
+                    self.target = open_flavour(connect(login, "target", LONG_SECONDS))
                     return
                 except ServerError as failure:
                     error = failure

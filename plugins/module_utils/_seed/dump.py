@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 
 from .._bridge.call import agent_command
+from .._child import run_child
 from .._errors import MigrationError
 from .._jobs.progress import Progress, copy_line
 from .._server.base import Flavour
@@ -170,7 +170,7 @@ def _land(bridge: Stage, request: bytes, path: str, copy: Copy) -> None:
 
 def unpacked(head: bytes) -> bytes:
     """What the first bytes of a packed stream hold, as far as they do."""
-    return subprocess.run(["zstd", "-q", "-d", "-c"], input=head, capture_output=True, check=False).stdout
+    return run_child(["zstd", "-q", "-d", "-c"], input=head, capture_output=True).stdout
 
 
 def check_unchanged(source: Flavour, schemas: list, before: dict) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 
+from .._child import run_child
 from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
 from .polite import send
@@ -87,7 +87,7 @@ def stream_dump(request: dict) -> None:
         raise MigrationError("the agent runs %s and no other program" % ", ".join(PROGRAMS))
     program = find_program(request["programs"])
     packer = find_program(["zstd"])
-    help_text = subprocess.run([program, "--no-defaults", "--help"], capture_output=True, text=True, check=False).stdout
+    help_text = run_child([program, "--no-defaults", "--help"], capture_output=True, text=True).stdout
     asked = (request["schemas"], int(request["lock_wait"]), request.get("part", ""))
     options = dump_options(request["flavour"], request["gtid"], help_text, *asked)
     handle = private_file(client_options(Endpoint(**request["login"])))

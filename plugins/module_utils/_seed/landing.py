@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from .._errors import MigrationError, Refusal
 from .._server.base import Flavour
 from .._server.flavour import check_pair
-from .._server.identity import same_server
+from .._server.identity import described, same_server
+from .._state.permission import asks, permits
 
 if t.TYPE_CHECKING:
     from .context import Seed
@@ -41,23 +42,24 @@ def check_two(source: Flavour, target: Flavour) -> None:
         raise Refusal("source and target are the same server (%s): check migration_source and the addresses" % source.identity.label)
 
 
-def check_landing(target: Flavour, migration_id: str, ours: list[str] | None, wipe: str) -> list[str]:
-    """The schemas that have to be erased before the copy; empty on an empty target.
+def check_landing(target: Flavour, migration_id: str, ours: list[str] | None, wipe: str, state: dict) -> tuple[list[str], list[str]]:
+    """The schemas that have to be erased before the copy, and those of them that take a permission; empty on an empty target.
 
     :param ours: the schemas that the journal knows as this migration's own unfinished copy; None where there is none
-    :param wipe: the permission: the migration's id
+    :param wipe: the permission, see permission.py
+    :param state: the journal's
     :raises Refusal: where there is data and no permission
     """
     schemas = target.user_schemas()
     if ours is None and target.replica_rows():
         raise Refusal("%s: it already replicates from another server; stop and reset that replication first" % target.connection.name)
     strange = sorted(set(schemas) - set(ours or []))
-    if strange and wipe != migration_id:
+    if strange and not permits(wipe, migration_id, state):
         raise Refusal(
-            "%s: it holds data, in the schemas %s; if they may be ERASED, run again with -e wipe_target=%s"
-            % (target.connection.name, ", ".join(strange), migration_id)
+            "%s: %s holds data, in the schemas %s; %s"
+            % (target.connection.name, described(target.identity), ", ".join(strange), asks(migration_id, state))
         )
-    return schemas
+    return schemas, strange
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import tarfile
 
+from .._child import run_child
 from .._errors import MigrationError
 from .conditions import PROGRAMS, find
 
@@ -58,7 +58,7 @@ def libraries(told: str) -> dict[str, str]:
 
 
 def _ldd(path: str) -> str:
-    done = subprocess.run([find(PROGRAMS["ldd"]) or "ldd", path], capture_output=True, text=True, check=False)
+    done = run_child([find(PROGRAMS["ldd"]) or "ldd", path], capture_output=True, text=True)
     if done.returncode:
         raise MigrationError("ldd %s failed: %s" % (path, done.stderr.strip()))
     return done.stdout

@@ -13,11 +13,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 
 from .._bridge.call import agent_command, tail
+from .._child import WORK_SECONDS, run_child
 from .._errors import MigrationError
 from .._jobs.progress import copy_line, ticking
 from .backup_command import COMPLETED, PROGRAMS
@@ -146,7 +146,7 @@ def _prepare(folder: str) -> None:
     """Bring the copied files to one point in time; whole only where the program says so."""
     with tempfile.TemporaryFile() as words:
         command = [find_program(list(PROGRAMS)), *prepare_options(folder)]
-        code = subprocess.run(command, stdout=words, stderr=words, stdin=subprocess.DEVNULL, check=False).returncode
+        code = run_child(command, WORK_SECONDS, stdout=words, stderr=words).returncode
         words.seek(0)
         told = words.read()
     if code or COMPLETED not in told[-200:]:

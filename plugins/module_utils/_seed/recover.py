@@ -12,8 +12,10 @@ from __future__ import annotations
 import os
 import shutil
 
+from .._jobs.pulse import end, hanging
 from .._jobs.record import observe
 from .._replication.trust import settle
+from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._tuning.relax import distrust
@@ -30,13 +32,35 @@ def recover(params: dict, check_mode: bool) -> dict:
 
     :param params: migration_id; wipe and waive, by which the operator decides about a target that is not trusted
     """
+    _end_hanging(params["migration_id"], check_mode)
+    # Where there is nothing to be done, nobody is waited for: a copy holds the lock for hours.
+    found = _recover(params, True)
+    if check_mode or not found.pop("due"):
+        return found
+    with exclusive(directory(params["migration_id"]), "migration_recover"):
+        found = _recover(params, False)
+    found.pop("due")
+    return found
+
+
+def _end_hanging(migration_id: str, check_mode: bool) -> None:
+    """A copy's process that hangs is ended, as if it had been killed: nobody would ever get past it."""
+    folder = job_directory(migration_id, "seed")
+    if not check_mode and observe(folder).state == "running":
+        suspect = hanging(folder)
+        if suspect is not None:
+            end(folder, suspect)
+
+
+def _recover(params: dict, check_mode: bool) -> dict:
+    """See recover; due says whether there is anything to be done."""
     journal = Journal(directory(params["migration_id"]))
     warnings = [words for words in (distrust(journal, check_mode),) if words]
     warnings += settle(journal, params["migration_id"], params.get("wipe") or "", params.get("waive") or [], check_mode)
     entry = journal.read().get("seed", {})
     running = observe(job_directory(params["migration_id"], "seed")).state == "running"
     if running or entry.get("status") != "running" or entry.get("method") not in PHYSICAL:
-        return {"changed": bool(warnings), "restored": False, "warnings": warnings}
+        return {"changed": bool(warnings), "restored": False, "warnings": warnings, "due": bool(warnings)}
     datadir, flavour, unit = entry["datadir"], entry["flavour"], entry["service"]
     left = [name for name in (NEW, OLD) if os.path.isdir(os.path.join(datadir, name))]
     if left and not check_mode:
@@ -46,4 +70,4 @@ def recover(params: dict, check_mode: bool) -> dict:
     if not check_mode:
         return_programs(params["migration_id"])
         start_server(flavour, unit)
-    return {"changed": bool(left or warnings), "restored": OLD in left, "warnings": warnings}
+    return {"changed": bool(left or warnings), "restored": OLD in left, "warnings": warnings, "due": True}

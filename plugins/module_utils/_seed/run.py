@@ -14,11 +14,14 @@ from .._jobs.progress import Progress
 from .._replication.heartbeat import Beater
 from .._replication.trust import begin
 from .._server.base import Flavour
-from .._server.connection import connect
+from .._server.connection import LONG_SECONDS, connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
+from .._server.identity import described
+from .._state.guard import changing
 from .._state.journal import Journal
 from .._state.paths import SCHEMA, directory
+from .._state.permission import KEY
 from .._tuning.relax import relaxed_copy
 from .conditions import read_conditions, read_host
 from .context import Seed, mark
@@ -41,10 +44,11 @@ def run(options: dict, progress: Progress) -> dict:
         (seconds), zstd_level, clone_compression (see clone.py); bandwidth, nice, ionice (see polite.py), tries, target_reserve_mb,
         source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
     """
-    journal = Journal(directory(options["migration_id"]))
+    folder = directory(options["migration_id"])
+    journal = Journal(folder)
     source_login, target_login = read_login_file(options["source_login"]), read_login_file(options["target_login"])
-    with connect(source_login, "source") as one:
-        seed = Seed(open_flavour(one), open_flavour(connect(target_login, "target")), source_login, target_login, options, progress, [])
+    with changing(folder, "the copy"), connect(source_login, "source", LONG_SECONDS) as one:
+        seed = Seed(open_flavour(one), open_flavour(connect(target_login, "target", LONG_SECONDS)), source_login, target_login, options, progress, [])
         try:
             return _seed(seed, journal)
         finally:
@@ -61,7 +65,8 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     if state.get("cutover", {}).get("begun"):
         raise Refusal("the cutover of %s has begun: its target is not copied anew" % options["migration_id"])
     check_may_erase(seed)
-    seed.erase = check_landing(target, options["migration_id"], unfinished(state.get("seed", {}), known_as), options["wipe"])
+    ours = unfinished(state.get("seed", {}), known_as)
+    seed.erase, strange = check_landing(target, options["migration_id"], ours, options["wipe"], state)
     choice = choose(*_conditions(seed), options["method"])
     method, changed = choice.method, change_of_choice(options.get("planned", ""), choice)
     if changed:
@@ -76,11 +81,20 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     entry["schemas"] = sorted({*source.user_schemas(), *seed.erase})
     with Watch(seed) as seed.watch:
         # A copy that starts anew is behind again, whatever an earlier catch-up found.
-        journal.update("seed started", seed=entry, catchup=None)
+        journal.update("seed started", seed=entry, catchup=None, **_erasure(seed, state, strange))
         result = _copy(seed, method, journal, entry)
     result = {**entry, **result, "status": "done", "target": mark(seed.target)}
     journal.update("seed done", seed=result)
     return result
+
+
+def _erasure(seed: Seed, state: dict, strange: list[str]) -> dict:
+    """The use of the permission to erase: what it was for, and where. It counts once."""
+    if not strange:
+        return {}
+    identity = seed.target.identity
+    used = {"at": time.time(), "word": seed.options["wipe"], "schemas": strange, "server": described(identity), "datadir": identity.datadir}
+    return {KEY: [*state.get(KEY, []), used]}
 
 
 def _conditions(seed: Seed) -> tuple[dict, dict]:

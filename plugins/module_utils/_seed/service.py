@@ -12,6 +12,8 @@ import subprocess
 from .._errors import MigrationError
 
 # The unit by flavour, and what else would start it again by itself.
+# A server that is stopped writes all of its changed pages first.
+SERVICE_SECONDS, SHOW_SECONDS = 1800.0, 30.0
 UNITS = {"mariadb": ("mariadb.service", ("mariadb.socket",)), "mysql": ("mysql.service", ())}
 
 
@@ -41,12 +43,23 @@ def start_server(flavour: str, unit: str) -> None:
     _systemctl("start", unit or UNITS[flavour][0])
 
 
+def restart_server(flavour: str, unit: str, seconds: float) -> None:
+    """Restart the server."""
+    _systemctl("restart", unit or UNITS[flavour][0], seconds=seconds)
+
+
 def _show(unit: str, value: str) -> str:
-    done = subprocess.run(["systemctl", "show", "--property", value, "--value", unit], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    command = ["systemctl", "show", "--property", value, "--value", unit]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=SHOW_SECONDS, check=False).stdout.strip()
+    except subprocess.TimeoutExpired:
+        raise MigrationError("systemctl show %s gave no answer for %g s" % (unit, SHOW_SECONDS)) from None
 
 
-def _systemctl(*words: str) -> None:
-    done = subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False)
+def _systemctl(*words: str, seconds: float = SERVICE_SECONDS) -> None:
+    try:
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        raise MigrationError("systemctl %s was not done within %g s" % (" ".join(words), seconds)) from None
     if done.returncode:
         raise MigrationError("systemctl %s failed: %s" % (" ".join(words), done.stderr.strip()))

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .._bridge.call import agent_command, tail
+from .._child import WORK_SECONDS, run_child
 from .._errors import MigrationError, ServerError
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
@@ -104,7 +105,7 @@ class Borrowed:
         loaded = [os.path.join(self.folder, LOADER), "--library-path", os.path.join(self.folder, "lib")]
         command = as_owner(self.owner) + loaded + [os.path.join(self.folder, "bin", program), *options]
         with tempfile.TemporaryFile() as words:
-            code = subprocess.run(command, stdout=words, stderr=words, stdin=subprocess.DEVNULL, cwd="/", check=False).returncode
+            code = run_child(command, WORK_SECONDS, stdout=words, stderr=words, cwd="/").returncode
             words.seek(0)
             told = words.read()
         if code:
@@ -238,7 +239,7 @@ def _await(server: subprocess.Popen, socket: str, log: str) -> None:
 
 def _upgrade(socket: str) -> None:
     command = [find(PROGRAMS["mariadb-upgrade"]), "--no-defaults", "--socket=%s" % socket, "--user=root", "--force"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = run_child(command, WORK_SECONDS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         raise MigrationError("mariadb-upgrade failed (%d): %s" % (done.returncode, tail(done.stdout)))
 

@@ -18,6 +18,9 @@ try:
 except ImportError:  # said clearly by connect(): the program lacks on the managed host, not here
     pymysql = None
 
+# Until an unanswered statement counts as a failure; for statements whose time grows with the data.
+STATEMENT_SECONDS, LONG_SECONDS = 600, 86400
+
 # What an operator can do about a login that fails: client and server error numbers.
 HINTS = {
     1044: "the account lacks the privilege for this database",
@@ -136,11 +139,11 @@ def encoded(text: str, charset: str) -> bytes | None:
         return None
 
 
-def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None) -> Connection:
+def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SECONDS) -> Connection:
     """Open a connection.
 
     :param name: the server's role for messages: source, target
-    :param read_timeout: seconds until an unanswered statement fails; None waits for ever
+    :param read_timeout: seconds until an unanswered statement fails
     :raises ServerError: with the cause, the address and what to do
     """
     if pymysql is None:
@@ -162,7 +165,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int | None = None)
     return connection
 
 
-def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int | None) -> t.Any:
+def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int) -> t.Any:
     """PyMySQL's own connection.
 
     Given a TLS context, PyMySQL before 2 goes on in clear text where the server offers no TLS; from 2 on it refuses

@@ -106,6 +106,22 @@ def find_fence(token: str, root: str = ROOT) -> Fence | None:
     return None
 
 
+def last_of(migration_id: str, root: str = ROOT) -> Fence | None:
+    """A migration's newest record on this host; None where it has none."""
+    try:
+        names = [name for name in os.listdir(_folder(root)) if name.rpartition(".")[2] in STATES]
+    except FileNotFoundError:
+        return None
+    found = [fence for fence in (find_fence(name.split(".")[2], root) for name in names) if fence and fence.migration_id == migration_id]
+    return max(found, key=lambda fence: fence.at, default=None)
+
+
+def armed_by(migration_id: str, root: str = ROOT) -> bool:
+    """Whether a lease of that migration stands on this host."""
+    fence = last_of(migration_id, root)
+    return fence is not None and fence.state == ARMED
+
+
 @contextmanager
 def fence_lock(server: str, root: str = ROOT, seconds: float | None = LOCK_SECONDS) -> t.Iterator[None]:
     """One at a time makes, or acts on, a server's record.

@@ -10,9 +10,10 @@ import errno
 import fcntl
 import json
 import os
-import subprocess
 import time
 import typing as t
+
+from .._child import WORK_SECONDS, run_child
 
 
 def make_directory(path: str) -> None:
@@ -82,7 +83,7 @@ def sync_directory(folder: str) -> None:
 def sync_filesystem(folder: str) -> None:
     """Put all that was written to a folder's file system onto its disk: programs that unpack files do not."""
     try:
-        done = subprocess.run(["sync", "-f", folder], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
+        done = run_child(["sync", "-f", folder], WORK_SECONDS, capture_output=True).returncode
     except OSError:
         done = 1
     if done:

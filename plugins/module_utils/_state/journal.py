@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -20,6 +21,30 @@ from .._errors import Refusal
 from .files import make_directory, open_lock, read_json, write_json
 
 FORMAT = 1
+ASIDE = ".damaged-"
+
+
+class Damaged(Refusal):
+    """A state that cannot be read. Nothing is done on a guess, and nothing that is left is destroyed."""
+
+    def __init__(self, journal: Journal, error: Exception) -> None:
+        self.copy = journal.previous_path
+        text = "the journal %s is damaged (%s); nothing was changed. " % (journal.state_path, error)
+        try:
+            updated = read_json(self.copy)["updated"]
+            at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(updated))
+            text += (
+                "The state before its last update, of %s, is in %s. If nothing else is known, keep the damaged file and go on from that copy:"
+                " cd %s && mv state.json state.json.damaged && cp -p state.json.previous state.json; then the playbook status"
+                % (at, self.copy, journal.directory)
+            )
+        except (OSError, ValueError, TypeError, KeyError, OverflowError):
+            text += (
+                "There is no copy of it in %s either: restore it from a backup. Without one, do not remove it, and open or erase no server:"
+                " whether this migration was cut over is known on the source's host, in /var/lib/mysql_migration/fences (a name that ends in"
+                " .committed says so)" % self.copy
+            )
+        super().__init__(text)
 
 
 class Journal:
@@ -28,27 +53,30 @@ class Journal:
     def __init__(self, directory: str, clock: t.Callable[[], float] = time.time) -> None:
         self.directory = directory
         self.state_path = os.path.join(directory, "state.json")
+        self.previous_path = self.state_path + ".previous"
         self.events_path = os.path.join(directory, "events.jsonl")
+        self._chain_seen = False
         self.clock = clock
         self._behind: _Behind | None = None
 
     def read(self) -> dict:
         """The state; empty before anything was done.
 
-        :raises Refusal: for a truncated journal or one of a newer version
+        :raises Damaged: for a truncated one
+        :raises Refusal: for one of a newer version
         """
         try:
             state = read_json(self.state_path)
         except ValueError as error:
-            raise Refusal(
-                "the journal %s is damaged (%s); restore it, or remove it if nothing was started yet" % (self.state_path, error)
-            ) from None
+            raise Damaged(self, error) from None
         if state is None:
             return {}
-        if not isinstance(state, dict) or state.get("format") != FORMAT:
-            found = state.get("format") if isinstance(state, dict) else "no journal"
+        if not isinstance(state, dict):
+            raise Damaged(self, ValueError("it is no journal"))
+        if state.get("format") != FORMAT:
             raise Refusal(
-                "the journal %s has format %s, this version knows %d; use the version that wrote it" % (self.state_path, found, FORMAT)
+                "the journal %s has format %s, this version knows %d; use the version that wrote it"
+                % (self.state_path, state.get("format"), FORMAT)
             )
         return state
 
@@ -81,12 +109,36 @@ class Journal:
             fcntl.flock(lock, fcntl.LOCK_EX)
             state = {**self.read(), **changes, "format": FORMAT, "updated": self.clock()}
             state = {key: value for key, value in state.items() if value is not None}
+            keep_copy(self.state_path, self.previous_path)
             write_json(self.state_path, state)
             self._append(event, changes)
         return state
 
     def _append(self, event: str, data: dict) -> None:
         cut_partial_line(self.events_path)
+        # The whole chain once, then its end alone: an update within the write stop costs no more for a long one.
+        broken = _broken_end(self.events_path) if self._chain_seen else broken_link(self.events_path)
+        self._chain_seen = True
+        if broken:
+            self._begin_chain(broken)
+        self._write_line(event, data)
+
+    def _begin_chain(self, broken: int) -> None:
+        """Events are history, not the truth: a damaged file is put aside, and the next one names it."""
+        numbers = [int(path.rpartition("-")[2]) for path in self.put_aside()]
+        aside = "%s%s%d" % (self.events_path, ASIDE, max(numbers, default=0) + 1)
+        with open(self.events_path, "rb") as stream:
+            digest = hashlib.sha256(stream.read()).hexdigest()
+        os.rename(self.events_path, aside)
+        data = {"aside": os.path.basename(aside), "sha256": digest, "broken_at": broken}
+        self._write_line("the events before this were damaged, and are put aside", data)
+
+    def put_aside(self) -> list[str]:
+        """The files of damaged events, the oldest first."""
+        found = glob.glob(glob.escape(self.events_path) + ASIDE + "[0-9]*")
+        return sorted((path for path in found if path.rpartition("-")[2].isdigit()), key=lambda path: int(path.rpartition("-")[2]))
+
+    def _write_line(self, event: str, data: dict) -> None:
         last = last_line(self.events_path)
         line = {
             "seq": (json.loads(last)["seq"] + 1) if last else 1,
@@ -125,14 +177,25 @@ class _Behind(threading.Thread):
             raise self._error
 
 
+def keep_copy(path: str, copy_path: str) -> None:
+    """Keep a file under another name before it is replaced: a name more, no data are written."""
+    with suppress(OSError):
+        # One that is damaged must not take the good copy's place; an update has just read it.
+        os.link(path, copy_path + ".new")
+        os.rename(copy_path + ".new", copy_path)
+    with suppress(OSError):
+        # Left where both names were the same file already, or by a crash.
+        os.unlink(copy_path + ".new")
+
+
 def last_line(path: str) -> str:
     """The last complete line of a file; a line that a crash cut off does not count."""
     try:
-        with open(path, encoding="utf-8") as stream:
-            lines = stream.read().split("\n")
+        with open(path, "rb") as stream:
+            lines = stream.read().split(b"\n")
     except FileNotFoundError:
         return ""
-    return lines[-2] if len(lines) > 1 else ""
+    return lines[-2].decode("utf-8", "replace") if len(lines) > 1 else ""
 
 
 def cut_partial_line(path: str) -> None:
@@ -148,13 +211,32 @@ def cut_partial_line(path: str) -> None:
 
 
 def broken_link(path: str) -> int:
-    """The number of the first event whose predecessor was changed or removed; 0 where the chain holds."""
-    previous = ""
-    with open(path, encoding="utf-8") as stream:
-        for line in stream.read().splitlines():
-            event = json.loads(line)
-            expected = hashlib.sha256(previous.encode()).hexdigest() if previous else ""
-            if event["prev_sha256"] != expected:
-                return int(event["seq"])
-            previous = line
+    """The number of the first event that cannot be read, or whose predecessor was changed or removed; 0 where the chain holds."""
+    previous, number = b"", 0
+    try:
+        with open(path, "rb") as stream:
+            lines = stream.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return 0
+    for number, line in enumerate(lines, 1):
+        event = _event(line)
+        expected = hashlib.sha256(previous).hexdigest() if previous else ""
+        if event is None or event["prev_sha256"] != expected:
+            return number
+        previous = line
     return 0
+
+
+def _event(line: bytes) -> dict | None:
+    """A line's event; None for what is none."""
+    try:
+        event = json.loads(line.decode("utf-8"))
+        return event if isinstance(event["seq"], int) and isinstance(event["prev_sha256"], str) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _broken_end(path: str) -> int:
+    """The chain's last event alone: its number where it cannot be read, else 0."""
+    last = last_line(path)
+    return -1 if last and _event(last.encode()) is None else 0

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 
+from .._bridge.call import call
+from .._errors import MigrationError, Refusal
 from .._jobs.record import observe
-from .journal import Journal
+from .fences import ARMED, COMMITTED, RELEASED
+from .journal import Damaged, Journal, broken_link
 from .paths import directory
 
+ASK_SECONDS = 15.0
 JOBS = ("seed", "catchup", "cutover", "rollback")
 
 
@@ -36,11 +40,46 @@ def phase_of(state: dict) -> str:
 def migration_info(params: dict, _check_mode: bool) -> dict:
     """The phase, the journal's state, and each job's."""
     folder = directory(params["migration_id"])
-    state = Journal(folder).read()
+    journal = Journal(folder)
+    try:
+        state = journal.read()
+    except Damaged as error:
+        raise Refusal("%s. %s" % (error, _what_the_source_knows(params["migration_id"]))) from None
     jobs = {name: observe(os.path.join(folder, "jobs", name)) for name in JOBS}
+    events, warnings = _events(journal)
     return {
         "changed": False,
         "phase": phase_of(state),
         "state": state,
         "jobs": {name: {"state": job.state, "attempt": job.attempt, "error": job.error} for name, job in jobs.items()},
+        "events": events,
+        "warnings": warnings,
     }
+
+
+def _what_the_source_knows(migration_id: str) -> str:
+    """How far the migration is by the record on the source's own host, in words."""
+    try:
+        state = call(migration_id, "decided", {"migration_id": migration_id}, ASK_SECONDS)["state"]
+    except MigrationError as error:
+        return "The source's host could not be asked how far the migration is: %s" % error
+    words = {
+        COMMITTED: "The source's host says that the migration is CUT OVER: the target is the primary, and the source must stay closed",
+        RELEASED: "The source's host says that the migration was rolled back: the source is the primary",
+        ARMED: "The source's host says that a cutover runs, or died: the source opens by itself",
+    }
+    return words.get(state, "The source's host says that the migration is not cut over: the source is the primary")
+
+
+def _events(journal: Journal) -> tuple[dict, list[str]]:
+    """Whether the chain of events holds, and what to say where it does not, or did not once."""
+    broken, aside = broken_link(journal.events_path), journal.put_aside()
+    warnings = []
+    if broken:
+        warnings.append(
+            "the events in %s were changed or cut at line %d: they are history and decide nothing; the next event begins a new file, and"
+            " this one is kept beside it" % (journal.events_path, broken)
+        )
+    if aside:
+        warnings.append("events that were damaged are kept in %s; what is in them proves nothing" % ", ".join(aside))
+    return {"chain_holds": not broken, "broken_at": broken, "aside": aside}, warnings

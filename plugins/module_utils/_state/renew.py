@@ -12,6 +12,7 @@ from .._errors import Refusal
 from .files import make_directory
 from .journal import Journal
 from .paths import directory
+from .permission import permits, word
 from .phase import phase_of
 
 #: What of the journal belongs to the attempt that was rolled back.
@@ -33,10 +34,10 @@ def renew(params: dict, check_mode: bool) -> dict:
         raise Refusal("the rollback of %s is committed and not finished: run the playbook rollback again first" % migration_id)
     if phase != "rolled_back":
         return {"changed": False, "phase": phase}
-    if params["wipe"] != migration_id:
+    if not permits(params["wipe"], migration_id, state):
         raise Refusal(
             "migration %s was rolled back; to migrate again, ERASE the copy on the target and begin anew with -e wipe_target=%s"
-            % (migration_id, migration_id)
+            % (migration_id, word(migration_id, state))
         )
     if not check_mode:
         aside = os.path.join(journal.directory, "attempts", str(len(state.get("attempts", [])) + 1))

@@ -28,7 +28,7 @@ def test_options_reach_the_rules(monkeypatch):
         def __exit__(self, *_exc):
             seen.append("closed")
 
-    def connect(endpoint, side):
+    def connect(endpoint, side, _seconds):
         seen.append((endpoint, side))
         return Connection()
 

@@ -28,6 +28,12 @@ def test_times_that_cannot_work_are_refused(budget, fence):
     check_budget({"budget": 5.0, "fence_seconds": 5.0, "lease": 5.1})
 
 
+def test_a_budget_of_minutes_works_and_a_fence_of_minutes_is_refused_with_the_number():
+    check_budget({"budget": 300.0, "fence_seconds": 50.0, "lease": 400.0})
+    with pytest.raises(Refusal, match=r"fence_seconds \(51\) must be at most 50"):
+        check_budget({"budget": 300.0, "fence_seconds": 51.0, "lease": 400.0})
+
+
 @pytest.mark.parametrize("name", ["budget", "fence_seconds", "lease"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_times_that_are_no_numbers_are_refused(name, value):

@@ -19,10 +19,10 @@ import zipfile
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import launch as launching
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import payload
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import payload, pulse
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.launch import fingerprint, launch, wait
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import observe
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.watch import interpret, look_command
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.watch import Stillness, interpret, look_command
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.files import read_json
 
 # A member of the pack for these tests alone: a job that does what its options say.
@@ -102,10 +102,10 @@ def test_started_then_finished_and_not_done_twice(job):
 
 
 def test_attach_while_it_runs_whatever_the_options(job):
-    job(seconds=1.0)
-    assert job(seconds=1.0)[0] == "attached"
+    job(seconds=4.0)
+    assert job(seconds=4.0)[0] == "attached"
     assert job(seconds=0)[0] == "attached"
-    assert wait(job.folder, 10).state == "succeeded"
+    assert wait(job.folder, 20).state == "succeeded"
     assert job.mark.read_text() == "x"
 
 
@@ -285,3 +285,131 @@ class TestPayload:
             input=b"{}", capture_output=True, env={"SSH_ORIGINAL_COMMAND": "probe", "PATH": os.environ["PATH"]}, cwd="/", check=False,
         )  # fmt: skip
         assert json.loads(done.stdout)["agent"] == 1, done.stderr
+
+
+# --- one that hangs ---
+
+
+@pytest.fixture
+def hung(job, monkeypatch):
+    """A job whose process was stopped, and observers that lose patience early."""
+    monkeypatch.setattr(pulse, "QUIET_SECONDS", 1.5)
+    job(seconds=1.0)
+    halt(job.pids[0])
+    return job
+
+
+def halt(pid: int) -> None:
+    """Stop a process, and wait until each of its threads stands."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while set(states(pid)) != {"T"} and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def states(pid: int) -> list[str]:
+    """What each thread of a process does: T for one that stands."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{name}/stat", encoding="ascii") as stream:
+            found.append(stream.read().rpartition(")")[2].split()[0])
+    return found
+
+
+def test_a_job_that_hangs_is_told_from_one_that_works(hung, tmp_path):
+    began = time.monotonic()
+    with pytest.raises(launching.Hangs, match="the job in .* hangs: its process %d of the unit unit-1 has not moved" % hung.pids[0]):
+        wait(hung.folder, 60)
+    assert 1.4 < time.monotonic() - began < 20
+    os.kill(hung.pids[0], signal.SIGCONT)
+    assert wait(hung.folder, 20).state == "succeeded"
+
+
+def test_the_same_command_ends_it_and_starts_anew(hung):
+    assert hung(seconds=0)[0] == "started"
+    assert not pulse.started_at(hung.pids[0]) or read_state(hung.pids[0]) == "Z"
+    status = wait(hung.folder, 20)
+    assert (status.state, status.attempt) == ("succeeded", 2)
+
+
+def read_state(pid: int) -> str:
+    """A process's state: Z for one that has ended and that nobody has waited for."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stream:
+        return stream.read().rpartition(")")[2].split()[0]
+
+
+def test_nobody_else_is_ended_for_it(job):
+    job(seconds=30.0)
+    real = pulse.suspect_of(job.folder)
+    assert real == pulse.Suspect(job.pids[0], pulse.started_at(job.pids[0]), "unit-1")
+    for other in (pulse.Suspect(os.getpid(), real.started, real.unit), pulse.Suspect(real.pid, real.started + 1, real.unit)):
+        assert pulse.end(job.folder, other) is False
+    assert observe(job.folder).state == "running"
+    assert pulse.end(job.folder, real) is True
+    assert observe(job.folder).state == "lost"
+
+
+def test_a_pause_of_the_observer_is_no_hang_of_the_job(job):
+    now = [0.0]
+    job(seconds=30.0)
+    halt(job.pids[0])
+    look = pulse.Pulse(job.folder, lambda: now[0])
+    look.quiet()
+    now[0] = 3600.0
+    assert look.quiet() <= pulse.STEP_SECONDS
+    for _look in range(20):
+        now[0] += 0.6
+        quiet = look.quiet()
+    assert quiet > pulse.QUIET_SECONDS
+    os.kill(job.pids[0], signal.SIGCONT)
+    time.sleep(3 * pulse.BEAT_SECONDS)
+    assert look.quiet() == 0.0
+
+
+def test_one_that_moves_without_a_disk_lives(job, monkeypatch):
+    job(seconds=30.0)
+    look = pulse.Pulse(job.folder)
+    look.quiet()
+    os.remove(os.path.join(job.folder, "beat"))
+    look.quiet()
+    time.sleep(3 * pulse.BEAT_SECONDS)
+    assert look.quiet() == 0.0
+
+
+def test_a_job_of_a_version_without_a_beat_is_never_taken_for_hanging(job):
+    job(seconds=30.0)
+    halt(job.pids[0])
+    path = os.path.join(job.folder, "started.json")
+    started = read_json(path)
+    with open(path, "w", encoding="utf-8") as stream:
+        json.dump({name: value for name, value in started.items() if name != "ticks"}, stream)
+    look = pulse.Pulse(job.folder, iter(range(100)).__next__)
+    assert max(look.quiet() for _look in range(30)) == 0.0
+
+
+def test_a_watcher_from_afar_sees_it_too(job):
+    def seen():
+        answer = subprocess.run(look_command(job.folder), shell=True, capture_output=True, text=True, check=True).stdout
+        return interpret(json.loads(answer))
+
+    job(seconds=30.0)
+    first = seen()
+    time.sleep(3 * pulse.BEAT_SECONDS)
+    second = seen()
+    assert first.running and first.moved and first.moved != second.moved
+    assert first.process == "process %d of the unit unit-1" % job.pids[0]
+    halt(job.pids[0])
+    time.sleep(0.2)
+    third = seen()
+    time.sleep(3 * pulse.BEAT_SECONDS)
+    assert seen().moved == third.moved
+
+
+def test_a_lost_connection_is_no_hang():
+    still = Stillness(3.0)
+    assert not still.lasts("1 2", 0.0)
+    assert not still.lasts("1 2", 600.0)
+    assert not any(still.lasts("1 2", 600.0 + 2 * look) for look in range(1, 6))
+    assert still.lasts("1 2", 612.0)
+    assert not still.lasts("2 3", 614.0)
+    assert not any(Stillness(3.0).lasts("", 2.0 * look) for look in range(100))

@@ -272,7 +272,7 @@ def test_a_migration_of_before_this_was_looked_at_is_looked_at_from_now_on(kit):
 @pytest.fixture
 def catching_up(kit, monkeypatch):
     """The catch-up job on the kit's servers, READY in its first round."""
-    kit.log = []
+    kit.log, kit.target.connection = [], None
 
     class Connection(SimpleNamespace):
         def __enter__(self):
@@ -311,11 +311,23 @@ def test_a_power_cut_before_it_stops_the_catch_up_before_anything_is_set(catchin
     assert catching_up.log == [] and "catchup" not in catching_up.journal.read()
 
 
+def test_what_stops_it_once_somebody_has_cut_over_is_said_so(catching_up, monkeypatch):
+    def closed(*_args):
+        catching_up.journal.update("x", cutover={"done": ["commit", "confirm"]})
+        raise MigrationError("the source is read-only")
+
+    monkeypatch.setattr(catchup, "beat", closed)
+    with pytest.raises(Refusal, match="catching up ends: migration .* was cut over meanwhile"):
+        catching_up.run()
+
+
 def test_an_instant_while_it_waits_is_enough(catching_up, monkeypatch):
     """It is over before the last look, and nobody waits for that."""
     foreign = iter(["", "0-1-105", ""])
 
     class Fleeting:
+        connection = None
+
         def gtid_foreign(self, _source):
             return next(foreign)
 

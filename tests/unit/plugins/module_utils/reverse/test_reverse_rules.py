@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -136,6 +137,15 @@ def test_the_accounts_are_made_without_the_binary_log_and_the_target_is_held_aga
     assert (tmp_path / "back.json").stat().st_mode & 0o077 == 0
     assert accounts.prepare_target(server, options, False)["changed"] is False
     assert json.loads((tmp_path / "back.json").read_text())["password"] == password
+
+
+@pytest.mark.parametrize("back, allowed", [({}, True), ({"rollback": {"done": ["commit"]}}, False)])
+def test_a_cutover_that_died_does_not_keep_its_own_command_from_going_on(monkeypatch, tmp_path, back, allowed):
+    monkeypatch.setattr(accounts, "directory", lambda _id: str(tmp_path))
+    monkeypatch.setattr(accounts, "_prepare", lambda *_options: {"changed": False})
+    Journal(str(tmp_path)).update("begun", cutover={"begun": ["lease", "fence"], "facts": {"lease": "t1"}}, **back)
+    with nullcontext() if allowed else pytest.raises(Refusal, match="is being rolled back"):
+        assert accounts.prepare_target(FakeServer(BASE), {"migration_id": "shop"}, False) == {"changed": False}
 
 
 def test_a_target_is_not_closed_again_beside_a_running_cutover(monkeypatch, tmp_path):

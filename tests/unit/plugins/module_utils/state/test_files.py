@@ -101,13 +101,13 @@ def test_a_file_system_is_synced_one_way_or_the_other(monkeypatch, answer, all_o
     class Done:
         returncode = answer
 
-    def run(command, **_options):
+    def run(command, _seconds, **_options):
         asked.append(command)
         if isinstance(answer, OSError):
             raise answer
         return Done
 
-    monkeypatch.setattr(files.subprocess, "run", run)
+    monkeypatch.setattr(files, "run_child", run)
     monkeypatch.setattr(files.os, "sync", lambda: synced.append(1))
     files.sync_filesystem("/x")
     assert asked == [["sync", "-f", "/x"]] and bool(synced) is all_of_them

@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import threading
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import files
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal, broken_link, last_line
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import phase as phases
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Damaged, Journal, broken_link, last_line
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import check_id, directory, job_directory
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
 
@@ -102,6 +104,120 @@ def test_a_line_that_a_crash_cut_off_does_not_break_the_next(journal):
     journal.update("and again")
     assert [json.loads(line)["seq"] for line in open(journal.events_path, encoding="utf-8")] == [1, 2, 3]
     assert broken_link(journal.events_path) == 0
+
+
+@pytest.mark.parametrize(
+    "damage, line",
+    [
+        (lambda text: text.replace(b"event 1", b"event \xff"), 2),
+        (lambda text: text.replace(b"event 1", b"event X"), 3),
+        (lambda text: text.replace(b'"seq": 3', b'"seq" 3'), 3),
+        (lambda text: text.replace(b'"seq": 3', b'"sex": 3'), 3),
+        (lambda text: text[: text.rindex(b'"event"')] + b"\n", 3),
+        (lambda text: text.replace(text.split(b"\n")[1] + b"\n", b""), 2),
+    ],
+)
+def test_damaged_events_are_put_aside_and_named_by_what_follows(journal, damage, line):
+    for number in range(3):
+        journal.update("event %d" % number)
+    with open(journal.events_path, "rb") as stream:
+        damaged = damage(stream.read())
+    files.write_text(journal.events_path, damaged)
+    assert broken_link(journal.events_path) == line
+    again = Journal(journal.directory)
+    again.update("after", number=7)
+    again.update("and again")
+    assert again.read()["number"] == 7
+    events = [json.loads(one) for one in open(journal.events_path, encoding="utf-8")]
+    assert [event["event"] for event in events] == ["the events before this were damaged, and are put aside", "after", "and again"]
+    assert events[0]["data"]["aside"] == "events.jsonl.damaged-1" and events[0]["data"]["broken_at"] == line
+    assert broken_link(journal.events_path) == 0
+    (aside,) = again.put_aside()
+    with open(aside, "rb") as stream:
+        assert stream.read() == damaged
+
+
+def test_each_damaged_file_is_kept(journal):
+    for number in (1, 2):
+        journal.update("one")
+        files.write_text(journal.events_path, "no event\n")
+        Journal(journal.directory).update("more")
+        assert [path.rpartition("-")[2] for path in journal.put_aside()] == [str(one) for one in range(1, number + 1)]
+
+
+def test_a_damaged_end_is_noticed_by_the_process_that_has_written_before(journal):
+    journal.update("one")
+    with open(journal.events_path, "a", encoding="utf-8") as stream:
+        stream.write("no event\n")
+    journal.update("two")
+    assert len(journal.put_aside()) == 1 and broken_link(journal.events_path) == 0
+
+
+def test_the_state_before_the_last_update_is_kept_beside_it(journal):
+    journal.update("one", number=1)
+    journal.update("two", number=2)
+    journal.update("three", number=3)
+    assert files.read_json(journal.previous_path)["number"] == 2
+    assert stat.S_IMODE(os.stat(journal.previous_path).st_mode) == 0o600
+    files.write_text(journal.state_path, "")
+    for action in (journal.read, lambda: journal.update("more")):
+        with pytest.raises(Damaged, match="1970-01-01 00:00:12 UTC, is in .*state.json.previous") as told:
+            action()
+        # Nothing that is left may be lost by following it.
+        assert "cp -p state.json.previous state.json" in str(told.value) and "remove" not in str(told.value)
+    assert files.read_json(journal.previous_path)["number"] == 2
+    # What the message says.
+    subprocess.run(
+        f"cd {journal.directory} && mv state.json state.json.damaged && cp -p state.json.previous state.json", shell=True, check=True
+    )
+    assert journal.read()["number"] == 2
+
+
+@pytest.mark.parametrize("copy", [None, "", "{}", '{"updated": "x"}'])
+def test_without_a_copy_the_sources_host_is_named(journal, copy):
+    files.write_text(journal.state_path, "{")
+    if copy is not None:
+        files.write_text(journal.previous_path, copy)
+    with pytest.raises(Damaged, match="restore it from a backup.*known on the source's host, in /var/lib/mysql_migration/fences"):
+        journal.read()
+
+
+def test_how_far_a_damaged_journals_migration_is_the_sources_host_says(journal, monkeypatch):
+    journal.update("one")
+    files.write_text(journal.state_path, "{")
+    monkeypatch.setattr(phases, "directory", lambda _name: journal.directory)
+    asked = []
+
+    def call(*request):
+        asked.append(request[:3])
+        return {"state": "committed"}
+
+    monkeypatch.setattr(phases, "call", call)
+    with pytest.raises(Refusal, match="is damaged .* The source's host says that the migration is CUT OVER: the target is the primary"):
+        phases.migration_info({"migration_id": "shop"}, False)
+    assert asked == [("shop", "decided", {"migration_id": "shop"})]
+
+    def silent(*_request):
+        raise MigrationError("no way")
+
+    monkeypatch.setattr(phases, "call", silent)
+    with pytest.raises(Refusal, match="could not be asked how far the migration is: no way"):
+        phases.migration_info({"migration_id": "shop"}, False)
+
+
+def test_whether_the_chain_holds_is_told(journal, monkeypatch):
+    journal.update("one")
+    journal.update("two")
+    monkeypatch.setattr(phases, "directory", lambda _name: journal.directory)
+    told = phases.migration_info({"migration_id": "shop"}, False)
+    assert told["events"] == {"chain_holds": True, "broken_at": 0, "aside": []} and told["warnings"] == []
+    files.write_text(journal.events_path, files.read_text(journal.events_path).replace('"one"', '"eno"'))
+    told = phases.migration_info({"migration_id": "shop"}, False)
+    assert told["events"]["broken_at"] == 2 and "changed or cut at line 2" in told["warnings"][0]
+    Journal(journal.directory).update("three")
+    told = phases.migration_info({"migration_id": "shop"}, False)
+    assert told["events"]["chain_holds"] and told["events"]["aside"] == [journal.events_path + ".damaged-1"]
+    assert "events.jsonl.damaged-1" in told["warnings"][0]
 
 
 @pytest.mark.parametrize("text", ['{"format": 1, "se', "", "[1]", "null x", '{"seed": {}}', '{"format": 2}'])
