@@ -22,6 +22,8 @@ DURABLE = "SELECT @@global.innodb_flush_log_at_trx_commit, @@global.sync_binlog;
 STATUS = "nordbridge.mysql_migration.status"
 # From the job's end of life to its next step, on a machine that does much else: 10 s to notice, and a start.
 RESUMED_SECONDS = 20.0
+# The machine does much else.
+TIMES = ("-e", "cutover_budget=30", "-e", "cutover_lease=90")
 HOLD = "ls /etc/mysql/*/zz-nordbridge-hold.cnf 2>/dev/null || true"
 
 
@@ -66,7 +68,7 @@ def check_hang_behind_the_commit(pair: Pair) -> None:
     """Cut over by a job that stops behind the commit and never goes on: the same command, still waiting, ends it and carries on."""
     folder = instrument.FOLDER
     pair.sh(TARGET, f"rm -rf {folder}; mkdir {folder}; mkfifo {folder}/pid; touch {folder}/hangs; echo 'cutover switch' > {folder}/stop")
-    run = pair.cutover()
+    run = pair.cutover(*TIMES)
     pid = pair.sh(TARGET, f"timeout 150 cat {folder}/pid").strip()
     began = time.monotonic()
     until("another job carries on", lambda: pair.job("cutover", "started").get("attempt") == 2, seconds=RESUMED_SECONDS)

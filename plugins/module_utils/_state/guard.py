@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 import typing as t
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
@@ -55,8 +55,10 @@ def exclusive(folder: str, holder: str, seconds: float = WAIT_SECONDS) -> t.Iter
                 "%s is not done: %s has been changing the servers of migration %s for more than %g s; wait for its end, and run the same"
                 " command again" % (holder, read_text(path).strip() or "another process", os.path.basename(folder), seconds)
             )
-        lock.truncate(0)
-        print("%s (process %d)" % (holder, os.getpid()), file=lock, flush=True)
+        # For the words of those that wait: a disk that is full or read-only takes none, and the lock is held all the same.
+        with suppress(OSError):
+            lock.truncate(0)
+            print("%s (process %d)" % (holder, os.getpid()), file=lock, flush=True)
         _held.add(path)
         try:
             yield

@@ -295,8 +295,25 @@ def hung(job, monkeypatch):
     """A job whose process was stopped, and observers that lose patience early."""
     monkeypatch.setattr(pulse, "QUIET_SECONDS", 1.5)
     job(seconds=1.0)
-    os.kill(job.pids[0], signal.SIGSTOP)
+    halt(job.pids[0])
     return job
+
+
+def halt(pid: int) -> None:
+    """Stop a process, and wait until each of its threads stands."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while set(states(pid)) != {"T"} and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def states(pid: int) -> list[str]:
+    """What each thread of a process does: T for one that stands."""
+    found = []
+    for name in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{name}/stat", encoding="ascii") as stream:
+            found.append(stream.read().rpartition(")")[2].split()[0])
+    return found
 
 
 def test_a_job_that_hangs_is_told_from_one_that_works(hung, tmp_path):
@@ -335,7 +352,7 @@ def test_nobody_else_is_ended_for_it(job):
 def test_a_pause_of_the_observer_is_no_hang_of_the_job(job):
     now = [0.0]
     job(seconds=30.0)
-    os.kill(job.pids[0], signal.SIGSTOP)
+    halt(job.pids[0])
     look = pulse.Pulse(job.folder, lambda: now[0])
     look.quiet()
     now[0] = 3600.0
@@ -361,7 +378,7 @@ def test_one_that_moves_without_a_disk_lives(job, monkeypatch):
 
 def test_a_job_of_a_version_without_a_beat_is_never_taken_for_hanging(job):
     job(seconds=30.0)
-    os.kill(job.pids[0], signal.SIGSTOP)
+    halt(job.pids[0])
     path = os.path.join(job.folder, "started.json")
     started = read_json(path)
     with open(path, "w", encoding="utf-8") as stream:
@@ -381,7 +398,7 @@ def test_a_watcher_from_afar_sees_it_too(job):
     second = seen()
     assert first.running and first.moved and first.moved != second.moved
     assert first.process == "process %d of the unit unit-1" % job.pids[0]
-    os.kill(job.pids[0], signal.SIGSTOP)
+    halt(job.pids[0])
     time.sleep(0.2)
     third = seen()
     time.sleep(3 * pulse.BEAT_SECONDS)
