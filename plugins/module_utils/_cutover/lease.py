@@ -133,7 +133,7 @@ def check_free(place: str, migration_id: str) -> None:
             % (
                 who, " to %s" % fence.promoted if fence.promoted else "",
                 "Give the same command again: it goes forward" if fence.migration_id == migration_id
-                else "Migration %s cannot be cut over any more: its target holds a copy that nobody needs" % migration_id,
+                else "Migration %s cannot be cut over any more" % migration_id,
             )
         )  # fmt: skip
     if fence.state == ARMED:

@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 
 # Phases of a journal in which its target is the primary, or may be.
 PROMOTED = ("cutting_over", "committed", "done", "rolling_back")
+# A copy that broke may have brought the schema and not yet its table.
+IS_MARKED = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = 'marker'"
 MARKERS = "SELECT migration_id AS i, role AS r, created_at AS c FROM `%s`.marker ORDER BY created_at, migration_id" % SCHEMA
 
 
@@ -44,7 +46,7 @@ def committed_words(fence: dict) -> str:
 
 def read_markers(server: Flavour) -> list[dict]:
     """The marks of the migrations whose source this server was, or the server that its data was copied from."""
-    if SCHEMA not in server.user_schemas():
+    if not server.connection.value(IS_MARKED, (SCHEMA,)):
         return []
     return [{"migration_id": str(row["i"]), "role": str(row["r"]), "created_at": str(row["c"])} for row in server.connection.rows(MARKERS)]
 

@@ -94,8 +94,8 @@ def mariadb(answers: list = (), **values: str) -> Fake:
     ]
     copying = [(r"SUM\(DATA_LENGTH", [{"n": 2348}]), ("ENGINE <> 'InnoDB'", [{"s": "shop", "n": "hits", "e": "MyISAM"}])]
     # Before the others: some of these look like them.
-    writers = [("session_connect", []), ("PROCESSLIST", []), ("_by_account_by_event", []), ("USER_STATISTICS", []), ("SECURITY_TYPE", [])]
-    writers += [("mysql.global_grants", []), ("global_priv", []), ("role_edges|roles_mapping", [])]
+    writers = [("TABLE_NAME = 'marker'", [{"c": 0}]), ("session_connect", []), ("PROCESSLIST", []), ("_by_account_by_event", []), ("USER_STATISTICS", [])]
+    writers += [("SECURITY_TYPE", []), ("mysql.global_grants", []), ("global_priv", []), ("role_edges|roles_mapping", [])]
     logins = [("plugin AS p", [{"u": "app", "h": "%", "p": "ed25519"}]), ("'AUTHENTICATION'", [{"p": "mysql_native_password"}])]
     return Fake(copying + list(answers) + writers + logins + common, {**VARIABLES, **values}, STATUS)
 
@@ -302,6 +302,6 @@ def test_a_server_that_asks_for_no_logins() -> None:
 def test_the_history_of_a_server_that_is_elsewhere_is_not_known() -> None:
     told = facts.gather(mariadb())
     assert told["fence"] is None and "us-db1, its own host" in told["fence_unknown"] and told["journals"] == []
-    marked = [("FROM `nordbridge_migration`.marker", [{"i": "shop", "r": "source", "c": "2026-11-01 00:00:00"}])]
+    marked = [("TABLE_NAME = 'marker'", [{"c": 1}]), ("FROM `nordbridge_migration`.marker", [{"i": "shop", "r": "source", "c": "2026-11-01 00:00:00"}])]
     told = facts.gather(mariadb(marked), local=True)
     assert told["fence_unknown"] == "" and told["markers"] == [{"migration_id": "shop", "role": "source", "created_at": "2026-11-01 00:00:00"}]

@@ -56,11 +56,19 @@ class Server:
 
     def __init__(self, marked=False, read_only="ON"):
         self.identity = SimpleNamespace(datadir="/var/lib/mysql/", server_uuid="u1", hostname="oslo-db1", label="oslo-db1")
-        self.connection = SimpleNamespace(name="target", variable={"read_only": read_only}.get, rows=lambda _sql: self.marked)
-        self.marked = [{"i": "shop", "r": "source", "c": "2026-11-01"}] if marked else []
+        self.connection, self.read_only = self, read_only
+        self.name, self.marked = "target", marked
 
-    def user_schemas(self):
-        return ["nordbridge_migration", "shop"] if self.marked else []
+    def variable(self, _name):
+        return self.read_only
+
+    def value(self, sql, args):
+        assert (sql, args) == (keep.IS_MARKED, ("nordbridge_migration",))
+        return int(self.marked)
+
+    def rows(self, _sql):
+        assert self.marked, "a table that is not there"
+        return [{"i": "shop", "r": "source", "c": "2026-11-01"}]
 
 
 def asked(monkeypatch, answer, target):
