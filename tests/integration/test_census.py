@@ -31,7 +31,7 @@ def pair(request) -> Pair:
 
 
 def test_who_could_write_is_named(pair):
-    sleeping = [pair.background(SOURCE, f"{pair.client} -u{who} -p{word} -e 'DO SLEEP(300)'") for who, word in (
+    sleeping = [pair.background(SOURCE, f"{pair.client} -u{who} -p{word} -e 'DO SLEEP(3000)'") for who, word in (
         ("boss", "Boss-Pass-1"), ("ann", "Ann-Pass-1"), ("app", "App-Pass-1"),
     )]  # fmt: skip
     try:
