@@ -66,6 +66,8 @@ MORE_RUNS = 4
 LATE_S = 12.0
 #: How long an application goes on after the end, so that there is something to be wrong.
 AFTER_S = 1.0
+#: Transactions a second that the application brings, whatever one takes.
+RATE = 500.0
 #: How long the writers are counted before it begins.
 OFFERED_S = 0.5
 
@@ -232,6 +234,7 @@ def judge(rig: Rig, row: dict[str, Any]) -> None:
     stop, by = longest_stop(source, target, row.pop("struck") - 1.0)
     row["source_reopened_s"], row["reopened_by"] = round(stop, 2), by
     wanted = {(SOURCE, "read_only"): "1", (TARGET, "read_only"): "0"}
+    row["second_migration"] = rig.do(SOURCE, "tail -c 400 /root/faults-second.log 2>/dev/null || true")
     row["not_as_it_should"] = {
         f"{host} {name}": seen
         for (host, name), value in wanted.items()
@@ -330,7 +333,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--by", choices=("playbook", "module"), default="playbook", help="module: without a controller, where none is broken")
     top.add_argument("--budget", type=float, default=5.0, help="seconds; the three are the product's defaults")
     top.add_argument("--lease", type=float, default=10.0, help="seconds")
-    top.add_argument("--rate", type=float, default=0.0, help="transactions a second of all writers, whatever one takes; 0: with rests")
+    top.add_argument("--rate", type=float, default=RATE, help="transactions a second of all writers, whatever one takes; 0: with rests")
     top.add_argument("--max-lag", type=float, default=1.0, help="seconds")
     top.add_argument("--quick", action="store_true")
     top.add_argument("--again", action="store_true", help="keep the good rows of earlier runs, and hosts that are READY")
