@@ -83,7 +83,7 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     direct = rig.direct and not fault.controller
     row["by"] = "module" if direct else "playbook"
     row["offered_tps"] = offered(rig)
-    run, pid = begin(rig, step, direct)
+    run, pid = begin(rig, step, direct, fault.hangs)
     row["committed_at_fault"] = "commit" in rig.state_now().get("done", [])
     scene = Scene(rig, run, pid)
     if delay:
@@ -110,10 +110,10 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     return row
 
 
-def begin(rig: Rig, step: str, direct: bool) -> tuple[Any, int]:
+def begin(rig: Rig, step: str, direct: bool, hangs: bool) -> tuple[Any, int]:
     """The cutover up to the beginning of a step. A refusal, as for lag on a machine that does much else, is tried again."""
     for attempt in range(3):
-        wait = rig.await_stop(step)
+        wait = rig.await_stop(step, hangs)
         run = rig.launch() if direct else rig.start(*rig.command(), playbook=CUTOVER)
         pid = wait(run)
         if pid:

@@ -474,12 +474,16 @@ class Rig(Pair):
 
     # --- the cutover ---
 
-    def await_stop(self, step: str) -> Callable[[Run], int]:
+    def await_stop(self, step: str, hangs: bool = False) -> Callable[[Run], int]:
         """Have the next job stand still at the beginning of a step; call the answer to wait for its process number.
 
         The answer returns 0 where the playbook ends without it.
+
+        :param hangs: who waits for the job sees that it hangs; else that is the test's own affair
         """
         self.do(TARGET, f"rm -rf {FOLDER}; mkdir -m 700 {FOLDER}; mkfifo -m 600 {FOLDER}/pid; echo 'cutover {step}' > {FOLDER}/stop")
+        if hangs:
+            self.do(TARGET, f"touch {FOLDER}/hangs")
         script = f"read pid < {FOLDER}/pid; until grep -q '^State:.T' /proc/$pid/status; do sleep 0.01; done; echo $pid"
         # Already there when the word comes: to look again and again would be slower, and a load of its own.
         listener = self.shell(TARGET, "listen").begin(script)
