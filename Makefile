@@ -7,7 +7,8 @@ SCENARIOS := mariadb-10.11 mysql-9.7 mariadb-10.5-to-11.8 mariadb-10.11-to-11.8
 
 # A flavour that was given counts; the demo's default does not.
 FAULT_ARGS = $(if $(filter command line environment,$(origin FLAVOUR)),--flavour $(FLAVOUR)) $(if $(STEP),--step $(STEP)) \
-	$(if $(FAULT),--fault $(FAULT)) $(if $(RANDOM_COUNT),--random $(RANDOM_COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(AGAIN),--again)
+	$(if $(FAULT),--fault $(FAULT)) $(if $(RANDOM_COUNT),--random $(RANDOM_COUNT)) $(if $(SEED),--seed $(SEED)) $(if $(AGAIN),--again) \
+	$(if $(RATE),--rate $(RATE)) $(if $(BY),--by $(BY))
 
 BIN := $(CURDIR)/.venv/bin
 VENV := .venv/.stamp
@@ -58,14 +59,14 @@ bench: $(READY) hosts bench-cutover ## what a user would pick instead, measured 
 bench-table: $(VENV) ## the benchmarks' figures into README.md
 	$(BIN)/python bench/table.py
 
-faults: $(READY) hosts ## each fault at each step of a cutover under writes, on both flavours: hours (FLAVOUR=, STEP=, FAULT=; RANDOM_COUNT=20 SEED=7)
+faults: $(READY) hosts ## each fault at each step of a cutover under writes, on both flavours: hours (FLAVOUR=, STEP=, FAULT=; RANDOM_COUNT=20 SEED=7; RATE=500)
 	$(BIN)/python tests/faults/faults.py $(FAULT_ARGS)
 
 mutants: $(READY) ## safety lines broken one at a time: each must make a unit fail (MUTANT_ARGS="--file _server/", --hand)
 	$(BIN)/python tests/mutants/mutants.py $(MUTANT_ARGS)
 
-faults-quick: $(READY) hosts # three of them, on MariaDB
-	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick --budget 10 --lease 15 --max-lag 5
+faults-quick: $(READY) hosts # five of them, on MariaDB
+	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick --rate 100 --budget 10 --lease 15 --max-lag 5
 
 bench-cutover: $(READY) hosts # the write stop, against the same steps as Ansible tasks; needs a quiet machine
 	$(BIN)/python bench/cutover/write_stop.py

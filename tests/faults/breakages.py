@@ -68,6 +68,7 @@ class Fault:
     :param controller: it is about the controller, so there must be one
     :param closes_source: the source cannot take writes for a reason of its own
     :param holds_job: the job goes on when it is healed, not before
+    :param hangs: who waits for the job is to see that it hangs
     :param beside: who else is on the source's host, of beside.py
     """
 
@@ -80,6 +81,7 @@ class Fault:
     closes_source: bool = False
     controller: bool = False
     holds_job: bool = False
+    hangs: bool = False
     beside: str = ""
 
 
@@ -302,9 +304,9 @@ def _standing_still() -> tuple[Fault, ...]:
     found = []
     for seconds in STILL_S:
         for what in PROCESSES:
-            more = {"holds_job": True} if what == "job" else {}
+            stop, go, job = _signal(what, "STOP"), _signal(what, "CONT"), what == "job"
             found.append(
-                Fault(f"{what}_stop_{seconds}", _signal(what, "STOP"), _signal(what, "CONT"), float(seconds), closes_source=what == "source", **more)
+                Fault(f"{what}_stop_{seconds}", stop, go, float(seconds), closes_source=what == "source", holds_job=job, hangs=job)
             )
         for name, host in (("source", SOURCE), ("target", TARGET)):
             held = host == TARGET

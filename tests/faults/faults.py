@@ -66,6 +66,8 @@ MORE_RUNS = 4
 LATE_S = 12.0
 #: How long an application goes on after the end, so that there is something to be wrong.
 AFTER_S = 1.0
+#: Transactions a second that the application brings, whatever one takes.
+RATE = 500.0
 #: How long the writers are counted before it begins.
 OFFERED_S = 0.5
 
@@ -81,7 +83,7 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     direct = rig.direct and not fault.controller
     row["by"] = "module" if direct else "playbook"
     row["offered_tps"] = offered(rig)
-    run, pid = begin(rig, step, direct)
+    run, pid = begin(rig, step, direct, fault.hangs)
     row["committed_at_fault"] = "commit" in rig.state_now().get("done", [])
     scene = Scene(rig, run, pid)
     if delay:
@@ -108,10 +110,10 @@ def play(rig: Rig, step: str, fault: Fault, delay: float) -> dict[str, Any]:
     return row
 
 
-def begin(rig: Rig, step: str, direct: bool) -> tuple[Any, int]:
+def begin(rig: Rig, step: str, direct: bool, hangs: bool) -> tuple[Any, int]:
     """The cutover up to the beginning of a step. A refusal, as for lag on a machine that does much else, is tried again."""
     for attempt in range(3):
-        wait = rig.await_stop(step)
+        wait = rig.await_stop(step, hangs)
         run = rig.launch() if direct else rig.start(*rig.command(), playbook=CUTOVER)
         pid = wait(run)
         if pid:
@@ -232,6 +234,7 @@ def judge(rig: Rig, row: dict[str, Any]) -> None:
     stop, by = longest_stop(source, target, row.pop("struck") - 1.0)
     row["source_reopened_s"], row["reopened_by"] = round(stop, 2), by
     wanted = {(SOURCE, "read_only"): "1", (TARGET, "read_only"): "0"}
+    row["second_migration"] = rig.do(SOURCE, "tail -c 400 /root/faults-second.log 2>/dev/null || true")
     row["not_as_it_should"] = {
         f"{host} {name}": seen
         for (host, name), value in wanted.items()
@@ -330,7 +333,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--by", choices=("playbook", "module"), default="playbook", help="module: without a controller, where none is broken")
     top.add_argument("--budget", type=float, default=5.0, help="seconds; the three are the product's defaults")
     top.add_argument("--lease", type=float, default=10.0, help="seconds")
-    top.add_argument("--rate", type=float, default=0.0, help="transactions a second of all writers, whatever one takes; 0: with rests")
+    top.add_argument("--rate", type=float, default=RATE, help="transactions a second of all writers, whatever one takes; 0: with rests")
     top.add_argument("--max-lag", type=float, default=1.0, help="seconds")
     top.add_argument("--quick", action="store_true")
     top.add_argument("--again", action="store_true", help="keep the good rows of earlier runs, and hosts that are READY")

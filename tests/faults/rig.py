@@ -9,6 +9,7 @@ servers' configuration. It was taken with both servers stopped in good order, an
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -31,6 +32,7 @@ from pairs import QUICK, ROOT, SOURCE, TARGET, Pair, Run, until
 from probes import EVERY_S, SCHEMA, Probe
 
 END = "END-OF-IT"
+NEWEST = "SELECT COALESCE(MAX(id), 0) FROM ledger.entries;"
 #: 8 writers with a rest: what is shown does not need more load, and there are two processors for two servers and all this.
 WRITERS_PAUSE_S = 0.15
 #: Beside the packages' own. What a commit leaves to the machine's memory survives everything that is done here: no fault
@@ -53,7 +55,7 @@ for unit in $(systemctl list-units --all --plain --no-legend 'nordbridge*' | cut
 systemctl reset-failed 2>/dev/null || true
 for socket in mariadb.socket mariadb-extra.socket; do systemctl stop $socket 2>/dev/null || true; done
 rm -f /etc/systemd/system/nordbridge-*-boot-* /etc/systemd/system/multi-user.target.wants/nordbridge-*-boot-*
-rm -rf /run/nordbridge-faults /root/faults-beside*
+rm -rf /run/nordbridge-faults /root/faults-beside* /root/faults-second.log
 """
 KEEP = (
     STILL
@@ -382,12 +384,18 @@ class Rig(Pair):
         wanted = self.value(SOURCE, "SELECT COUNT(*) FROM ledger.entries;")
         until("the target has all", lambda: self.value(TARGET, "SELECT COUNT(*) FROM ledger.entries;") == wanted)
         self.both(KEEP)
+        self.both(f"echo {self.edition()} > /root/ready.edition")
         self.both(GO)
 
+    def edition(self) -> str:
+        """The code that brought the hosts to READY, and that they keep for the cutover."""
+        self.payload = self.payload or pack()
+        return hashlib.sha256(self.payload).hexdigest()[:16]
+
     def is_ready(self) -> bool:
-        """Whether an earlier run left hosts with what back() needs."""
+        """Whether an earlier run of the same code left hosts with what back() needs."""
         try:
-            return all(self.do(host, "test -e /root/ready.tar && echo yes") == "yes" for host in (SOURCE, TARGET))
+            return all(self.do(host, "cat /root/ready.edition 2>/dev/null || true") == self.edition() for host in (SOURCE, TARGET))
         except OSError:
             return False
 
@@ -405,7 +413,7 @@ class Rig(Pair):
             path.unlink()
         application.write_private(self.application / "endpoint.json", (self.application / "app.source.json").read_text())
         self.lead_application()
-        until("the target follows", self.follows, seconds=60, pause=0.3)
+        until("the target follows", self.follows_at_once, seconds=60, pause=0.3)
         application.write(self.application, self.writers_pause_s, self.rate)
         self.probes = {
             host: Probe(self.application / f"app.{side}.json", host, self.probe_every_s) for side, host in (("source", SOURCE), ("target", TARGET))
@@ -413,7 +421,8 @@ class Rig(Pair):
         for probe in self.probes.values():
             probe.start()
         until("the source takes writes", lambda: len(self.probes[SOURCE].taken) > 5, seconds=20)
-        until("they arrive", self.follows, seconds=30, pause=0.3)
+        have = self.value(TARGET, NEWEST)
+        until("they arrive", lambda: self.value(TARGET, NEWEST) != have, seconds=30, pause=0.1)
 
     def running(self, host: str) -> None:
         """See that a host runs, whatever the last fault did to it."""
@@ -446,10 +455,16 @@ class Rig(Pair):
 
     def follows(self) -> bool:
         """Whether the target has the source's newest row of a moment ago."""
-        newest = "SELECT COALESCE(MAX(id), 0) FROM ledger.entries;"
-        wanted = int(self.value(SOURCE, newest))
+        wanted = int(self.value(SOURCE, NEWEST))
         time.sleep(0.3)
-        return int(self.value(TARGET, newest)) >= wanted
+        return int(self.value(TARGET, NEWEST)) >= wanted
+
+    def follows_at_once(self) -> bool:
+        """The same; a replica that was up before its source, or before the bridge, would try again after a minute only."""
+        if self.follows():
+            return True
+        self.sql(TARGET, "STOP REPLICA; START REPLICA;")
+        return False
 
     def rest(self) -> None:
         """No more writers and probes."""
@@ -459,12 +474,16 @@ class Rig(Pair):
 
     # --- the cutover ---
 
-    def await_stop(self, step: str) -> Callable[[Run], int]:
+    def await_stop(self, step: str, hangs: bool = False) -> Callable[[Run], int]:
         """Have the next job stand still at the beginning of a step; call the answer to wait for its process number.
 
         The answer returns 0 where the playbook ends without it.
+
+        :param hangs: who waits for the job sees that it hangs; else that is the test's own affair
         """
         self.do(TARGET, f"rm -rf {FOLDER}; mkdir -m 700 {FOLDER}; mkfifo -m 600 {FOLDER}/pid; echo 'cutover {step}' > {FOLDER}/stop")
+        if hangs:
+            self.do(TARGET, f"touch {FOLDER}/hangs")
         script = f"read pid < {FOLDER}/pid; until grep -q '^State:.T' /proc/$pid/status; do sleep 0.01; done; echo $pid"
         # Already there when the word comes: to look again and again would be slower, and a load of its own.
         listener = self.shell(TARGET, "listen").begin(script)

@@ -44,6 +44,7 @@ def test_what_stands_still_does_so_for_each_of_the_times_and_goes_on(what):
         assert fault.after == seconds and fault.heal is not FAULTS["none"].heal
     # Who cannot be woken while it lasts is woken by its end.
     assert FAULTS[f"{what}_5"].holds_job == (what in ("job_stop", "target_pause"))
+    assert FAULTS[f"{what}_5"].hangs == (what == "job_stop")
     assert PROCESSES.get("agent", ("",))[0] == SOURCE and PROCESSES["job"][0] == TARGET
 
 

@@ -124,6 +124,11 @@ class TestEvents:
         events.wake_events(Server(connection), [["shop", "50% `x`"]])
         assert connection.ran[-1][1] == ("STRICT", "SYSTEM", "utf8mb4", "utf8mb4_general_ci")
 
+    def test_where_none_is_to_be_woken_nothing_is_set(self):
+        connection = Recorder([self.ROW])
+        assert events.wake_events(Server(connection), [["shop", "other"]]) == (0, [])
+        assert [sql for sql, _args in connection.ran] == [events.ASLEEP]
+
     def test_one_that_is_refused_does_not_stop_the_others(self):
         connection = Recorder([{**self.ROW, "n": "bad"}, {**self.ROW, "n": "good"}], failing="`bad`")
         count, left = events.wake_events(Server(connection), [["shop", "bad"], ["shop", "good"]])
