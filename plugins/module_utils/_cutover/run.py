@@ -16,6 +16,7 @@ from .._jobs.progress import Progress
 from .._server.connection import connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
+from .._server.identity import check_one_server
 from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory
@@ -197,8 +198,12 @@ def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
             if name == "target" or not record.state.committed:
                 raise
             servers.append(None)
-    # Half of the source is of no use: without its second connection it counts as gone.
-    return servers if None not in servers else [None, None, servers[-1]]
+    if None in servers:
+        # Half of the source is of no use: without its second connection it counts as gone.
+        return [None, None, servers[-1]]
+    if not record.state.committed:
+        check_one_server([one.identity for one in servers[:2]], "source")
+    return servers
 
 
 class Drive:

@@ -145,7 +145,9 @@ class FakeConnection:
 class FakeServer:
     hold_settings = (("read_only", "ON"),)
     option_group = "mysqld"
-    identity = SimpleNamespace(label="oslo-db1", server_id=2, server_uuid="u2")
+    identity = SimpleNamespace(
+        label="oslo-db1", hostname="oslo-db1", port=3306, datadir="/d", flavour="mariadb", server_id=2, server_uuid="u2", started_at=5.0
+    )
 
     def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name

@@ -68,6 +68,20 @@ def test_a_lease_that_is_still_opening_the_source_holds_up_the_undo(world, cut):
     assert moved(world)
 
 
+def test_a_source_whose_two_connections_end_on_two_servers_is_not_cut_over(world, cut, monkeypatch):
+    module = __import__("%s.run" % ROOMS, fromlist=["open_flavour"])
+    real = module.open_flavour
+
+    def opened(connection):
+        server = real(connection)
+        if connection.name == "watch":
+            server.identity = SimpleNamespace(**{**vars(server.identity), "datadir": "/other"})
+        return server
+
+    monkeypatch.setattr(module, "open_flavour", opened)
+    assert "different servers" in str(cut()) and world.log == []
+
+
 def test_a_finished_cutover_is_not_done_twice(world, cut):
     first = cut()
     del world.log[:]
