@@ -37,8 +37,13 @@ TABLE = [
     Mutant(
         "_server/mysql.py",
         "closed is read from read_only",
+<<<<<<< HEAD
         'return all(values.get(name, "").upper() == "ON" for name in ("read_only", "super_read_only"))',
         'return values.get("read_only", "").upper() == "ON"',
+=======
+        'for name in ("read_only", "super_read_only"))',
+        'for name in ("read_only",))',
+>>>>>>> 3265bab (The hold over the lease's connection, on servers in memory and broken by mutants)
     ),
     Mutant("_server/mysql.py", "who may set system variables may open the server", "if self.version >= (8, 0)\n", "if False\n"),
     Mutant(
@@ -226,8 +231,61 @@ TABLE = [
     Mutant(
         "_cutover/lease.py",
         "the hold is placed beside the lease's end",
+<<<<<<< HEAD
         '            changed = place_hold(self.server, self.kept["hold"])\n            if decide_state(self.kept) != ARMED:\n',
         '            changed = place_hold(self.server, self.kept["hold"])\n            if False:\n',
+=======
+        '(self.server, self.kept["hold"])\n            if decide_state(self.kept) != ARMED:\n',
+        '(self.server, self.kept["hold"])\n            if False:\n',
+    ),
+    Mutant(
+        "_cutover/hold.py",
+        "the hold is not read back before it counts",
+        "        against = hold.against()\n        if against:\n            raise",
+        "        against = hold.against()\n        if False:\n            raise",
+    ),
+    Mutant(
+        "_cutover/hold.py",
+        "what SET PERSIST keeps is not looked at",
+        "            if self.closed.get(name, value) != value\n",
+        "            if False\n",
+    ),
+    Mutant(
+        "_cutover/hold.py",
+        "statements at each start are not looked at",
+        "        found += self._at_start(text)\n",
+        "",
+    ),
+    Mutant(
+        "_cutover/hold.py",
+        "a hold that is gone counts as one",
+        "(hold.against() if hold.placed else ",
+        "(hold.against() if True else ",
+    ),
+    Mutant(
+        "_cutover/hold.py",
+        "what runs now is not looked at",
+        " + hold.running()\n",
+        "\n",
+    ),
+    Mutant(
+        "_cutover/steps.py",
+        "nobody looks behind the commit whether the old server stays closed",
+        "        self._confirm_closed()\n",
+        "",
+    ),
+    Mutant(
+        "_optionfiles/program.py",
+        "the running server's arguments count, and not its unit's",
+        "    words = list(unit.arguments) if unit else ",
+        "    words = ",
+    ),
+    Mutant(
+        "_server/mysql.py",
+        "super_read_only alone counts as closed",
+        'for name in ("read_only", "super_read_only"))',
+        'for name in ("super_read_only",))',
+>>>>>>> 3265bab (The hold over the lease's connection, on servers in memory and broken by mutants)
     ),
     Mutant(
         "_cutover/lease_service.py",
