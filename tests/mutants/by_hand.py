@@ -37,13 +37,8 @@ TABLE = [
     Mutant(
         "_server/mysql.py",
         "closed is read from read_only",
-<<<<<<< HEAD
         'return all(values.get(name, "").upper() == "ON" for name in ("read_only", "super_read_only"))',
         'return values.get("read_only", "").upper() == "ON"',
-=======
-        'for name in ("read_only", "super_read_only"))',
-        'for name in ("read_only",))',
->>>>>>> 3265bab (The hold over the lease's connection, on servers in memory and broken by mutants)
     ),
     Mutant("_server/mysql.py", "who may set system variables may open the server", "if self.version >= (8, 0)\n", "if False\n"),
     Mutant(
@@ -231,12 +226,8 @@ TABLE = [
     Mutant(
         "_cutover/lease.py",
         "the hold is placed beside the lease's end",
-<<<<<<< HEAD
         '            changed = place_hold(self.server, self.kept["hold"])\n            if decide_state(self.kept) != ARMED:\n',
         '            changed = place_hold(self.server, self.kept["hold"])\n            if False:\n',
-=======
-        '(self.server, self.kept["hold"])\n            if decide_state(self.kept) != ARMED:\n',
-        '(self.server, self.kept["hold"])\n            if False:\n',
     ),
     Mutant(
         "_cutover/hold.py",
@@ -285,7 +276,6 @@ TABLE = [
         "super_read_only alone counts as closed",
         'for name in ("read_only", "super_read_only"))',
         'for name in ("super_read_only",))',
->>>>>>> 3265bab (The hold over the lease's connection, on servers in memory and broken by mutants)
     ),
     Mutant(
         "_cutover/lease_service.py",

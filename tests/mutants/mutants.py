@@ -45,13 +45,9 @@ PACKAGES = {
     "_tuning": ("tuning", "cutover"),
     "_state": ("state", "cutover", "tuning"),
 }
-<<<<<<< HEAD
-BY_HAND = {"_seed": ("seed",)}
+BY_HAND = {"_seed": ("seed",), "_optionfiles": ("optionfiles", "binlog", "cutover")}
 #: Tables of versions: what stands there was run on servers, or recorded; a number in it is no line that a unit could hold.
 LEFT_OUT = ("statements.py",)
-=======
-BY_HAND = {"_seed": ("seed",), "_optionfiles": ("optionfiles", "binlog", "cutover")}
->>>>>>> 828ae2d (Mutants of the hold and of what starts a server)
 #: These run the agent and its like as programs, where no survey sees which function runs.
 AS_PROGRAMS = {
     "_bridge": "module_utils/bridge/",
