@@ -45,7 +45,7 @@ PACKAGES = {
     "_tuning": ("tuning", "cutover"),
     "_state": ("state", "cutover", "tuning"),
 }
-BY_HAND = {"_seed": ("seed",)}
+BY_HAND = {"_seed": ("seed",), "_optionfiles": ("optionfiles", "binlog", "cutover")}
 #: Tables of versions: what stands there was run on servers, or recorded; a number in it is no line that a unit could hold.
 LEFT_OUT = ("statements.py",)
 #: These run the agent and its like as programs, where no survey sees which function runs.

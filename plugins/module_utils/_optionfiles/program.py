@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -167,15 +168,16 @@ def can_validate(server: Flavour) -> bool:
     return bool(by_version(VALIDATES, server.name, server.version))
 
 
-def default_files() -> list[str]:
+@functools.lru_cache(maxsize=None)
+def default_files() -> tuple[str, ...]:
     """The option files that are compiled in, as the packaged my_print_defaults lists them."""
     program = shutil.which("my_print_defaults")
     if program:
         done = subprocess.run([program, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
         _before, found, after = done.stdout.partition("following files in the given order:")
         if found:
-            return after.strip().partition("\n")[0].split()
-    return list(STANDARD_FILES)
+            return tuple(after.strip().partition("\n")[0].split())
+    return STANDARD_FILES
 
 
 def _pid(server: Flavour) -> int:

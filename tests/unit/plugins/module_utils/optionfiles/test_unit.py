@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles import program
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._optionfiles.program import Program
@@ -71,3 +73,19 @@ def test_what_may_be_read_is_asked_as_its_user(monkeypatch):
     plain = ["/usr/sbin/mariadbd", "--print-defaults"]
     assert asked[0][:2] == ["/usr/bin/setpriv", "--reuid=nobody"] and asked[0][-2:] == plain
     assert asked[1:] == [plain, plain, plain]
+
+
+def test_the_next_starts_arguments_are_the_units_and_not_those_of_the_last_one(monkeypatch):
+    monkeypatch.setattr(program, "_pid", lambda _server: 7)
+    monkeypatch.setattr(program, "_executable", lambda _pid: "/usr/sbin/mariadbd")
+    running = {"cmdline": ["/usr/sbin/mariadbd", "--read-only=1"], "environ": ["HOME=/a", "MYSQL_HOME=/b", "SECRET=x"]}
+    monkeypatch.setattr(program, "_zero_separated", lambda path: running[path.rpartition("/")[2]])
+    server = SimpleNamespace(server_programs=("mariadbd",), identity=SimpleNamespace(datadir="/none"))
+    found = Unit("mariadb.service", ("--defaults-group-suffix=_2", "--read-only=0"), {"HOME": "/c", "OTHER": "y"})
+    monkeypatch.setattr(program, "unit_of", lambda _pid, _programs: found)
+    made = program.find_program(server)
+    assert (made.defaults, made.arguments) == (("--defaults-group-suffix=_2",), ("--read-only=0",))
+    assert made.environment == {"HOME": "/c", "MYSQL_HOME": "/b"} and made.command_line_name == "the command line of mariadb.service"
+    monkeypatch.setattr(program, "unit_of", lambda _pid, _programs: None)
+    made = program.find_program(server)
+    assert made.arguments == ("--read-only=1",) and made.command_line_name == "the command line of the running server"

@@ -79,7 +79,7 @@ class TestClosed:
     """Whether a server is closed is read from the variable that holds for its strongest user, and from nothing like it."""
 
     @pytest.mark.parametrize(
-        ("read_only", "super_read_only", "closed"), [("ON", "ON", True), ("ON", "OFF", False), ("OFF", "OFF", False), ("on", "on", True)]
+        ("read_only", "super_read_only", "closed"), [("ON", "ON", True), ("ON", "OFF", False), ("OFF", "ON", False), ("OFF", "OFF", False), ("on", "on", True)]
     )
     def test_mysql(self, memory_server, read_only, super_read_only, closed):
         memory = memory_server("mysql")
