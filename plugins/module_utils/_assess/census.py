@@ -64,7 +64,7 @@ def read_census(reader: Reader, flavour: Flavour) -> dict:
     granted = [
         ((text(row["u"]), text(row["h"])), (text(row["r"]), text(row["rh"]))) for row in reader.rows("census", _ROLES[flavour.name])
     ]
-    able = sorted(with_roles({(user, host) for user, host, *_rest in entries}, granted))
+    able = sorted(with_roles({tuple(entry[:2]) for entry in entries}, granted))
     able = [pair for pair in able if not pair[0].startswith(OURS)]
     sessions = _sample(reader, flavour.connection, able)
     wrote = [row for sql in _WROTE[flavour.name] for row in reader.rows("census", sql)]

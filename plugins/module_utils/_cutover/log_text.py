@@ -146,4 +146,3 @@ def _kind(line: str) -> str:
 
 def _name(schema: str, table: str) -> str:
     return ".".join(part.replace("``", "`") for part in (schema, table))
-

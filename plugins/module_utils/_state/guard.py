@@ -58,7 +58,8 @@ def exclusive(folder: str, holder: str, seconds: float = WAIT_SECONDS) -> t.Iter
         # For the words of those that wait: a disk that is full or read-only takes none, and the lock is held all the same.
         with suppress(OSError):
             lock.truncate(0)
-            print("%s (process %d)" % (holder, os.getpid()), file=lock, flush=True)
+            lock.write("%s (process %d)\n" % (holder, os.getpid()))
+            lock.flush()
         _held.add(path)
         try:
             yield

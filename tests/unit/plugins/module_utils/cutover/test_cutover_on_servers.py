@@ -489,7 +489,6 @@ class TestSourceHost:
         assert self.opened(pair) and pair.state() == "released"
         assert pair.source.accounts[PRIVILEGED]
 
-
     @pytest.mark.parametrize("held", [True, False], ids=["known", "unknown"])
     def test_who_begins_anew_leaves_a_closed_server_its_privileges_and_no_service(self, pair, session, monkeypatch, held):
         session.take()

@@ -71,8 +71,12 @@ def test_a_decision_about_a_fence_that_another_has_replaced_changes_nothing(root
 
 def test_a_decision_is_put_on_the_disk_and_needs_no_room_there(root, monkeypatch):
     fence, synced = armed(root), []
+
+    def refused(*_args):
+        raise OSError(errno.ENOSPC, "full")
+
     monkeypatch.setattr(fences, "sync_directory", synced.append)
-    monkeypatch.setattr(fences, "write_text", lambda *_args: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    monkeypatch.setattr(fences, "write_text", refused)
     assert fences.decide_fence(fence, FIRED, root) == FIRED
     assert synced == [root + "/fences"]
 
