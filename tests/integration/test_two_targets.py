@@ -13,6 +13,7 @@ from pairs import ROOT, SOURCE, TARGET, Pair, until
 #: A second target: oslo-db1's host under another name, which only the plan ever looks at.
 INVENTORY = """
 all:
+  vars: {ansible_ssh_common_args: "-F SSH_CONFIG"}
   children:
     migration_targets:
       hosts:
@@ -40,7 +41,7 @@ def pair(request) -> Pair:
 def beside(pair: Pair, name: str = SOURCE, copy_only: bool = False) -> tuple[str, ...]:
     """Options for an inventory with a second target, whose source has this name."""
     path = pair.out / "second.yml"
-    path.write_text(INVENTORY.replace("NAME", name).replace("COPY", str(copy_only).lower()))
+    path.write_text(INVENTORY.replace("SSH_CONFIG", pair.ssh(SOURCE)[2]).replace("NAME", name).replace("COPY", str(copy_only).lower()))
     return "-i", str(path), "--check"
 
 
