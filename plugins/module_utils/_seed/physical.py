@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+from .._errors import ServerError
+from .._server.connection import Connection
 from .catalogue import schema_sizes
 from .context import Seed
 
 # Room beside the copied files: temporary tables, the redo log's growth, the servers' own files.
 SPARE = 1 << 30
+LOCK_WAIT_TIMEOUT = 1205  # ER_LOCK_WAIT_TIMEOUT
+GIVE_WAY_SECONDS, TRIES = 3, 20
 # Until 10.7 these were built in; from then on they are plugins of their own, which a server may lack.
 PROVIDED = ("lz4", "lzo", "lzma", "bzip2", "snappy")
 
@@ -75,7 +79,22 @@ def settle(seed: Seed) -> dict:
 
 
 def drop_own_accounts(seed: Seed) -> None:
-    """Remove the migration's accounts from the target: they belong to the source. Last, for one of them may be ours to log in."""
+    """Remove the migration's accounts from the target: they belong to the source. Last, for one of them may be ours to log in.
+
+    A package's start script may upgrade the system's tables just then, as Debian's does. MariaDB does not see that its ALTER TABLE
+    and our statement wait for each other (seen on 10.11: for ever): ours gives way after a short time, and is tried again.
+    """
     connection = seed.target.connection
+    connection.run("SET SESSION lock_wait_timeout = %d" % GIVE_WAY_SECONDS)
     for row in connection.rows("SELECT User AS u, Host AS h FROM mysql.user WHERE User RLIKE '^nordbridge_(repl|ctl)'"):
-        connection.run("DROP USER %s@%s", (row["u"], row["h"]))
+        _drop(connection, row["u"], row["h"])
+
+
+def _drop(connection: Connection, user: str, host: str) -> None:
+    for left in reversed(range(TRIES)):
+        try:
+            connection.run("DROP USER IF EXISTS %s@%s", (user, host))
+            return
+        except ServerError as error:
+            if error.errno != LOCK_WAIT_TIMEOUT or not left:
+                raise
