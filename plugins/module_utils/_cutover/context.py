@@ -69,6 +69,13 @@ class Context:
         left = self.options["budget"] - (now - self.fence_at)
         return min(left, self.options["lease"] - (now - self.lease_at)) if self.lease_at else left
 
+    def limit(self) -> str:
+        """What bounds the write stop, in words: the budget, or the lease where the steps before the fence have used up most of it."""
+        before = self.fence_at - self.lease_at if self.lease_at else 0.0
+        if self.lease_at and self.options["lease"] - before < self.options["budget"]:
+            return "what was left of the lease: the steps before the fence took %.1f s of its %.1f s" % (before, self.options["lease"])
+        return "the write stop's budget of %.1f s" % self.options["budget"]
+
     def _request(self, **more: t.Any) -> dict:
         """A request to the fenced server's host about this attempt's lease: once it has ended, nothing is done by it any more."""
         return {"migration_id": self.options["migration_id"], "token": self.facts.get("lease", ""), **more}

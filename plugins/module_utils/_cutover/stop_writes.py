@@ -215,8 +215,8 @@ class StopWrites(Context):
         if not arrived:
             position = self.facts["position"]
             raise MigrationError(
-                "the target had not applied the source's last write (%s) within the write stop's budget of %.1f s%s"
-                % (position["gtid"] or "%(file)s:%(position)d" % position, self.options["budget"], _words(self.servers.target))
+                "the target had not applied the source's last write (%s) within %s%s"
+                % (position["gtid"] or "%(file)s:%(position)d" % position, self.limit(), _words(self.servers.target))
             )
 
     def _arrived(self, seconds: float) -> bool:

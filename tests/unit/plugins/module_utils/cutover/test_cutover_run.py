@@ -154,6 +154,12 @@ def test_a_source_that_another_has_closed_is_not_called_writable(world, cut):
     assert "migration other" in str(answer) and "does not take writes" in str(answer) and "writable again" not in str(answer)
 
 
+def test_a_lease_that_was_used_up_before_the_fence_is_named_as_the_limit(world, cut, monkeypatch):
+    world.arriving, world.written = False, 101
+    assert "within the write stop's budget of 5.0 s" in str(cut())
+    assert "within what was left of the lease: the steps before the fence took 0.0 s of its 3.0 s" in str(cut(lease=3.0))
+
+
 def test_a_target_whose_applier_stands_is_not_waited_for(world, cut):
     world.arriving, world.written = False, 101
     cut()
