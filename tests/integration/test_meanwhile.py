@@ -113,14 +113,14 @@ def test_done_looks_at_both_servers(ready):
         ready.sql(TARGET, closed)
         for play in plays:
             play().failed("NO server takes writes", "is the primary and takes no writes")
-        ready.sh(SOURCE, open_source(ready, opened))
+        on_source(ready, opened)
         plays[0]().failed("takes writes and is not the primary", "after that SET GLOBAL read_only = OFF")
         ready.sql(TARGET, opened)
         plays[2]().failed("BOTH servers take writes")
         ready.sql(TARGET, "SET GLOBAL innodb_flush_log_at_trx_commit = 2;")
     finally:
         ready.sql(TARGET, opened)
-        ready.sql(SOURCE, closed)
+        on_source(ready, closed)
     plays[0]().failed("may lose commits", "innodb_flush_log_at_trx_commit = 2")
     ready.sql(TARGET, "SET GLOBAL innodb_flush_log_at_trx_commit = 1;")
     ready.sh(TARGET, "touch /etc/mysql/conf.d/zz-nordbridge-hold.cnf")
@@ -129,9 +129,11 @@ def test_done_looks_at_both_servers(ready):
     assert plays[0]().ok().recap()["changed"] == 0
 
 
-def open_source(pair: Pair, opened: str) -> str:
-    """Open the source as an operator does who does not mind: the lease's service of the migration would close it again."""
-    return f"systemctl stop 'nordbridge-{pair.name}-lease-*' 'nordbridge-{pair.name}-boot-*'; {pair.client} -e '{opened}'"
+def on_source(pair: Pair, statement: str) -> None:
+    """By the migration's own account, for no other may set it; its lease's service would close the server again, and is stopped."""
+    login = json.loads(pair.sh(TARGET, f"cat {pair.folder}/source.json"))
+    client = f"MYSQL_PWD='{login['password']}' {pair.client} -u{login['user']}"
+    pair.sh(SOURCE, f"systemctl stop 'nordbridge-{pair.name}-lease-*' 'nordbridge-{pair.name}-boot-*'; {client} -e '{statement}'")
 
 
 def test_a_damaged_journal_is_told_and_there_is_a_way_on(ready):
