@@ -163,7 +163,9 @@ class Steps(StopWrites):
         """
         identity = self.servers.target.identity
         other = {"server_id": identity.server_id, "server_uuid": identity.server_uuid}
-        proof = look(self.ask_fenced_history, self.ask_promoted_history, self.facts, self.known_before(), other)
+        mark = self.facts.get("promoted_position") or self.facts.get("log_before")
+        facts = {**self.facts, "promoted_position": mark}
+        proof = look(self.ask_fenced_history, self.ask_promoted_history, facts, self.known_before(), other)
         self.facts["history"] = {**proof, "words": in_words(proof)}
         if proof["two_writable"] and self.options.get("accept_late_writes", "") != self.options["migration_id"]:
             raise MigrationError(

@@ -72,6 +72,8 @@ class StopWrites(Context):
             source_hold=self.options["source_hold"],
             scheduler=scheduler(source),
             enabled_events=enabled_events(source),
+            # The promotion's own mark is lost with a process that dies before it could note it: from here on nobody wrote but the source.
+            log_before=dict(zip(("file", "position"), self.servers.target.binlog_position())),
         )
         request = {
             "seconds": self.options["lease"],

@@ -12,7 +12,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
 
 FORWARD = [
-    "holdable", "preflight", "ask scheduler", "arm", "set source scheduler", "hold", "take privileges", "close fence", "end sessions",
+    "holdable", "preflight", "ask scheduler", "position", "arm", "set source scheduler", "hold", "take privileges", "close fence", "end sessions",
     "history end", "wait", "stop replica", "compare", "sessions ended", "history end", "take", "position", "promote target", "ask target", "stop replica",
     "reset replica all", "remove hold", "ask source", "position", "release lock", "set target scheduler", "ask target", "beat", "held", "look",
 ]  # fmt: skip

@@ -329,7 +329,7 @@ def test_the_model_ends_well_by_itself():
 LOGGED = {
     "ask hold": ["holdable"],
     "prove hold": ["held"],
-    "token": [],
+    "token": ["position"],
     "events off": ["set source scheduler"],
     "hold clients": [],
     "let clients go": [],
