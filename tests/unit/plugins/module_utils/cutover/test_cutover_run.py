@@ -443,6 +443,17 @@ def test_two_servers_that_took_writes_are_told_each_time_until_somebody_knows(wo
     assert cut(accept_late_writes="shop")["history"]["two_writable"] is True
 
 
+def test_a_promotion_whose_mark_died_with_its_process_is_looked_at_from_before_the_fence(world, cut, monkeypatch):
+    real, seen = world.journal.update_behind, []
+    monkeypatch.setattr(world.journal, "update_behind", lambda event, **changes: "done" in event or real(event, **changes))
+    monkeypatch.setattr("%s.steps.look" % ROOMS, lambda _fenced, _promoted, facts, *_more: seen.append(facts["promoted_position"]) or world.proof)
+    world.killing = "promote target"
+    cut()
+    world.revive()
+    cut()
+    assert seen == [{"file": "binlog.000001", "position": 100}]
+
+
 def test_a_log_that_cannot_be_read_fails_no_cutover(world, cut):
     world.proof = joined(nothing("not read: no program"), nothing("binary logs"))
     assert "is not shown" in cut()["history"]["words"]
