@@ -185,7 +185,7 @@ def proof(rig: Rig) -> dict[str, Any]:
     other = {"server_id": int(rig.value(TARGET, "SELECT @@server_id;")), "server_uuid": uuid}
     return joined(
         rig.prove(SOURCE, "beyond", position=facts["position"], other=other),
-        rig.prove(TARGET, "before", mark=facts.get("promoted_position") or {}, seed=seed),
+        rig.prove(TARGET, "before", mark=facts.get("promoted_position") or facts.get("log_before") or {}, seed=seed),
     )
 
 
