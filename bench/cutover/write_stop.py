@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The write stop of the cutover module against the same steps as Ansible tasks: the usual ones, and the leanest.
 
-    write_stop.py [--flavour mariadb-10.11,mysql-9.7] [--rtt 0,100] [--count 5]
+    write_stop.py [--flavour mariadb-10.11,mysql-9.7] [--rtt 0,100] [--count 5] [--ways module]
 
 Leaves build/bench/cutover.json. The runs of all ways take turns on one pair of hosts, which goes back to the same READY
 before each. Exit 1 where a write was lost by the module.
@@ -164,10 +164,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--flavour", default="mariadb-10.11,mysql-9.7")
     parser.add_argument("--rtt", default="0,100", help="round trips in ms; 0 is the hosts' own network")
+    parser.add_argument("--ways", default=",".join(WAYS), help="which of them take turns")
     parser.add_argument("--count", type=int, default=5)
     parser.add_argument("--again", action="store_true", help="add to the file's runs; hosts that are READY are taken as they are")
     parser.add_argument("--keep", action="store_true", help="leave the hosts running")
     given = parser.parse_args(arguments)
+    ways = given.ways.split(",")
     runs: list[dict[str, Any]] = json.loads(OUT.read_text())["runs"] if given.again and OUT.exists() else []
     machine = {"cores": os.cpu_count(), "kernel": os.uname().release}
     for flavour in given.flavour.split(","):
@@ -175,9 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             if not (given.again and bench.is_ready()):
                 bench.make_ready()
-            for number in range(given.count * len(given.rtt.split(",")) * len(WAYS)):
-                rtt = int(given.rtt.split(",")[number // (given.count * len(WAYS))])
-                runs.append(measure(bench, list(WAYS)[number % len(WAYS)], rtt))
+            for number in range(given.count * len(given.rtt.split(",")) * len(ways)):
+                rtt = int(given.rtt.split(",")[number // (given.count * len(ways))])
+                runs.append(measure(bench, ways[number % len(ways)], rtt))
                 print("bench-cutover: %s" % json.dumps(runs[-1]), flush=True)
                 OUT.parent.mkdir(parents=True, exist_ok=True)
                 OUT.write_text(json.dumps(stops.record(machine, runs), indent=2) + "\n")

@@ -47,6 +47,11 @@ events:
   returned: success
   type: dict
   sample: {"chain_holds": true, "broken_at": 0, "aside": []}
+wipe_permission:
+  description: The value of C(wipe_target) that permits the next erasure of the target. Each counts once.
+  returned: success
+  type: str
+  sample: shop@2
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module

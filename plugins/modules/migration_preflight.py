@@ -49,7 +49,11 @@ options:
     type: str
     default: ''
   wipe_target:
-    description: Permission to erase what the target holds. It must be equal to O(migration_id).
+    description: Permission to erase what the target holds. It must name O(migration_id), and counts once.
+    type: str
+    default: ''
+  wipe_permission:
+    description: The value of O(wipe_target) that permits the next erasure. O(migration_id) where it is empty.
     type: str
     default: ''
   cutover:
@@ -254,6 +258,7 @@ OPTIONS = {
     "restart_reasons": {"type": "list", "elements": "str", "default": []},
     "restart_cost": {"type": "str", "default": ""},
     "wipe_target": {"type": "str", "default": ""},
+    "wipe_permission": {"type": "str", "default": ""},
     "cutover": {"type": "str", "default": ""},
     "seed_state": {"type": "str", "choices": list(case.SEED_STATES), "default": "none"},
     "phase": {"type": "str", "choices": list(case.PHASES), "default": "migrate"},

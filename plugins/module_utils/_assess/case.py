@@ -32,6 +32,7 @@ class Settings:
     restart_reasons: t.Sequence[str] = ()
     restart_cost: str = ""
     wipe_target: str = ""
+    wipe_permission: str = ""
     cutover: str = ""
     seed_state: str = "none"
     phase: str = "migrate"
@@ -64,7 +65,17 @@ class Settings:
     @property
     def may_wipe(self) -> bool:
         """Whether the target's own data may be erased."""
+        return bool(self.migration_id) and self.wipe_target == self.permission
+
+    @property
+    def wipe_is_ours(self) -> bool:
+        """Whether the permission to erase names this migration, used or not: one that was used erases nothing more."""
         return bool(self.migration_id) and self.wipe_target.partition("@")[0] == self.migration_id
+
+    @property
+    def permission(self) -> str:
+        """The value of wipe_target that permits the next erasure: each counts once."""
+        return self.wipe_permission or self.migration_id
 
 
 @dataclass(frozen=True)

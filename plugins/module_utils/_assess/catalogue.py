@@ -4,7 +4,7 @@
 # For use inside this collection only: no stability is promised to others.
 """The table of checks: each one's id, title, severity and what to do. Ids are stable: they are waived and documented by them.
 
-C({id}) in a remedy stands for the migration's id.
+C({id}) in a remedy stands for the migration's id, C({wipe}) for the permission to erase that counts next.
 """
 
 from __future__ import annotations
@@ -281,10 +281,10 @@ CHECKS = (
         "the target is empty, or may be erased",
         ERROR,
         TARGET,
-        "choose another target, or allow all of it to be erased: -e wipe_target={id}",
+        "choose another target, or allow all of it to be erased: -e wipe_target={wipe}",
         _target("tables", "markers"),
     ),
-    Check("P42", "the permission to erase names this migration", ERROR, MIGRATION, "to allow it: -e wipe_target={id}"),
+    Check("P42", "the permission to erase names this migration", ERROR, MIGRATION, "to allow it: -e wipe_target={wipe}"),
     Check(
         "P43",
         "the target is in no replication of its own",
@@ -395,7 +395,7 @@ CHECKS = (
         "nothing was seen by which the target may differ from its source",
         ERROR,
         TARGET,
-        "copy anew: -e wipe_target={id}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
+        "copy anew: -e wipe_target={wipe}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
         waivable=True,
     ),
     # what was done before

@@ -82,7 +82,8 @@ def _finding(entry: Check, case: Case, hit: Hit) -> dict:
     graver = result == ERROR and entry.severity != ERROR
     waivable = entry.waivable and not hit.blind and not graver
     waived = waivable and entry.id in case.settings.waive and result in (ERROR, WARNING)
-    remedy = "" if result == OK else (hit.remedy or entry.remedy).replace("{id}", case.settings.migration_id)
+    remedy = "" if result == OK else (hit.remedy or entry.remedy).replace("{wipe}", case.settings.permission)
+    remedy = remedy.replace("{id}", case.settings.migration_id)
     return {
         "id": entry.id,
         "title": entry.title,
@@ -172,6 +173,6 @@ def _next(case: Case, result: dict) -> str:
         return "ansible-playbook nordbridge.mysql_migration.cutover -i INVENTORY -e cutover=%s" % asked.migration_id
     words = ["ansible-playbook nordbridge.mysql_migration.migrate -i INVENTORY"]
     words += ["-e source_allow_restart=true"] if asked.source_allow_restart else []
-    words += ["-e wipe_target=%s" % asked.migration_id] if asked.may_wipe else []
+    words += ["-e wipe_target=%s" % asked.permission] if asked.wipe_is_ours else []
     words += ["-e waive=%s" % ",".join(asked.waive)] if asked.waive else []
     return " ".join(words) + "      (stops before the cutover)"

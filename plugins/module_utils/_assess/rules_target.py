@@ -78,7 +78,7 @@ def permission(case: Case) -> list[Hit]:
     reasons = kept(case)
     if reasons:
         return [Hit("wipe_target is given, and nothing here may be erased: %s" % "; ".join(reasons), remedy="take wipe_target away")]
-    if asked.may_wipe:
+    if asked.wipe_is_ours:
         return []
     return [Hit("wipe_target=%s is not this migration's id, %s: nothing may be erased" % (asked.wipe_target, asked.migration_id))]
 

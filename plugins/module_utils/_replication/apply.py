@@ -99,5 +99,6 @@ def _distrusted(error: MigrationError, status: ReplicaStatus, migration_id: str)
     """The error; of a migration's target that its source refuses as being ahead, journalled and with what leads out of it."""
     if not migration_id or not told_ahead(status.last_io_errno, status.last_io_error):
         return error
-    note(Journal(directory(migration_id)), ahead_words(status))
-    return ServerError("%s; %s" % (error, remedy(migration_id)), getattr(error, "errno", 0))
+    journal = Journal(directory(migration_id))
+    note(journal, ahead_words(status))
+    return ServerError("%s; %s" % (error, remedy(migration_id, journal.read())), getattr(error, "errno", 0))

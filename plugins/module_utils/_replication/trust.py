@@ -16,6 +16,7 @@ from .._bridge.call import call
 from .._errors import MigrationError, Refusal, ServerError
 from .._server.base import Flavour
 from .._state.journal import Journal
+from .._state.permission import erasure, permits, word
 from . import lives
 from .lives import Life
 from .status import ReplicaStatus, only_status
@@ -199,16 +200,17 @@ def check(journal: Journal, migration_id: str) -> None:
 
     :raises Refusal: with what to do
     """
-    reasons = untrusted(journal.read())
+    state = journal.read()
+    reasons = untrusted(state)
     if reasons:
-        raise Refusal("the target is not trusted any more: %s; %s" % ("; ".join(reasons), remedy(migration_id)))
+        raise Refusal("the target is not trusted any more: %s; %s" % ("; ".join(reasons), remedy(migration_id, state)))
 
 
-def remedy(migration_id: str) -> str:
+def remedy(migration_id: str, state: dict) -> str:
     """What leads out of it."""
     return (
         "rows may differ for ever although replication shows no error. Copy anew: run the playbook migrate with -e wipe_target=%s; or"
-        " compare all rows of both servers at one position and, where they are equal, run it with -e waive=%s" % (migration_id, CHECK)
+        " compare all rows of both servers at one position and, where they are equal, run it with -e waive=%s" % (word(migration_id, state), CHECK)
     )
 
 
@@ -223,9 +225,10 @@ def settle(journal: Journal, migration_id: str, wipe: str, waive: t.Sequence[str
     # Once a cutover has begun the target may be the primary, and is not erased.
     if not reasons or seed.get("status") != "done" or state.get("cutover", {}).get("begun"):
         return []
-    if wipe.partition("@")[0] == migration_id:
+    if permits(wipe, migration_id, state):
         if not check_mode:
-            journal.update("the target is not trusted: it is copied anew", seed={**seed, "status": "running"}, catchup=None)
+            used = erasure(state, wipe, seed.get("schemas", []), "the copy that is not trusted any more", seed.get("datadir", ""))
+            journal.update("the target is not trusted: it is copied anew", seed={**seed, "status": "running"}, catchup=None, **used)
         return ["the target is copied anew, because it is not trusted any more: %s" % "; ".join(reasons)]
     if CHECK not in waive:
         return []

@@ -21,7 +21,7 @@ from .._server.identity import described
 from .._state.guard import changing
 from .._state.journal import Journal
 from .._state.paths import SCHEMA, directory
-from .._state.permission import KEY
+from .._state.permission import erasure
 from .._tuning.relax import relaxed_copy
 from .conditions import read_conditions, read_host
 from .context import Seed, mark
@@ -89,12 +89,9 @@ def _seed(seed: Seed, journal: Journal) -> dict:
 
 
 def _erasure(seed: Seed, state: dict, strange: list[str]) -> dict:
-    """The use of the permission to erase: what it was for, and where. It counts once."""
-    if not strange:
-        return {}
+    """The use of the permission to erase, where it is used."""
     identity = seed.target.identity
-    used = {"at": time.time(), "word": seed.options["wipe"], "schemas": strange, "server": described(identity), "datadir": identity.datadir}
-    return {KEY: [*state.get(KEY, []), used]}
+    return erasure(state, seed.options["wipe"], strange, described(identity), identity.datadir) if strange else {}
 
 
 def _conditions(seed: Seed) -> tuple[dict, dict]:

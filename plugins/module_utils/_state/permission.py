@@ -28,6 +28,11 @@ def permits(wipe: str, migration_id: str, state: dict) -> bool:
     return wipe == word(migration_id, state)
 
 
+def erasure(state: dict, wipe: str, schemas: list[str], server: str, datadir: str) -> dict:
+    """The journal's entry for a use of it: what it was for, and where. It counts once."""
+    return {KEY: [*state.get(KEY, []), {"at": time.time(), "word": wipe, "schemas": schemas, "server": server, "datadir": datadir}]}
+
+
 def asks(migration_id: str, state: dict) -> str:
     """What to do for it, as the end of a sentence."""
     used = state.get(KEY, [])

@@ -14,6 +14,7 @@ from .._jobs.record import observe
 from .fences import ARMED, COMMITTED, RELEASED
 from .journal import Damaged, Journal, broken_link
 from .paths import directory
+from .permission import word
 
 ASK_SECONDS = 15.0
 JOBS = ("seed", "catchup", "cutover", "rollback")
@@ -53,6 +54,7 @@ def migration_info(params: dict, _check_mode: bool) -> dict:
         "state": state,
         "jobs": {name: {"state": job.state, "attempt": job.attempt, "error": job.error} for name, job in jobs.items()},
         "events": events,
+        "wipe_permission": word(params["migration_id"], state),
         "warnings": warnings,
     }
 

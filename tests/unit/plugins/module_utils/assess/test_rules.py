@@ -340,6 +340,10 @@ def test_privileges_come_with_the_statement_that_grants_them() -> None:
 
 def test_the_exact_words_that_permit() -> None:
     assert found(run(tgt=target(**TARGET_DATA)), "P41")[0]["remedy"].endswith("-e wipe_target=mig-1")
+    again = run(tgt=target(**TARGET_DATA), wipe_target="mig-1", wipe_permission="mig-1@2")
+    assert found(again, "P41")[0]["remedy"].endswith("-e wipe_target=mig-1@2"), "one that was used permits nothing more"
+    assert not found(again, "P42"), "and may stay where it was written"
+    assert not [hit for hit in found(run(tgt=target(**TARGET_DATA), wipe_target="mig-1@2", wipe_permission="mig-1@2"), "P41") if hit["result"] == "error"]
     assert found(run(cutover="no"), "P60")[0]["remedy"] == "to open it: -e cutover=mig-1"
     assert "-e source_allow_restart=true" in found(run(source(log_bin=False)), "P20")[0]["remedy"]
     closed = {phase: found(run(source(read_only=True), phase=phase), "P25")[0]["remedy"] for phase in ("ready", "cutover")}

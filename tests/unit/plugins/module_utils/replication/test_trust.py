@@ -228,6 +228,7 @@ def test_a_new_copy_clears_it(kit):
     state = kit.journal.read()
     assert state["seed"]["status"] == "running" and "catchup" not in state
     assert kit.settle(wipe="shop") == [], "told once"
+    assert kit.journal.read()["erasures"][0]["word"] == "shop", "and used up"
     assert trust.begin(kit.source, kit.journal, "shop") is False
     kit.look()
 
