@@ -24,7 +24,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench bench-cutover bench-table faults faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -67,6 +67,9 @@ mutants: $(READY) ## safety lines broken one at a time: each must make a unit fa
 
 faults-quick: $(READY) hosts # five of them, on MariaDB
 	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick --rate 100 --budget 10 --lease 15 --max-lag 5
+
+faults-planted: $(READY) hosts # the fence broken on purpose: the matrix must see it
+	$(BIN)/python tests/faults/faults.py --planted --by module --budget 10 --lease 10 --max-lag 5
 
 bench-cutover: $(READY) hosts # the write stop, against the same steps as Ansible tasks; needs a quiet machine
 	$(BIN)/python bench/cutover/write_stop.py

@@ -9,6 +9,7 @@
     faults.py --quick                                                                     a few, for `make test`
     faults.py --again ...                                                                 keep the rows that are there
     faults.py --rate 500                                                                  transactions a second, offered and measured
+    faults.py --planted                                                                   the fence broken on purpose: each row must be WRONG
     faults.py --by module --budget 10 --lease 20 --max-lag 5                              for a machine that does much else
 
 Leaves build/faults/results.json. Exit 1 where a write was lost or is only on the source, where two servers took writes,
@@ -37,13 +38,14 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "molecule/shared"), str(ROOT / "tests/integration")]
+sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "molecule/shared"), str(ROOT / "tests/integration"), str(ROOT / "tests/mutants")]
 
 import application  # noqa: E402
 import instrument  # noqa: E402
 from beside import BESIDE  # noqa: E402
 from breakages import CUT_S, FAULTS, OWN, SMALL_DISK, Fault, Scene  # noqa: E402
 from pairs import CUTOVER, MIGRATE, SOURCE, TARGET, until  # noqa: E402
+from planted import PLANTED, plant  # noqa: E402
 from probes import held_rows, longest_stop, missing, two_writable  # noqa: E402
 from rig import Rig  # noqa: E402
 from verdict import at_random, in_short, matrix, outcome, summary, wrong_with  # noqa: E402
@@ -52,7 +54,7 @@ from plugins.module_utils._cutover.history import in_words, joined  # noqa: E402
 from plugins.module_utils._cutover.machine import NAMES  # noqa: E402
 
 #: What of build/ the matrix and the selection write to: a test must not throw away hours of rows.
-MATRIX, SELECTION = "faults", "faults-quick"
+MATRIX, SELECTION, PLANTS = "faults", "faults-quick", "faults-planted"
 FLAVOURS = "mariadb-10.11,mysql-9.7"
 QUICK = (
     ("commit", "job_kill"),
@@ -322,6 +324,26 @@ def run_flavour(flavour: str, cells: list[tuple[str, str, float]], given: argpar
     return all(row["ok"] for row in rows)
 
 
+def finds(name: str, given: argparse.Namespace) -> bool:
+    """Whether the row turns wrong, and for the right reason, by a planted breakage. New hosts: the source's keeps the agent that it was given."""
+    planted, out = PLANTED[name], ROOT / "build" / PLANTS
+    collections = instrument.copy(ROOT, out / ("coll-%d" % os.getpid()))
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(collections)
+    rig = Rig(planted.flavour, out.name, rate=given.rate)
+    rig.direct, rig.small_disk = given.by == "module", False
+    rig.times.update(budget=given.budget, lease=given.lease, max_lag=given.max_lag)
+    try:
+        plant(name, collections)
+        rig.make_ready()
+        row = one(rig, planted.step, planted.fault)
+    finally:
+        rig.down()
+        shutil.rmtree(collections, ignore_errors=True)
+    found = planted.violation in row["wrong"]
+    print("faults: the planted breakage %r is %s: %s" % (name, "found" if found else "NOT FOUND", row["wrong"]), flush=True)
+    return found
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -336,6 +358,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--rate", type=float, default=RATE, help="transactions a second of all writers, whatever one takes; 0: with rests")
     top.add_argument("--max-lag", type=float, default=1.0, help="seconds")
     top.add_argument("--quick", action="store_true")
+    top.add_argument("--planted", action="store_true", help="see that the matrix finds a fence that is broken")
     top.add_argument("--again", action="store_true", help="keep the good rows of earlier runs, and hosts that are READY")
     top.add_argument("--keep", action="store_true", help="leave the hosts running")
     return top
@@ -353,6 +376,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = at_random([cell[:2] for cell in cells], given.seed, given.random)
     if given.quick:
         cells = [(*cell, 0.0) for cell in QUICK]
+    if given.planted:
+        return 0 if all([finds(name, given) for name in PLANTED]) else 1
     out = output(given)
     out.mkdir(parents=True, exist_ok=True)
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(instrument.copy(ROOT, out / ("coll-%d" % os.getpid())))

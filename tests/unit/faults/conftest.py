@@ -9,5 +9,5 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-for folder in ("bench/cutover", "tests/integration", "molecule/shared", "tests/faults"):
+for folder in ("bench/cutover", "tests/integration", "molecule/shared", "tests/mutants", "tests/faults"):
     sys.path.insert(0, str(ROOT / folder))
