@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: disk_io_check
 short_description: Measure a data directory's disk before a server moves onto it
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Measures the file system of a data directory with C(fio), as a database server would use it, and CPU steal over the same time.
   - The tests are a sequential write in blocks of 1 MiB that ends with an fsync (what the first copy of the data does),

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_agent
 short_description: Place the agent that the migration's ssh key may run on the source
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Places the agent's code and its launcher into the migration's directory on the source, and lets the target's key run it.
   - The key's entry is a forced command without a terminal or any forwarding. The agent knows a few verbs, C(probe), C(dump), C(backup),

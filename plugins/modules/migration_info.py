@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_info
 short_description: Tell how far a migration is
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the migration's journal and jobs on the target. It changes nothing.
 extends_documentation_fragment:

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_login
 short_description: Make the migration's passwords and keep its login files on the target
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes C(source.json), C(replication.json) and C(target.json) into the migration's directory, each with mode 0600.
   - Passwords are generated once and kept. Given ones win.

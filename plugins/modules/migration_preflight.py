@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_preflight
 short_description: Check whether a migration may start, before anything is touched
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Holds a table of numbered checks against the facts of the two servers and the settings of the migration.
   - Reads and changes nothing itself, and so can run anywhere.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_recover
 short_description: Bring a target back that a dead copy or a dead host left unusable
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - A physical copy takes the target's server down and puts new files in the place of the old ones. Where it fails, it puts the old
     ones back by itself. Where its job was killed, or the host restarted, this does.

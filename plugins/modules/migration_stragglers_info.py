@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_stragglers_info
 short_description: Tell who still tries to write on the old server after a cutover
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Asks the source, from the target through the bridge, how many writes it has refused since the promotion, and who is connected.
   - MySQL counts the refusals themselves. MariaDB counts no errors by number, so that there the statements are counted that arrived

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_watch
 short_description: Wait for a migration's job and print its progress
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Prints a line with the host's name, percent, rate and ETA on standard error while the job runs, and returns its result.
   - Interrupting Ansible does not stop the job. Run the same command again to attach to it.

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_binlog_config
 short_description: Give a MySQL or MariaDB server the binary log that replication needs
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes a drop-in option file with the settings of the binary log, proves by the server's own program that it wins over
     all other files, and sets at run time what can be set at run time.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_catchup
 short_description: Start waiting until a target is not behind its source
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Launches a job on the target that writes a heartbeat on the source and reads it on the target, several times a second.
   - The job ends when the lag has stayed under O(threshold) for O(ready_seconds), and fails when replication stops, or

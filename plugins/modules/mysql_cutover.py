@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_cutover
 short_description: Stop writes on the source, wait for the last one, and promote this target
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Runs the whole write stop in one process on the target, as a job, with all connections opened first.
   - The order is fixed. Fence the source, read its position, wait on the target for exactly that position, check, commit, promote.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_hold
 short_description: Keep a server read-only and its events still, across a restart too
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Writes a drop-in configuration file and sets the same at run time. A target is held until the cutover promotes it.
   - MySQL gets C(super_read_only), MariaDB C(read_only); both get C(event_scheduler=OFF).

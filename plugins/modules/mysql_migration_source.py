@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_migration_source
 short_description: Make the migration's accounts, marker and heartbeat on the source
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes the account C(nordbridge_repl_), which may only read the binary log, and C(nordbridge_ctl_), which copies, writes the
     heartbeat, and does the cutover. Each name ends with eight digits that are the migration's own, so that two migrations of one source

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_replica_setup
 short_description: Make a MySQL or MariaDB server the replica of another one
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Compares the replication of a server with what it should be and changes only the difference, on a running replica too.
     A running thread is stopped only where the difference needs it, and started again.

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_seed
 short_description: Start the first full copy of a source's data onto this target, or attach to it
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Launches the seed as a job on the target and returns at once. The job outlives the connection and the controller.
   - Starting it again attaches to the job that runs, or reports the one that is done.

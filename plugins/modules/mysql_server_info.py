@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_server_info
 short_description: Read what a migration must know of a MySQL or MariaDB server
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads identity, binary log, replication, settings, sizes, tables that need attention, privileges and free space of one server.
   - Changes nothing on the server and reads no rows of users' tables.
@@ -41,7 +41,7 @@ options:
       - A restart and another C(server_id) are no difference. Empty for any server.
     type: dict
     default: {}
-    version_added: 0.1.0
+    version_added: 1.0.0
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.info
   - nordbridge.mysql_migration.login

@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: mysql_table_digest
 short_description: Digest a server's tables, to compare them with another server's
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Counts each table's rows and makes a digest of them that does not depend on their order.
   - The server does this by one aggregate query a table. No row value leaves it.
