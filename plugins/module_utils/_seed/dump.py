@@ -18,6 +18,7 @@ from .._errors import MigrationError
 from .._jobs.progress import Progress, copy_line
 from .._server.base import Flavour
 from .._server.endpoint import Endpoint, client_options
+from .._server.events import is_disabled
 from .catalogue import changed_objects, read_catalogue, schema_sizes
 from .client import LOADER_SESSION, client_stage
 from .context import MANNERS, Seed
@@ -135,6 +136,8 @@ def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict,
         "schemas": schemas,
         "lock_wait": options["lock_wait"],
         "part": part,
+        # Where events cannot be read, the plan has seen that there is none.
+        **({"events": False} if is_disabled(source.connection) else {}),
         "login": {"user": login.user, "password": login.password, "unix_socket": options["source_socket"]},
         "level": options["zstd_level"],
         **{name: options[name] for name in MANNERS},
