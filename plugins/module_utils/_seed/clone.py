@@ -50,6 +50,8 @@ def obstacle(source: dict, target: dict) -> str:
         return "CLONE needs MySQL 8.0.17 on both servers"
     if versions[0] != versions[1] and min(versions) < SERIES:
         return "before 8.0.37 CLONE needs equal versions"
+    if (target["values"].get("performance_schema") or "").upper() not in ("ON", "1"):
+        return "performance_schema is OFF on the target, and only there a server tells whether its CLONE ended well"
     if source["not_innodb"]:
         return "CLONE copies tables empty that are not InnoDB: %s" % ", ".join(source["not_innodb"])
     blocked = host_obstacle(target) or series_obstacle(source, target) or files_obstacle(source, target) or room_obstacle(source, target)

@@ -35,4 +35,29 @@ CHECKS = (
         "SET GLOBAL general_log = OFF for the migration: it can record statements with passwords in clear text",
         waivable=True,
     ),
+    Check(
+        "P55",
+        "settings that change what statements do or return are the same",
+        WARNING,
+        TARGET,
+        "set the source's values in the target's configuration, as far as applications count on them",
+        waivable=True,
+    ),
+    Check(
+        "P56",
+        "settings that change who may do what are the same",
+        WARNING,
+        TARGET,
+        "set the source's values in the target's configuration: a login may be refused there what it may do on the source, or the other"
+        " way round",
+        waivable=True,
+    ),
+    Check(
+        "P57",
+        "limits are the same",
+        WARNING,
+        TARGET,
+        "set the source's values in the target's configuration, if the target is to bear the same load",
+        waivable=True,
+    ),
 )
