@@ -120,18 +120,15 @@ def followers(case: Case) -> list[Hit]:
     names = followers_of(case)
     if not names or case.settings.committed:
         return []
-    remedy = FOLLOW[case.identities["source"].flavour]
+    remedy = _POINT % FOLLOW[case.identities["source"].flavour] % case.identities["target"].hostname
     entry = "%d replica(s) follow the source, and will follow the old server after the cutover: %s" % (len(names), listed(names))
-    return [Hit(entry, remedy=_POINT % remedy)]
+    return [Hit(entry, remedy=remedy)]
 
 
-_POINT = (
-    "nothing now. After the cutover point each of them at the new server, or it goes on following the old one, which gets no writes any"
-    " more: %s"
-)
+_POINT = "after the cutover point each of them at the new server, or it goes on following the old one, which gets no writes any more: %s"
 FOLLOW = {
-    "mysql": "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_HOST = '...', SOURCE_AUTO_POSITION = 1; START REPLICA, with GTIDs",
-    "mariadb": "STOP SLAVE; CHANGE MASTER TO MASTER_HOST = '...', MASTER_USE_GTID = slave_pos; START SLAVE",
+    "mysql": "STOP REPLICA; CHANGE REPLICATION SOURCE TO SOURCE_HOST = '%s', SOURCE_AUTO_POSITION = 1; START REPLICA, with GTIDs",
+    "mariadb": "STOP SLAVE; CHANGE MASTER TO MASTER_HOST = '%s', MASTER_USE_GTID = slave_pos; START SLAVE",
 }
 
 

@@ -58,7 +58,7 @@ CHECKS = (
         "replicas of the source are known",
         WARNING,
         SOURCE,
-        "nothing now; after the cutover point each of them at the new server",
+        "after the cutover point each of them at the new server, or it goes on following the old one, which gets no writes any more",
         of_source("replicas"),
         waivable=True,
     ),
