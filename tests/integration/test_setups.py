@@ -133,6 +133,12 @@ def test_a_disabled_scheduler_is_found_where_the_source_has_events(pair):
     pair.fresh()
     pair.sql(SOURCE, DATA + "CREATE EVENT shop.nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM shop.orders;")
     configure(pair, SOURCE, "event_scheduler = DISABLED")
+    if pair.client == "mysql":
+        # Its events can be asked for and made all the same.
+        pair.migrate().ok()
+        events = "SELECT EVENT_NAME, STATUS FROM information_schema.EVENTS WHERE EVENT_SCHEMA = 'shop';"
+        assert pair.sql(TARGET, events)[0][0] == "nightly"
+        return
     run = plan(pair)
     assert found(run).get("P16") == "E" and "DISABLED at the source" in run.words, run.tail
     assert "event_scheduler = OFF in place of DISABLED" in run.words

@@ -12,6 +12,7 @@ import typing as t
 
 from .._seed.places import directories_of
 from .._seed.recover import PHYSICAL as FILES
+from .._server.events import hides_events
 from .case import Case, Hit, listed
 from .catalogue import WARNING
 from .rules_pair import method_of
@@ -103,7 +104,11 @@ def events(case: Case) -> list[Hit]:
     if not count or case.settings.committed:
         return []
     text = "event_scheduler is DISABLED at the %s, and the source has %d event(s): such a server takes no statement about them"
-    disabled = [name for name, side in case.sides() if side["event_scheduler"].upper() == "DISABLED"]
+    disabled = [
+        name
+        for name, side in case.sides()
+        if hides_events(side["identity"]["flavour"], side["identity"]["version"], side["event_scheduler"])
+    ]
     return [Hit(text % (name, count), where=name) for name in disabled]
 
 

@@ -4,8 +4,9 @@
 # For use inside this collection only: no stability is promised to others.
 """Events, read from where the server tells of them.
 
-A server that was started with event_scheduler=DISABLED answers neither SHOW EVENTS nor information_schema.EVENTS (error 1577), and takes
-no statement about events: the reading of its own table is all that is left. MySQL from 8.0 on has no such table, and answers always.
+A MariaDB that was started with event_scheduler=DISABLED answers neither SHOW EVENTS nor information_schema.EVENTS (error 1577), and takes
+no statement about events: the reading of its own table is all that is left; so it is with MySQL 5.7. MySQL from 8.0 on has no such table,
+and both tells of events and makes them (seen on 9.7).
 https://mariadb.com/kb/en/event-scheduler/ , https://dev.mysql.com/doc/refman/8.4/en/events-configuration.html
 """
 
@@ -52,5 +53,13 @@ def read_events(connection: Connection, sql: str, args: t.Any = None) -> list[di
 
 
 def is_disabled(connection: Connection) -> bool:
-    """Whether the server takes no statement about events until it is started with another setting."""
+    """Whether the scheduler cannot be set at run time, and needs not be: it never runs."""
     return (connection.variable("event_scheduler") or "OFF").upper() == "DISABLED"
+
+
+def hides_events(flavour: str, version: t.Sequence[int], scheduler: str) -> bool:
+    """Whether a server takes no statement about events until it is started with another setting.
+
+    :param scheduler: its event_scheduler
+    """
+    return scheduler.upper() == "DISABLED" and (flavour == "mariadb" or tuple(version) < (8, 0))

@@ -261,6 +261,7 @@ SILENT = [
     ("P15", setups(event_zones={"Europe/Oslo": ["shop.e"]}), setups(known_zones=["europe/oslo"]), {"method": "dump"}),
     ("P15", {"time_zone": "+01:00"}, {}, {"method": "dump"}),
     ("P16", {"events": 4}, {}, {}),
+    ("P16", {"identity": mysql(), "events": 4, "event_scheduler": "DISABLED"}, {"identity": mysql("u2"), "event_scheduler": "DISABLED"}, {}),
     ("P16", {"events": 0, "event_scheduler": "DISABLED"}, {"event_scheduler": "DISABLED"}, {}),
     ("P17", setups(broken_views=["shop.v"]), {}, {}),
     ("P18", {"replicas": [{"server_id": 2, "host": "oslo-db1", "uuid": ""}]}, {}, {}),
