@@ -246,6 +246,7 @@ plan_text:
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import case, preflight
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.places import directories_of, look_at
 
 OPTIONS = {
     "migration_id": {"type": "str", "required": True},
@@ -284,10 +285,18 @@ OPTIONS = {
 def run_preflight(params: dict, _check_mode: bool) -> dict:
     """All checks over the two servers' facts."""
     settings = {name: value for name, value in params.items() if name not in ("source", "target", "fail")}
-    result = preflight.check(case.make_case(params["source"], params["target"], case.Settings(**settings)))
+    result = preflight.check(case.make_case(params["source"], with_directories(params["source"], params["target"]), case.Settings(**settings)))
     if result["counts"]["errors"] and params["fail"]:
         preflight.refuse(result, params["migration_id"])
     return {"changed": False, **result}
+
+
+def with_directories(source: dict, target: dict) -> dict:
+    """The target's facts with those directories of the source's tables that this host, the target's, has."""
+    copying, identity = source.get("copying"), target.get("identity")
+    if not copying or not identity:
+        return target
+    return {**target, "directories": look_at([*directories_of(copying), identity["datadir"]])}
 
 
 def main() -> None:

@@ -208,6 +208,17 @@ server:
         C(host) with programs and their versions, free space, and what the service manager lacks.
       type: dict
       sample: {"flavour": "mariadb", "version": [10, 11, 18], "encrypted": [], "not_innodb": [], "bytes": 1048576}
+    login:
+      description: The account that the module logged in as, whether by the socket, and whether a password was given.
+      type: dict
+      sample: {"account": "root@localhost", "socket": true, "password": false}
+    setups:
+      description: >-
+        What a migration meets late: C(broken_views), C(event_zones) (time zones by name, with the events that run in them), C(known_zones),
+        C(logins) (administrators and the plugins by which they log in), C(followers) (sessions that read the binary log) and C(variables)
+        that applications notice.
+      type: dict
+      sample: {"broken_views": [], "event_zones": {"Europe/Oslo": ["shop.nightly"]}, "known_zones": [], "followers": []}
     hold:
       description: >-
         Whether a configuration file can keep the server closed through a restart: C(path) of that file, C(against) with what would win
@@ -254,7 +265,10 @@ def server_info(params: dict, _check_mode: bool) -> dict:
         with connect(endpoint, params["side"]) as connection:
             if params["same_as"]:
                 check_same(read_identity(connection), from_facts(params["same_as"]), endpoint.address)
-            return {"changed": False, "server": facts.gather(connection, params["needs"], local, params["service"])}
+            found = facts.gather(connection, params["needs"], local, params["service"])
+            # What a copy of files makes of this login, check P14 asks.
+            by = {"socket": bool(endpoint.unix_socket), "password": bool(endpoint.password)}
+            return {"changed": False, "server": {**found, "login": {"account": found["privileges"]["login"], **by}}}
     except MigrationError as error:
         if params["same_as"] and endpoint.host in LOOPBACK:
             raise type(error)("%s; %s" % (error, who_listens(endpoint.port))) from None

@@ -12,6 +12,7 @@ import typing as t
 
 from .._server.base import Flavour
 from .._server.connection import Connection
+from .._server.events import read_events
 
 if t.TYPE_CHECKING:
     from .facts import Reader
@@ -72,7 +73,7 @@ def read_census(reader: Reader, flavour: Flavour) -> dict:
         "accounts": [list(pair) for pair in able if pair[1]],
         "sessions": sessions_of(sessions, reader.rows("census", _PROGRAMS)),
         "wrote": wrote_by(wrote, able),
-        "lent": lent_by(reader.rows("census", _LENT), able),
+        "lent": lent_by(reader.ask("census", lambda: read_events(flavour.connection, _LENT), []), able),
     }
 
 

@@ -22,10 +22,12 @@ from .._seed.conditions import read_conditions, read_host
 from .._seed.context import mark
 from .._seed.keep import read_markers
 from .._server.connection import Connection
+from .._server.events import read_events
 from .._server.flavour import open_flavour
 from .._state.history import told_fence, told_journals
 from . import privileges
 from .census import read_census
+from .setups import read_setups
 
 # The schema that this collection makes for itself: heartbeat and marker.
 OWN_SCHEMA = "nordbridge_migration"
@@ -48,10 +50,11 @@ _TABLES = (
     "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, TABLE_TYPE AS k, ENGINE AS e, TABLE_ROWS AS r, CREATE_OPTIONS AS o,"
     " COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS b FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN " + _SYSTEM
 )
-# STATISTICS and not TABLE_CONSTRAINTS: the latter hides tables on which the login may only SELECT.
+# STATISTICS and not TABLE_CONSTRAINTS: the latter hides tables on which the login may only SELECT. And not DISTINCT, which takes names
+# that differ by case alone for one.
 _KEYS = (
-    "SELECT DISTINCT TABLE_SCHEMA AS s, TABLE_NAME AS n FROM information_schema.STATISTICS"
-    " WHERE INDEX_NAME = 'PRIMARY' AND TABLE_SCHEMA NOT IN " + _SYSTEM
+    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n FROM information_schema.STATISTICS"
+    " WHERE INDEX_NAME = 'PRIMARY' AND SEQ_IN_INDEX = 1 AND TABLE_SCHEMA NOT IN " + _SYSTEM
 )
 # fact -> the statement that counts it
 _COUNTS = {
@@ -140,7 +143,8 @@ class Reader:
 
     def number(self, topic: str, sql: str) -> int | None:
         """The first value as a number."""
-        value = self.ask(topic, lambda: self.connection.value(sql))
+        rows = self.ask(topic, lambda: read_events(self.connection, sql), [])
+        value = next(iter(rows[0].values()), None) if rows else None
         return None if value is None else int(value)
 
     def note(self, topic: str, message: str) -> None:
@@ -180,6 +184,7 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     facts["hold"] = _hold(reader, flavour) if local else None
     facts.update(_history(reader, flavour, local))
     facts["writers"] = read_census(reader, flavour)
+    facts["setups"] = read_setups(reader, flavour)
     facts["privileges"] = rights
     facts["skip_grant_tables"] = reader.without_grants
     facts["unreadable"] = reader.unreadable

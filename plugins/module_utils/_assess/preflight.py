@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import Refusal
-from . import rules_census, rules_fence, rules_pair, rules_source, rules_target
+from . import rules_census, rules_fence, rules_pair, rules_setups, rules_source, rules_target
 from .case import Case, Hit, size
 from .catalogue import CHECKS, ERROR, NOTICE, OK, WARNING, Check
 
@@ -20,6 +20,7 @@ RULES: dict[str, t.Callable[[Case], list]] = {
     **rules_target.RULES,
     **rules_fence.RULES,
     **rules_census.RULES,
+    **rules_setups.RULES,
 }
 # What is asked where the target may be the primary. The others ask what a migration would meet, and some of them advise to make it anew.
 OF_DOUBT = ("P01", "P02", "P25", "P41", "P42", "P60", "P61", "P62", "P80")

@@ -88,8 +88,8 @@ def replication(case: Case) -> list[Hit]:
     asked, hits = case.settings, []
     if case.target["is_replica"] and not asked.seeded and not asked.committed:
         hosts = ["%s:%d" % (row["source_host"] or "?", row["source_port"]) for row in case.target["channels"]]
-        text = "the target replicates from %s" % listed(hosts)
-        hits.append(Hit(text + ": that is stopped and forgotten", WARNING) if asked.may_wipe else Hit(text))
+        # Whatever may be erased: that it follows somebody may mean that somebody counts on it.
+        hits.append(Hit("the target replicates from %s" % listed(hosts)))
     replicas = [row for row in case.target["replicas"] if not _has_left(row, case)]
     if replicas and not asked.committed:
         names = ["%s (server_id %d)" % (row["host"] or "host unknown", row["server_id"]) for row in replicas]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .._errors import ServerError
 from .._server.base import Flavour
+from .._server.events import read_events
 
 ENABLED = "SELECT EVENT_SCHEMA AS s, EVENT_NAME AS n FROM information_schema.EVENTS WHERE STATUS = 'ENABLED'"
 ASLEEP = (
@@ -31,7 +32,7 @@ def set_scheduler(server: Flavour, value: str) -> None:
 
 def enabled_events(server: Flavour) -> list[list[str]]:
     """Schema and name of the events that would fire."""
-    return [[row["s"], row["n"]] for row in server.connection.rows(ENABLED)]
+    return [[row["s"], row["n"]] for row in read_events(server.connection, ENABLED)]
 
 
 def wake_events(target: Flavour, were_enabled: list) -> tuple[int, list[str]]:
@@ -42,7 +43,7 @@ def wake_events(target: Flavour, were_enabled: list) -> tuple[int, list[str]]:
     ALTER EVENT takes over the session's definer, character set, SQL mode and time zone: each event's own are set first.
     """
     wanted = {tuple(pair) for pair in were_enabled}
-    chosen = [row for row in target.connection.rows(ASLEEP) if (row["s"], row["n"]) in wanted]
+    chosen = [row for row in read_events(target.connection, ASLEEP) if (row["s"], row["n"]) in wanted]
     if not chosen:
         return 0, []
     before, left = target.connection.row(SESSION), []

@@ -23,6 +23,7 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint, read_login_file
 from .._server.flavour import open_flavour
+from .._server.transport import requires_tls
 from .._state.guard import AFTER, changing
 from .._state.journal import Journal
 from .._state.paths import directory
@@ -106,7 +107,7 @@ def follow(params: dict, state: dict, old: Flavour, new: Flavour, check_mode: bo
     gtid = state["cutover"]["facts"]["position"]["gtid"]
     status = only_status(old, settings=True)
     _refuse(_unsafe(old, new, status, gtid))
-    desired = wanted.from_options(_options(params, login, gtid), old)
+    desired = wanted.from_options(_options(params, login, gtid, requires_tls(new.connection)), old)
     plan = make_plan(old, status, desired)
     if not check_mode:
         apply(old, plan)
@@ -129,7 +130,7 @@ def _unsafe(old: Flavour, new: Flavour, status: ReplicaStatus, gtid: str) -> lis
     return found
 
 
-def _options(params: dict, login: Endpoint, gtid: str) -> dict:
+def _options(params: dict, login: Endpoint, gtid: str, secure: bool = False) -> dict:
     """What mysql_replica_setup would be told."""
     options = {name: spec.get("default") for name, spec in wanted.argument_spec().items()}
     options.update(
@@ -138,7 +139,8 @@ def _options(params: dict, login: Endpoint, gtid: str) -> dict:
         source_user=login.user,
         source_password=login.password,
         gtid=gtid,
-        tls="verify_ca" if login.tls_ca else "off",
+        # The tunnel proves who is there; a server may insist on TLS all the same.
+        tls="verify_ca" if login.tls_ca else "required" if secure else "off",
         tls_ca=login.tls_ca or None,
         applier_threads=params["applier_threads"],
         start_timeout=params["start_timeout"],

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .._errors import Refusal, ServerError
 from .._server.base import Flavour
 from .._state.files import read_json, write_json
+from .account_text import mended
 
 PREFIX = "nordbridge_"  # this collection's own accounts stay where they are
 PUBLIC = "PUBLIC"
@@ -46,7 +47,7 @@ def read_accounts(source: Flavour) -> Accounts:
         if user.startswith(PREFIX):
             continue
         make, grants = source.account_statements(user, host)
-        found.create.append([user, host, make])
+        found.create.append([user, host, mended(source, user, host, make)])
         found.grants.append([label(user, host), grants])
         found.finish.append([label(user, host), source.account_marks(user, host)])
     found.shared.append([PUBLIC, "", source.public_grants()])

@@ -10,6 +10,7 @@ import hashlib
 import typing as t
 
 from .._server.connection import Connection
+from .._server.events import read_events
 
 # Kind -> the rows that define it. The first two columns name the object, a third named part too. Rows of one name are joined.
 QUERIES = {
@@ -40,7 +41,7 @@ def read_catalogue(connection: Connection, schemas: list[str]) -> dict[str, str]
     if not schemas:
         return {}
     for kind, query in QUERIES.items():
-        for row in connection.rows(query.format(created="CREATE_TIME"), (tuple(schemas),)):
+        for row in read_events(connection, query.format(created="CREATE_TIME"), (tuple(schemas),)):
             values = list(row.values())
             subject = "%s %s.%s" % ("table" if kind in ("column", "index") else kind, values[0], values[1])
             found.setdefault(subject, hashlib.sha256()).update(repr(values[2:]).encode())

@@ -16,6 +16,7 @@ from .._jobs.progress import copy_line, ticking
 from .._server.base import Flavour
 from .._server.companion import Companion
 from .._server.connection import connect
+from .._server.transport import requires_tls
 from .clone_wire import carried, choose_wire
 from .context import Seed
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
@@ -50,6 +51,8 @@ def obstacle(source: dict, target: dict) -> str:
         return "CLONE needs MySQL 8.0.17 on both servers"
     if versions[0] != versions[1] and min(versions) < SERIES:
         return "before 8.0.37 CLONE needs equal versions"
+    if (target["values"].get("performance_schema") or "").upper() not in ("ON", "1"):
+        return "performance_schema is OFF on the target, and only there a server tells whether its CLONE ended well"
     if source["not_innodb"]:
         return "CLONE copies tables empty that are not InnoDB: %s" % ", ".join(source["not_innodb"])
     blocked = host_obstacle(target) or series_obstacle(source, target) or files_obstacle(source, target) or room_obstacle(source, target)
@@ -96,7 +99,7 @@ def _need_plugin(server: Flavour) -> None:
 def _clone(seed: Seed) -> None:
     login, connection = seed.source_login, seed.target.connection
     connection.run("SET GLOBAL clone_valid_donor_list = %s", ("%s:%d" % (login.host, login.port),))
-    secure = login.tls in ("required", "verify_ca", "verify_identity")
+    secure = login.tls in ("required", "verify_ca", "verify_identity") or requires_tls(seed.source.connection)
     if login.tls_ca:
         connection.run("SET GLOBAL clone_ssl_ca = %s", (login.tls_ca,))
     statement = "CLONE INSTANCE FROM %%s@%%s:%d IDENTIFIED BY %%s REQUIRE %s" % (login.port, "SSL" if secure else "NO SSL")

@@ -22,6 +22,7 @@ from .._server.base import Flavour
 from . import stash
 from .mydumper_command import PROGRAM, lacking
 from .open_files import raise_limit
+from .places import read_places
 from .row_files import unfit_of
 from .service import manager_obstacle, restarts_by_itself
 
@@ -34,7 +35,7 @@ PROGRAMS = {
     "ldd": ("ldd",),
 }
 ENCRYPTION = ("innodb_encrypt_tables", "innodb_encrypt_log", "default_table_encryption", "innodb_redo_log_encrypt")
-VALUES = ("innodb_page_size", "innodb_data_file_path", "innodb_compression_algorithm")
+VALUES = ("innodb_page_size", "innodb_data_file_path", "innodb_compression_algorithm", "performance_schema")
 # Where administrators' programs lie; a service's PATH may lack them.
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 NOT_INNODB = (
@@ -64,6 +65,7 @@ def read_conditions(flavour: Flavour, host: dict | None) -> dict:
         "bytes": data_bytes(flavour),
         "tablespaces": tablespaces(flavour),
         "rows": rows_obstacle(flavour),
+        "places": read_places(flavour),
         "host": host,
     }
 

@@ -64,6 +64,17 @@ class Seed:
                 % (described(self.source.identity), described(before))
             )
 
+    def look_again(self) -> None:
+        """Open anew what does not answer any more, before it is used after a long pause. Neither connection holds a lock or a snapshot:
+        those are held by connections of their own, which must fail where they are lost.
+
+        :raises ServerError: where a server does not answer at all
+        """
+        if not self.source.connection.answers():
+            self.reopen_source()
+        if not self.target.connection.answers():
+            self.reopen_target()
+
     def reopen_target(self, seconds: float = START_SECONDS) -> None:
         """Connect to the target again after its server was started.
 

@@ -18,6 +18,7 @@ from .._errors import MigrationError
 from .._jobs.progress import Progress, copy_line
 from .._server.base import Flavour
 from .._server.endpoint import Endpoint, client_options
+from .._server.events import hides_events
 from .catalogue import changed_objects, read_catalogue, schema_sizes
 from .client import LOADER_SESSION, client_stage
 from .context import MANNERS, Seed
@@ -128,6 +129,7 @@ def _stream(
 
 def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict, part: str = "") -> dict:
     """What the agent's verb `dump` is asked for."""
+    hidden = hides_events(source.name, source.version, source.connection.variable("event_scheduler") or "")
     return {
         "flavour": source.name,
         "programs": list(source.dump_programs),
@@ -135,6 +137,8 @@ def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict,
         "schemas": schemas,
         "lock_wait": options["lock_wait"],
         "part": part,
+        # Where events cannot be read, the plan has seen that there is none.
+        **({"events": False} if hidden else {}),
         "login": {"user": login.user, "password": login.password, "unix_socket": options["source_socket"]},
         "level": options["zstd_level"],
         **{name: options[name] for name in MANNERS},

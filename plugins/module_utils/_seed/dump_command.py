@@ -12,6 +12,7 @@ import shutil
 from .._child import run_child
 from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
+from .._server.session import PATIENT
 from .polite import send
 
 # What every dump has: one consistent snapshot without locking tables, the programs in the data, bytes as hex.
@@ -54,18 +55,20 @@ def find_program(names: list) -> str:
     return found
 
 
-def dump_options(flavour: str, gtid: bool, help_text: str, schemas: list, lock_wait: int, part: str = "") -> list[str]:
+def dump_options(flavour: str, gtid: bool, help_text: str, schemas: list, lock_wait: int, part: str = "", events: bool = True) -> list[str]:
     """The dump's arguments; there is no secret among them.
 
     :param help_text: the program's own --help: what it knows is asked, never assumed from a version
     :param lock_wait: seconds that the dump's session waits for a lock, where the program can say so
     :param part: one of PARTS, empty for all
+    :param events: whether the server can be asked for its events
     """
     place = () if part else PLACE[flavour]
+    common = [option for option in COMMON if events or option != "--events"]
     wanted = place + PROBED[flavour] + (GTID_ON if gtid and not part else GTID_OFF)[flavour]
     probed = [next((option for option in choices if option.split("=")[0] in help_text), "") for choices in wanted]
-    guard = ["--init-command=SET SESSION lock_wait_timeout=%d" % lock_wait] if "--init-command" in help_text else []
-    return [*COMMON, *PARTS[part], *(option for option in probed if option), *guard, "--databases", "--", *schemas]
+    guard = ["--init-command=SET SESSION lock_wait_timeout=%d, %s" % (lock_wait, PATIENT)] if "--init-command" in help_text else []
+    return [*common, *PARTS[part], *(option for option in probed if option), *guard, "--databases", "--", *schemas]
 
 
 def private_file(text: str) -> int:
@@ -80,7 +83,7 @@ def private_file(text: str) -> int:
 def stream_dump(request: dict) -> None:
     """Write the compressed dump to standard output; fail where either program does.
 
-    :param request: flavour, programs, gtid, schemas, lock_wait, part, login (an endpoint's fields), level of compression,
+    :param request: flavour, programs, gtid, schemas, lock_wait, part, events, login (an endpoint's fields), level of compression,
         and the manners of polite.py
     """
     if not set(request["programs"]) <= set(PROGRAMS):
@@ -88,7 +91,7 @@ def stream_dump(request: dict) -> None:
     program = find_program(request["programs"])
     packer = find_program(["zstd"])
     help_text = run_child([program, "--no-defaults", "--help"], capture_output=True, text=True).stdout
-    asked = (request["schemas"], int(request["lock_wait"]), request.get("part", ""))
+    asked = (request["schemas"], int(request["lock_wait"]), request.get("part", ""), bool(request.get("events", True)))
     options = dump_options(request["flavour"], request["gtid"], help_text, *asked)
     handle = private_file(client_options(Endpoint(**request["login"])))
     defaults = "--defaults-file=/proc/self/fd/%d" % handle

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from .._errors import MigrationError, Refusal
 from .._server.base import Flavour
+from .._server.events import is_disabled
 from .._server.flavour import check_pair
 from .._server.identity import described, same_server
 from .._state.permission import asks, permits
@@ -83,7 +84,8 @@ def clear_landing(target: Flavour, schemas: list[str]) -> None:
         connection.run(target.statement("reset_replica"))
     connection.run("SET SESSION sql_log_bin = 0")
     connection.run("SET SESSION foreign_key_checks = 0")
-    connection.run("SET GLOBAL event_scheduler = OFF")
+    if not is_disabled(connection):  # such a server refuses the statement, and needs none
+        connection.run("SET GLOBAL event_scheduler = OFF")
     for schema in schemas:
         connection.run("DROP DATABASE `%s`" % schema.replace("`", "``"))
 

@@ -19,8 +19,6 @@ from .landing import check_arrived, clear_landing
 from .moment import SNAPSHOTS, AccountsMoved, Moment, ask
 from .views import make_again
 
-# Either connection is idle for as long as the rows take: hours, where servers hang up after eight by themselves.
-IDLE_SECONDS = 30 * 86400
 # Copies the rows and definitions: schemas, catalogue, coordinates, tables, bytes, crossed, seconds. It tells the moment as soon as the
 # coordinates are known, and has it settled before it ends.
 Loader = t.Callable[[Seed, dict, Moment], dict]
@@ -40,8 +38,6 @@ def copy_logically(seed: Seed, load: Loader, kept: Kept | None = None) -> dict:
     :raises AccountsMoved: where accounts changed each time that the snapshot was taken
     """
     told = check_settings(seed.source, seed.target)
-    for server in (seed.source, seed.target):
-        server.connection.run("SET SESSION wait_timeout = %d" % IDLE_SECONDS)
     moment = Moment(lambda: ask(seed.options["migration_id"], seed.source_login, seed.options["source_socket"]))
     for number in range(1, SNAPSHOTS + 1):
         try:
@@ -67,6 +63,8 @@ def _copy_of_moment(seed: Seed, load: Loader, moment: Moment, kept: Kept | None)
 
 
 def _finish(seed: Seed, result: dict, accounts: Accounts, told: list[str]) -> dict:
+    # Both connections were idle for as long as the rows took.
+    seed.look_again()
     target, progress = seed.target, seed.progress
     progress.say("proving", "%s in %s; counting objects" % (size(result["bytes"]), duration(result["seconds"])))
     result["exact_floats"] = repair_floats(seed.source, target, result["schemas"], lambda text: progress.say("floats", text))

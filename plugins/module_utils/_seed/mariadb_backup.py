@@ -27,6 +27,7 @@ from .dump_command import find_program
 from .open_files import open_files_obstacle, raise_limit
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series, settle
 from .pipeline import Pipeline, Stage
+from .places import target_obstacle
 from .service import start_server, stop_server
 from .swap import bring_in, forget_old, hand_over, make_room, restore
 from .upgrade import Borrowed, borrowed, shut_down_cleanly, upgrade_obstacle, upgrade_system_tables
@@ -43,7 +44,8 @@ def obstacle(source: dict, target: dict) -> str:
     if source["flavour"] != "mariadb" or target["flavour"] != "mariadb":
         return "mariadb-backup is MariaDB's"
     files = host_obstacle(target) or program_obstacle(source, target) or upgrade_obstacle(source, target)
-    return files or files_obstacle(source, target) or open_files_obstacle(source, target) or room_obstacle(source, target)
+    files = files or files_obstacle(source, target) or target_obstacle(target)
+    return files or open_files_obstacle(source, target) or room_obstacle(source, target)
 
 
 def program_obstacle(source: dict, target: dict) -> str:

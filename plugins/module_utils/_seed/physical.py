@@ -10,6 +10,7 @@ from .._errors import ServerError
 from .._server.connection import Connection
 from .catalogue import schema_sizes
 from .context import Seed
+from .places import tables_obstacle
 
 # Room beside the copied files: temporary tables, the redo log's growth, the servers' own files.
 SPARE = 1 << 30
@@ -37,7 +38,7 @@ def files_obstacle(source: dict, target: dict) -> str:
             return "%s is %s on the source and %s on the target" % (name, one, other)
     if source["encrypted"]:
         return "data at rest is encrypted on the source (%s), and its keys do not cross" % ", ".join(source["encrypted"])
-    return ""
+    return tables_obstacle(source)
 
 
 def series_obstacle(source: dict, target: dict) -> str:

@@ -120,6 +120,7 @@ def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
     tries = seed.options["tries"] if method.starts_over else 1
     with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
         result = copy_in_tries(seed, copy, tries, note)
+        seed.look_again()
         check_marker(seed.target, seed.options["migration_id"])
     seed.watch.check_covered(result["coordinates"])
     return {**result, "tried": tried, "notes": seed.watch.notes}

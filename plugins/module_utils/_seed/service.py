@@ -10,6 +10,7 @@ import os
 import subprocess
 
 from .._errors import MigrationError
+from .last_words import with_last_words
 
 # The unit by flavour, and what else would start it again by itself.
 # A server that is stopped writes all of its changed pages first.
@@ -39,13 +40,18 @@ def stop_server(flavour: str, unit: str) -> None:
 
 
 def start_server(flavour: str, unit: str) -> None:
-    """Start the server; no error where it runs."""
-    _systemctl("start", unit or UNITS[flavour][0])
+    """Start the server; no error where it runs.
+
+    :raises MigrationError: with the end of the server's log
+    """
+    name = unit or UNITS[flavour][0]
+    with_last_words(flavour, name, lambda: _systemctl("start", name))
 
 
 def restart_server(flavour: str, unit: str, seconds: float) -> None:
     """Restart the server."""
-    _systemctl("restart", unit or UNITS[flavour][0], seconds=seconds)
+    name = unit or UNITS[flavour][0]
+    with_last_words(flavour, name, lambda: _systemctl("restart", name, seconds=seconds))
 
 
 def _show(unit: str, value: str) -> str:

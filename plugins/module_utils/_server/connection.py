@@ -10,6 +10,7 @@ import typing as t
 
 from .._errors import MigrationError, ServerError
 from .endpoint import Endpoint
+from .session import SETUP
 
 try:
     import pymysql
@@ -23,9 +24,12 @@ STATEMENT_SECONDS, LONG_SECONDS = 600, 86400
 
 # What an operator can do about a login that fails: client and server error numbers.
 HINTS = {
+    1040: "all of the server's connections are taken: end idle ones, or raise max_connections (SET GLOBAL max_connections = N) for the"
+    " migration, which needs about ten",
     1044: "the account lacks the privilege for this database",
     1045: "check login_user and login_password; as root on the host, login_unix_socket needs no password",
     1049: "the database does not exist",
+    1129: "too many logins from this host failed: FLUSH HOSTS (MySQL from 8.0.23 on: TRUNCATE performance_schema.host_cache) on the server",
     1130: "this server does not accept connections from this host for that account",
     1227: "grant the privilege that the message names to the account",
     1698: "this account logs in by the operating system's user: use login_unix_socket as root (become: true)",
@@ -33,6 +37,9 @@ HINTS = {
     2003: "is the server running, is the address right, and does a firewall let it pass?",
     2061: "the account's plugin needs an encrypted connection: set login_tls to required",
 }
+
+# Errors in place of a greeting have no SQLSTATE yet, and PyMySQL cuts six letters off their text as if they had one ("ny connections").
+BEFORE_LOGIN = {1040: "Too many connections"}
 
 
 class Connection:
@@ -109,6 +116,14 @@ class Connection:
         """The server's number for this connection."""
         return int(self.raw.thread_id())
 
+    def answers(self) -> bool:
+        """Whether the server still answers on this connection: what was idle for long may have been ended by anything on the way."""
+        try:
+            self.raw.ping(reconnect=False)
+        except Exception:  # pylint: disable=broad-except  # whatever it is, the connection is of no use
+            return False
+        return True
+
     def close(self) -> None:
         """Close; closing twice or after the server went away is no error."""
         try:
@@ -181,7 +196,7 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
         sql_mode="NO_ENGINE_SUBSTITUTION",
         # Not the server's default, which changes between versions: MariaDB 11's cannot be compared with what views of an upgraded
         # 10.5 hold, mysql.user among them.
-        init_command="SET NAMES utf8mb4 COLLATE utf8mb4_general_ci",
+        init_command="SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, " + SETUP,
         connect_timeout=endpoint.connect_timeout,
         read_timeout=read_timeout,
         write_timeout=read_timeout,
@@ -209,7 +224,7 @@ def _parts(error: BaseException) -> tuple[int, str]:
     """An error's number and text; both clients and servers put them in args."""
     args: tuple = getattr(error, "args", ())
     if len(args) >= 2 and isinstance(args[0], int):
-        return args[0], str(args[1])
+        return args[0], BEFORE_LOGIN.get(args[0]) or str(args[1])
     return 0, str(error)
 
 

@@ -70,3 +70,12 @@ def test_option_defaults_are_the_settings_defaults() -> None:
         if name != "migration_id":
             default = module.OPTIONS[name].get("default")
             assert (tuple(default) if isinstance(default, list) else default) == field.default, name
+
+
+def test_directories_of_the_sources_tables_are_looked_for_on_this_host(tmp_path) -> None:
+    outside = [{"name": "shop.t", "path": str(tmp_path / "shop" / "t.ibd")}, {"name": "shop.u", "path": "/none/at/all/u.ibd"}]
+    given = source()
+    given["copying"]["places"]["outside"] = outside
+    told = module.with_directories(given, target())
+    assert told["directories"][str(tmp_path)] == os.stat(tmp_path).st_uid and "/none/at" not in told["directories"]
+    assert module.with_directories({}, {}) == {}, "what is no facts is refused behind it"

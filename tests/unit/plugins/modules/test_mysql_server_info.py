@@ -37,7 +37,7 @@ def run(monkeypatch, **params):
 
     def gather(connection, needs, local, service):
         seen.update(gathered=connection, needs=needs, local=local, service=service)
-        return {"facts": 1}
+        return {"facts": 1, "privileges": {"login": "root@localhost"}}
 
     monkeypatch.setattr(module, "connect", connect)
     monkeypatch.setattr(module.facts, "gather", gather)
@@ -47,7 +47,8 @@ def run(monkeypatch, **params):
 
 def test_by_socket_the_disk_is_local(monkeypatch) -> None:
     result, seen = run(monkeypatch, login_unix_socket="/s", side="source", needs=["assess"])
-    assert result == {"changed": False, "server": {"facts": 1}}
+    assert result["server"]["facts"] == 1 and not result["changed"]
+    assert result["server"]["login"] == {"account": "root@localhost", "socket": True, "password": False}
     assert (seen["local"], seen["name"], seen["needs"], seen["endpoint"].unix_socket) == (True, "source", ["assess"], "/s")
     assert seen["connection"].closed
 
@@ -80,7 +81,7 @@ def bridged(monkeypatch, found, port, holder="nordbridge-old-tunnel.service"):
 
 
 def test_the_same_server_at_the_other_end_is_taken_and_another_one_told_with_who_holds_the_port(monkeypatch) -> None:
-    assert bridged(monkeypatch, replace(ONE, started_at=5, server_id=9), 13306)[0]["server"] == {"facts": 1}
+    assert bridged(monkeypatch, replace(ONE, started_at=5, server_id=9), 13306)[0]["server"]["facts"] == 1
     with pytest.raises(Refusal) as told:
         bridged(monkeypatch, replace(ONE, hostname="db2"), 13306)
     assert "at 127.0.0.1:13306 answers db2 (" in str(told.value) and "and not db1 (" in str(told.value)

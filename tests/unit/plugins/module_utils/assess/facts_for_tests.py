@@ -79,6 +79,7 @@ SERVER: dict = {
         "encrypted": [],
         "not_innodb": [],
         "rows": "",
+        "places": {"outside": [], "directories": {}, "known": [], "general": []},
         "bytes": 10 * GIB,
         "tablespaces": 3,
         "host": {
@@ -96,6 +97,14 @@ SERVER: dict = {
     "fence_unknown": "",
     "markers": [],
     "writers": {"accounts": [["root", "localhost"]], "sessions": [], "wrote": [], "lent": []},
+    "setups": {
+        "broken_views": [],
+        "event_zones": {},
+        "known_zones": [],
+        "logins": {"root@localhost": ["mysql_native_password", "unix_socket"]},
+        "followers": [],
+        "variables": {"max_connections": "151", "group_concat_max_len": "1048576", "local_infile": "ON"},
+    },
     "skip_grant_tables": False,
     "init_connect": "",
     "journals": [],
@@ -111,6 +120,8 @@ EMPTY = {"holds_data": [], "schemas": [], "bytes": 0, "tables": 0}
 def server(**changes: object) -> dict:
     """A server's facts; C(identity) is merged, the rest replaced."""
     facts = copy.deepcopy(SERVER)
+    # The module adds it: facts know of no login options.
+    facts["login"] = {"account": "root@localhost", "socket": True, "password": False}
     facts["identity"].update(changes.pop("identity", {}))  # type: ignore[arg-type]
     facts.update(changes)
     return facts

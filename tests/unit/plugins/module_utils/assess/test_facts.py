@@ -92,12 +92,14 @@ def mariadb(answers: list = (), **values: str) -> Fake:
         ("gtid_slave_pos", [{"g": "0-1-5"}]),
         ("ENCRYPTION' AND", [{"c": 0}]),
     ]
+    setups = [("PATH AS f|FILENAME AS f|FILE_NAME AS f|NAME AS n FROM information_schema.INNODB_TABLESPACES", []), ("TIME_ZONE AS z", [])]
+    setups += [("TABLE_COMMENT|time_zone_name|Binlog Dump%'|'root'$", [])]
     copying = [(r"SUM\(DATA_LENGTH", [{"n": 2348}]), ("ENGINE <> 'InnoDB'", [{"s": "shop", "n": "hits", "e": "MyISAM"}])]
     # Before the others: some of these look like them.
     writers = [("TABLE_NAME = 'marker'", [{"c": 0}]), ("session_connect", []), ("PROCESSLIST", []), ("_by_account_by_event", []), ("USER_STATISTICS", [])]
     writers += [("SECURITY_TYPE", []), ("mysql.global_grants", []), ("global_priv", []), ("role_edges|roles_mapping", [])]
     logins = [("plugin AS p", [{"u": "app", "h": "%", "p": "ed25519"}]), ("'AUTHENTICATION'", [{"p": "mysql_native_password"}])]
-    return Fake(copying + list(answers) + writers + logins + common, {**VARIABLES, **values}, STATUS)
+    return Fake(copying + list(answers) + setups + writers + logins + common, {**VARIABLES, **values}, STATUS)
 
 
 def mysql(answers: list = (), **values: str) -> Fake:
@@ -148,7 +150,7 @@ def test_what_decides_how_the_data_is_copied() -> None:
     assert told == {
         "flavour": "mariadb", "version": [10, 11, 18], "encrypted": ["innodb_encrypt_tables"], "not_innodb": ["shop.hits (MyISAM)"],
         "values": {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend"}, "bytes": 2348, "host": None, "rows": "",
-        "tablespaces": 7,
+        "tablespaces": 7, "places": {"outside": [], "directories": {}, "known": [], "general": []},
     }  # fmt: skip
     host = facts.gather(mariadb(), local=True)["copying"]["host"]
     assert set(host) == {"machine", "programs", "open_files", "manager", "restarts", "free_bytes", "mydumper", "stashed"}
@@ -279,6 +281,7 @@ def test_who_could_write_on_a_read_only_server(monkeypatch) -> None:
     monkeypatch.setattr(census, "PAUSE", 0)
     session = {"i": 7, "u": "ann", "h": "10.0.0.9:4711", "c": "Sleep", "s": 42, "d": "shop"}
     answers = [
+        ("auth_or", []),
         ("global_priv", [{"u": "root", "h": "localhost", "a": 1 << 15, "v": 101100}, {"u": "ops", "h": "", "a": 1 << 33, "v": 101100}]),
         ("roles_mapping", [{"u": "ann", "h": "10.%", "r": "ops", "rh": ""}, {"u": "bob", "h": "%", "r": "readers", "rh": ""}]),
         ("session_connect", []),
@@ -305,3 +308,27 @@ def test_the_history_of_a_server_that_is_elsewhere_is_not_known() -> None:
     marked = [("TABLE_NAME = 'marker'", [{"c": 1}]), ("FROM `nordbridge_migration`.marker", [{"i": "shop", "r": "source", "c": "2026-11-01 00:00:00"}])]
     told = facts.gather(mariadb(marked), local=True)
     assert told["fence_unknown"] == "" and told["markers"] == [{"migration_id": "shop", "role": "source", "created_at": "2026-11-01 00:00:00"}]
+
+
+def test_what_a_migration_meets_late() -> None:
+    answers = [
+        ("auth_or", [
+            {"u": "root", "h": "localhost", "p": "mysql_native_password", "o": '[{}, {"plugin": "unix_socket"}]'},
+            {"u": "ops", "h": "%", "p": "ed25519", "o": None},
+        ]),
+        ("TIME_ZONE AS z", [{"z": "Europe/Oslo", "n": "shop.a"}, {"z": "Europe/Oslo", "n": "shop.b"}]),
+        ("TABLE_COMMENT", [{"n": "shop.v"}]),
+        ("time_zone_name", [{"n": b"UTC"}]),
+        ("Binlog Dump%'", [{"u": "repl", "h": "10.0.0.9:4711"}]),
+    ]  # fmt: skip
+    told = facts.gather(mariadb(answers, max_connections="151"))["setups"]
+    assert told["logins"] == {"root@localhost": ["mysql_native_password", "unix_socket"], "ops@%": ["ed25519"]}
+    assert told["event_zones"] == {"Europe/Oslo": ["shop.a", "shop.b"]} and told["known_zones"] == ["UTC"]
+    assert told["broken_views"] == ["shop.v"] and told["followers"] == [{"user": "repl", "host": "10.0.0.9:4711"}]
+    assert told["variables"]["max_connections"] == "151"
+
+
+def test_events_of_a_server_whose_scheduler_is_disabled_are_counted_in_its_own_table() -> None:
+    answers = [("SECURITY_TYPE|TIME_ZONE AS z", []), ("FROM mysql.event", [{"c": 2}]), ("information_schema.EVENTS", 1577)]
+    told = facts.gather(mariadb(answers, event_scheduler="DISABLED"))
+    assert (told["events"], told["events_enabled"]) == (2, 2)

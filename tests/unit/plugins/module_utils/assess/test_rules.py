@@ -53,8 +53,52 @@ CHANNEL = {"is_replica": True, "channels": [{"channel": "", "source_host": "us-d
 LACK = {"privilege": "RELOAD", "alternatives": [], "why": "load and reset", "instead": "granted on shop only", "purpose": "target_admin"}
 LACKING = {"login": "app@%", "granted": [], "missing": [LACK, {**LACK, "privilege": "GRANT OPTION", "instead": "", "why": "give rights"}]}
 
+LOGIN = {"account": "root@localhost", "socket": True, "password": False}
+OUTSIDE = [{"name": "shop.t", "path": "/srv/fast/shop/t.ibd"}]
+
+
+def places(**found: object) -> dict:
+    copying = source()["copying"]
+    return {"copying": {**copying, "places": {**copying["places"], **found}}}
+
+
+def setups(**found: object) -> dict:
+    return {"setups": {**source()["setups"], **found}}
+
+
+def logins(plugins: list) -> dict:
+    return setups(logins={"root@localhost": plugins})
+
+
 # id, result, words of the message, source's changes, target's changes, settings
 FIRES = [
+    ("P13", "error", "/srv/fast: the target has no such directory; it is asked for by shop.t (/srv/fast/shop/t.ibd)", places(outside=OUTSIDE), {}, {}),
+    ("P13", "error", "does not belong to the server's user", places(outside=OUTSIDE), {
+        "directories": {"/srv/fast": 0, "/var/lib/mysql/": 105}}, {"method": "dump"}),
+    ("P13", "error", "does not name it in innodb_directories (/srv/other)", {"identity": mysql(), **places(outside=OUTSIDE)}, {
+        "identity": mysql("u2"), "directories": {"/srv/fast": 105, "/var/lib/mysql/": 105}, **places(known=["/srv/other"])}, {"method": "dump"}),
+    ("P13", "error", "the target lacks them: ts1", {"identity": mysql(), **places(general=["ts1"])}, {"identity": mysql("u2")}, {"method": "dump"}),
+    ("P14", "error", "there it logs in by mysql_native_password, and no target_login_password", logins(["mysql_native_password"]), {}, {}),
+    ("P14", "error", "no administrator has that name", setups(logins={}), {}, {}),
+    ("P15", "error", "in the time zone Europe/Oslo, which the target does not know by name: shop.e", setups(event_zones={"Europe/Oslo": ["shop.e"]}), {}, {
+        "method": "dump"}),
+    ("P15", "error", "in the time zone Europe/Oslo (time_zone)", {"time_zone": "Europe/Oslo"}, {}, {"method": "dump"}),
+    ("P15", "warning", "knows 2 time zones by name, and the target none", setups(known_zones=["UTC", "Europe/Oslo"]), {}, {"method": "dump"}),
+    ("P16", "error", "DISABLED at the source, and the source has 4 event(s)", {"events": 4, "event_scheduler": "DISABLED"}, {}, {}),
+    ("P16", "error", "DISABLED at the target", {"events": 4}, {"event_scheduler": "DISABLED"}, {}),
+    ("P17", "error", "1 view(s)", setups(broken_views=["shop.v"]), {}, {"method": "dump"}),
+    ("P18", "warning", "follow the old server after the cutover: r1 (server_id 9)", {"replicas": [{"server_id": 9, "host": "r1", "uuid": ""}]}, {}, {}),
+    ("P18", "warning", "server_id 9, a session from 10.0.0.9", {"replicas": [{"server_id": 9, "host": "", "uuid": ""}], **setups(
+        followers=[{"user": "repl", "host": "10.0.0.9:4711"}])}, {}, {}),
+    ("P18", "warning", "a session from cdc1", setups(followers=[{"user": "cdc", "host": "cdc1"}]), {}, {}),
+    ("P19", "warning", "145 of the source's 151 connections are taken", {"connections": 145}, {}, {}),
+    ("P55", "warning", "group_concat_max_len is 1048576 on the source and 1024 on the target", {}, setups(
+        variables={"group_concat_max_len": "1024"}), {}),
+    ("P56", "warning", "mandatory_roles is reader on the source and '' on the target", setups(variables={"mandatory_roles": "reader"}), setups(
+        variables={"mandatory_roles": ""}), {}),
+    ("P57", "warning", "max_connections is 151 on the source and 50 on the target", {}, setups(variables={"max_connections": "50"}), {}),
+    ("P75", "error", "runs for the replication account", {"init_connect": "SET @a = 1; INSERT INTO audit.logins VALUES (USER())"}, {}, {}),
+    ("P75", "error", "(28 characters)", {"init_connect": "SET @a = (SELECT 1 FROM b.c)"}, {}, {}),
     ("P01", "error", "us-db1, port 3306", {}, {"identity": source()["identity"]}, {}),
     ("P02", "error", "u1", {"identity": mysql()}, {"identity": mysql()}, {}),
     ("P03", "error", "server_id is 1 on both", {}, {"identity": {"server_id": 1}}, {}),
@@ -127,7 +171,7 @@ FIRES = [
     ("P41", "notice", "half-loaded", {}, TARGET_DATA, {"seed_state": "failed"}),
     ("P42", "error", "wipe_target=mig-2 is not this migration's id, mig-1", {}, {}, {"wipe_target": "mig-2"}),
     ("P43", "error", "the target replicates from us-db0:3306", {}, CHANNEL, {}),
-    ("P43", "warning", "stopped and forgotten", {}, CHANNEL, {"wipe_target": "mig-1"}),
+    ("P43", "error", "replicates from us-db0:3306", {}, CHANNEL, {"wipe_target": "mig-1"}),
     ("P43", "error", "r1 (server_id 9)", {}, {"replicas": [{"server_id": 9, "host": "r1", "uuid": ""}]}, {"seed_state": "done"}),
     ("P43", "error", "host unknown (server_id 1)", CHANNEL, {"replicas": [{"server_id": 1, "host": "", "uuid": ""}]}, {}),
     ("P43", "error", "(server_id 1)", {"identity": mysql("u1")}, {"replicas": [{"server_id": 1, "host": "", "uuid": "u9"}]}, {}),
@@ -207,6 +251,27 @@ def test_a_pair_without_fault_has_no_finding() -> None:
 
 # id, source's changes, target's changes, settings: near to a fault, and none
 SILENT = [
+    ("P13", places(outside=OUTSIDE), {"directories": {"/srv/fast": 105, "/var/lib/mysql/": 105}}, {"method": "dump"}),
+    ("P13", {"identity": mysql(), **places(general=["ts1"])}, {"identity": mysql("u2"), **places(general=["ts1"])}, {"method": "dump"}),
+    ("P13", places(outside=OUTSIDE), {}, {"seed_state": "done"}),
+    ("P14", logins(["unix_socket"]), {}, {}),
+    ("P14", logins(["mysql_native_password"]), {"login": {**LOGIN, "password": True}}, {}),
+    ("P14", logins(["mysql_native_password"]), {}, {"method": "dump"}),
+    ("P15", setups(event_zones={"Europe/Oslo": ["shop.e"]}), {}, {}),
+    ("P15", setups(event_zones={"Europe/Oslo": ["shop.e"]}), setups(known_zones=["europe/oslo"]), {"method": "dump"}),
+    ("P15", {"time_zone": "+01:00"}, {}, {"method": "dump"}),
+    ("P16", {"events": 4}, {}, {}),
+    ("P16", {"identity": mysql(), "events": 4, "event_scheduler": "DISABLED"}, {"identity": mysql("u2"), "event_scheduler": "DISABLED"}, {}),
+    ("P16", {"events": 0, "event_scheduler": "DISABLED"}, {"event_scheduler": "DISABLED"}, {}),
+    ("P17", setups(broken_views=["shop.v"]), {}, {}),
+    ("P18", {"replicas": [{"server_id": 2, "host": "oslo-db1", "uuid": ""}]}, {}, {}),
+    ("P18", setups(followers=[{"user": "nordbridge_repl_1", "host": "localhost:3"}]), {}, {}),
+    ("P18", {"replicas": [{"server_id": 9, "host": "r1", "uuid": ""}]}, {}, {"phase": "committed", "seed_state": "done"}),
+    ("P19", {"connections": 141}, {}, {}),
+    ("P55", setups(variables={"group_concat_max_len": "5"}), setups(variables={}), {}),
+    ("P57", setups(variables={"max_statement_time": "0.000000"}), setups(variables={"max_statement_time": "0"}), {}),
+    ("P75", {"init_connect": "SET NAMES utf8mb4; set autocommit = 0;"}, {}, {}),
+    ("P75", {"init_connect": "INSERT INTO a.b VALUES (1)"}, {}, {"phase": "committed", "seed_state": "done"}),
     ("P01", {}, {"identity": {"hostname": "us-db1"}}, {}),
     ("P02", {"identity": mysql("u1")}, {"identity": mysql("u2")}, {}),
     ("P02", {}, {}, {}),
@@ -370,7 +435,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[0].endswith("nothing has been changed")
     text = "\n".join(lines)
-    assert "PREFLIGHT  61 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  72 checks: 0 errors, 2 warnings, 1 notices" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text

@@ -118,9 +118,11 @@ def test_dump_options_are_those_that_the_program_knows():
         "--source-data=2",
         "--set-gtid-purged=COMMENTED",
         "--column-statistics=0",
-        "--init-command=SET SESSION lock_wait_timeout=10",
     ):
         assert option in mysql
+    session = [option for option in mysql if option.startswith("--init-command=SET SESSION lock_wait_timeout=10, ")]
+    assert len(session) == 1 and "wait_timeout = 31536000" in session[0], "a slow reader is no reason to hang up"
+    assert "--events" in mysql and "--events" not in dump_options("mariadb", True, MARIADB_HELP, ["shop"], 10, events=False)
     assert "--master-data=2" not in mysql
     old = dump_options("mysql", False, MYSQL57_HELP, ["shop"], 10)
     assert "--master-data=2" in old and "--set-gtid-purged=OFF" in old and "--column-statistics=0" not in old

@@ -108,6 +108,7 @@ def test_the_agent_tells_the_record(monkeypatch, capsys):
 def test_each_try_of_a_copy_asks_again_before_it_begins(monkeypatch):
     done = []
     seed = SimpleNamespace(options={"migration_id": "shop", "tries": 2}, source_login=None, source=None, target=Server(), watch=None)
+    seed.look_again = lambda: done.append("looked")
     monkeypatch.setattr(seed_run, "check_may_erase", lambda _seed: done.append("asked"))
     for name in ("relaxed_copy", "admitted", "Beater"):
         monkeypatch.setattr(seed_run, name, lambda *_args: __import__("contextlib").nullcontext())
@@ -122,4 +123,4 @@ def test_each_try_of_a_copy_asks_again_before_it_begins(monkeypatch):
     seed.watch = SimpleNamespace(check_covered=lambda _coordinates: None, notes=[])
     method = SimpleNamespace(goes_on=True, starts_over=True, copy=lambda _seed: done.append("copied") or {})
     seed_run._copy(seed, method, None, {})
-    assert done == ["asked", "copied", "asked", "copied"]
+    assert done == ["asked", "copied", "asked", "copied", "looked"]

@@ -22,7 +22,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed i
 PROGRAMS = {"mariadb-backup": "10.11.18", "mbstream": "?", "mariadb-upgrade": "?", "mariadbd": "10.11.18", "ldd": "?"}
 
 
-def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, programs=None, **changes):
+def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, programs=None, places=None, **changes):
     """A server's conditions without an obstacle; the backup program is of the server's version."""
     text = ".".join(map(str, version))
     known = {**PROGRAMS, "mariadb-backup": text, "mariadbd": text, **(programs or {})}
@@ -30,7 +30,8 @@ def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, progr
     there = {"open_files": 1024, "mydumper": {"found": True, "lacks": []}, "stashed": 0, **there}
     facts = {"flavour": flavour, "version": list(version), "encrypted": [], "not_innodb": [], "rows": "", "bytes": 1000, "host": there}
     facts["tablespaces"] = 3
-    facts["values"] = {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend", **(values or {})}
+    facts["values"] = {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend", "performance_schema": "ON", **(values or {})}
+    facts["places"] = {"outside": [], "directories": {}, "known": [], "general": [], **(places or {})}
     return {**facts, **changes}
 
 
@@ -76,6 +77,12 @@ def test_a_named_method_is_taken_though_another_is_faster():
         (conditions(encrypted=["default_table_encryption"]), conditions(), "default_table_encryption"),
         (conditions(not_innodb=["shop.log (MyISAM)"]), conditions(), "shop.log (MyISAM)"),
         (conditions(bytes=1 << 60), conditions(), "MB free"),
+        (conditions(), conditions(values={"performance_schema": "OFF"}), "performance_schema is OFF on the target"),
+        (
+            conditions(places={"outside": [{"name": "shop.t", "path": "/srv/fast/shop/t.ibd"}]}),
+            conditions(),
+            "files of tables lie outside the source's data directory: shop.t (/srv/fast/shop/t.ibd)",
+        ),
         (conditions(), conditions(host={"free_bytes": None}), "cannot be seen"),
         (conditions(), conditions(host={"restarts": False}), "Restart=no"),
         (conditions(), conditions(host={"manager": "no systemd"}), "no systemd"),

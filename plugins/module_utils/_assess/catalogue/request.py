@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The request."""
+
+from __future__ import annotations
+
+from .check import ERROR, MIGRATION, TARGET, WARNING, Check
+
+CHECKS = (
+    Check("P60", "the gate names this migration", ERROR, MIGRATION, "to open it: -e cutover={id}"),
+    Check(
+        "P61", "waived checks exist and may be waived", ERROR, MIGRATION, "correct waive: it takes ids of this table, as in -e waive=P30"
+    ),
+    Check(
+        "P62",
+        "the migration's id can be a file name",
+        ERROR,
+        MIGRATION,
+        "use letters, digits, dot, dash and underscore, at most 63, a letter or digit first",
+    ),
+    Check("P63", "the cutover's times fit each other", ERROR, MIGRATION, "correct cutover_budget, cutover_fence_seconds or cutover_lease"),
+    Check(
+        "P64",
+        "the copied rows were compared",
+        WARNING,
+        MIGRATION,
+        "compare what matters to you before you open the gate, as by the module mysql_table_digest on both servers",
+        waivable=True,
+    ),
+    Check(
+        "P65",
+        "nothing was seen by which the target may differ from its source",
+        ERROR,
+        TARGET,
+        "copy anew: -e wipe_target={wipe}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
+        waivable=True,
+    ),
+)
