@@ -24,7 +24,7 @@ from .._text import tail
 from .backup_command import COMPLETED, PROGRAMS
 from .backup_files import clear, data_files, renew
 from .conditions import data_bytes
-from .context import Seed
+from .context import Seed, tell_lost
 from .dump_command import find_program
 from .open_files import open_files_obstacle, raise_limit
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series, settle
@@ -75,11 +75,7 @@ def copy(seed: Seed) -> dict:
     """
     migration_id, datadir = seed.options["migration_id"], seed.target.identity.datadir
     stop_units(migration_id)
-    lost = _sandbox(migration_id, datadir, datadir).check()
-    if lost:
-        text = "programs that touch the source's files run as the server's user, but this host does not apply: %s" % ", ".join(lost)
-        seed.progress.say("sandbox", text)
-        seed.watch.notes.append(text)
+    tell_lost(seed, _sandbox(migration_id, datadir, datadir).check())
     if seed.source.version[:2] == seed.target.version[:2]:
         return _copy(seed, None)
     seed.progress.say("programs", "borrowing mariadb-backup and mariadbd %s from the source" % seed.source.identity.version_text)

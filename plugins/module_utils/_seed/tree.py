@@ -81,7 +81,7 @@ def _check(handle: int, place: str, user: int, more: t.Container[str], served: b
     for name in os.listdir(handle):
         path = os.path.join(place, name)
         seen = os.stat(name, dir_fd=handle, follow_symlinks=False)
-        _check_entry(path, seen, user)
+        check_entry(path, seen, user)
         if not stat.S_ISDIR(seen.st_mode):
             if not (_known(place, name, served) or (not place and name in more)):
                 raise Strange(path, "is none of the names of such files")
@@ -97,10 +97,16 @@ def _check(handle: int, place: str, user: int, more: t.Container[str], served: b
     return count
 
 
-def _check_entry(path: str, seen: os.stat_result, user: int) -> None:
+def check_entry(path: str, seen: os.stat_result, user: int, folders: bool = True) -> None:
+    """Refuse an entry that is no plain file or folder of a user's.
+
+    :param seen: of lstat
+    :param folders: whether it may be a folder
+    :raises Strange: naming it
+    """
     kind = stat.S_IFMT(seen.st_mode)
-    if kind not in (stat.S_IFREG, stat.S_IFDIR):
-        raise Strange(path, "is %s" % KINDS.get(kind, "no file"))
+    if kind not in (stat.S_IFREG, stat.S_IFDIR) or (kind == stat.S_IFDIR and not folders):
+        raise Strange(path, "is %s" % KINDS.get(kind, "a folder"))
     if kind == stat.S_IFREG and seen.st_nlink != 1:
         raise Strange(path, "is another name of some file (a hard link)")
     if seen.st_mode & (stat.S_ISUID | stat.S_ISGID):
