@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from .._child import WORK_SECONDS
 
-# The longest time limit for a stage. Every property that does not depend on the room.
+# What does not depend on the room.
 FIXED = {
     "NoNewPrivileges": "yes",
     "CapabilityBoundingSet": "",
@@ -40,6 +40,8 @@ FIXED = {
     # Nothing of it is to be finished: what it leaves half done is thrown away. And a clean end by a signal is no success of a oneshot unit.
     "KillSignal": "SIGKILL",
 }
+# The first systemd that knows a property; one that is older would refuse the whole unit (NEWS of systemd).
+SINCE = {"RestrictSUIDSGID": 242, "ProtectKernelLogs": 244, "ProtectClock": 245, "ProtectProc": 247}
 # Where a folder that must be written would be hidden by a property: the weaker value there.
 HOMES, TEMPORARY = ("/home", "/root", "/run/user"), ("/tmp", "/var/tmp")
 
@@ -62,11 +64,19 @@ class Room:
     loopback: bool = False
 
 
-def properties(room: Room) -> dict[str, str]:
-    """The unit's properties, name to value."""
+def unknown_to(version: int) -> list[str]:
+    """The properties that a version of systemd does not know. None of them is essential: see probe.py."""
+    return sorted(name for name, since in SINCE.items() if version < since)
+
+
+def properties(room: Room, version: int = max(SINCE.values())) -> dict[str, str]:
+    """The unit's properties, name to value.
+
+    :param version: of systemd
+    """
     folders = [os.path.realpath(folder) for folder in room.writable]
     found = {
-        **FIXED,
+        **{name: value for name, value in FIXED.items() if version >= SINCE.get(name, 0)},
         "User": str(room.owner[0]),
         "Group": str(room.owner[1]),
         "SupplementaryGroups": "",

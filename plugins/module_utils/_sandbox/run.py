@@ -22,7 +22,7 @@ from .._errors import MigrationError
 from .._state.paths import check_id
 from .._text import tail
 from .probe import PROBE, missing, parse
-from .properties import Room, properties
+from .properties import Room, properties, unknown_to
 
 # Every name that a unit of a migration may have. One that outlived its job is known by it, and ended before its files are touched.
 NAMES = ("probe", "unzip", "unpack", "prepare", "shutdown", "server", "upgrade", "version", "rows")
@@ -35,6 +35,13 @@ PYTHONS = ("/usr/bin/python3", "/usr/libexec/platform-python")
 def has_systemd() -> bool:
     """Whether a systemd runs this host."""
     return os.path.isdir(SYSTEMD)
+
+
+def systemd_version() -> int:
+    """The number of this host's systemd; 0 where it tells none."""
+    told = run_child(["systemctl", "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    found = re.match(r"systemd (\d+)", told)
+    return int(found.group(1)) if found else 0
 
 
 def unit_name(migration_id: str, name: str) -> str:
@@ -51,6 +58,7 @@ class Sandbox:
         self.migration_id = migration_id
         self.room = room
         self.systemd = has_systemd() if systemd is None else systemd
+        self.version = systemd_version() if self.systemd else 0
 
     def command(self, name: str, argv: t.Sequence[str]) -> list[str]:
         """The command that runs a program in the sandbox, on this process's own standard streams.
@@ -62,7 +70,7 @@ class Sandbox:
         # oneshot: for no other type is an end by SIGTERM a failure (systemd.service(5), SuccessExitStatus=).
         command = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--service-type=oneshot"]
         command += ["--unit=%s" % unit_name(self.migration_id, name)]
-        command += ["--property=%s=%s" % item for item in properties(self.room).items()]
+        command += ["--property=%s=%s" % item for item in properties(self.room, self.version).items()]
         job = own_unit(_control_groups())
         command += ["--property=BindsTo=%s" % job, "--property=After=%s" % job] if job else []
         return [*command, "--", *argv]
@@ -101,7 +109,7 @@ class Sandbox:
         python = next((path for path in PYTHONS if os.path.exists(path)), sys.executable)
         output = self.run("probe", [python, "-I", "-c", PROBE, *map(os.path.realpath, self.room.writable)], "the sandbox's own test")
         here = {"network": os.readlink("/proc/self/ns/net"), "mounts": os.readlink("/proc/self/ns/mnt")}
-        return missing(parse(output), here, self.room)
+        return unknown_to(self.version) + missing(parse(output), here, self.room)
 
 
 def as_owner(owner: tuple) -> list[str]:

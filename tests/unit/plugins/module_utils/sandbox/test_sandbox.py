@@ -13,7 +13,20 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._sandbox import run
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._sandbox.probe import CHECKS, PROBE, missing, parse
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._sandbox.properties import Room, properties, quoted
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._sandbox.properties import (
+    FIXED,
+    Room,
+    properties,
+    quoted,
+    unknown_to,
+)
+
+
+@pytest.fixture(autouse=True)
+def systemd(monkeypatch):
+    """A host with a systemd, whatever this one has."""
+    monkeypatch.setattr(run, "systemd_version", lambda: 252)
+
 
 ROOM = Room((110, 115), ("/var/lib/mysql/.nordbridge-new",))
 HERE = {"network": "net:[1]", "mounts": "mnt:[1]"}
@@ -51,6 +64,12 @@ def test_a_data_directory_below_home_can_be_written(folder, home, temporary):
 def test_a_program_that_needs_the_tunnel_reaches_this_host_alone():
     found = properties(Room((1, 1), (), loopback=True))
     assert (found["IPAddressDeny"], found["IPAddressAllow"]) == ("any", "localhost") and "PrivateNetwork" not in found
+
+
+@pytest.mark.parametrize("version, names", [(239, 4), (245, 1), (247, 0), (257, 0)])
+def test_an_older_systemd_is_asked_for_what_it_knows(version, names):
+    assert len(unknown_to(version)) == names
+    assert set(FIXED) - set(properties(ROOM, version)) == set(unknown_to(version))
 
 
 def test_a_path_stays_one_word():
