@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import time
+from dataclasses import dataclass
 
 from .._bridge.call import agent_command
 from .._errors import MigrationError
@@ -33,6 +34,26 @@ from .service import start_server, stop_server
 from .swap import NEW, bring_in, forget_old, make_room, restore
 from .tree import check_tree
 from .upgrade import Borrowed, borrowed, shut_down_cleanly, upgrade_obstacle, upgrade_system_tables
+
+DATA_FILES = "innodb_data_file_path"
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """The files that arrive.
+
+    :param folder: where
+    :param names: what the system's tablespace is called, on both servers
+    :param sandbox: where programs touch them
+    """
+
+    folder: str
+    names: set[str]
+    sandbox: Sandbox
+
+    def check(self, served: bool = False) -> int:
+        """See check_tree; how many files there are."""
+        return check_tree(self.folder, self.sandbox.room.owner[0], self.names, served)
 
 
 def obstacle(source: dict, target: dict) -> str:
@@ -91,16 +112,17 @@ def _sandbox(migration_id: str, datadir: str, *folders: str) -> Sandbox:
 
 def _copy(seed: Seed, tools: Borrowed | None) -> dict:
     started, datadir, unit, flavour = time.monotonic(), seed.target.identity.datadir, seed.options["service"], seed.target.name
+    names = data_files(seed.target.connection.variables(DATA_FILES).get(DATA_FILES, ""))
     stop_server(flavour, unit)
     try:
-        new = make_room(datadir)
-        sandbox = _sandbox(seed.options["migration_id"], datadir, new)
+        folder = make_room(datadir)
+        new = Arriving(folder, names, _sandbox(seed.options["migration_id"], datadir, folder))
         with seed.watch.armed():
-            crossed = _stream(seed, new, started, sandbox)
-            coordinates = _look_through(seed, new, sandbox)
-            _make_ready(seed, new, tools, sandbox)
-        check_tree(new, sandbox.room.owner[0], _data_files(seed), served=bool(tools))
-        clear(new)
+            crossed = _stream(seed, new, started)
+            coordinates = _look_through(seed, new)
+            _make_ready(seed, new, tools)
+        new.check(served=bool(tools))
+        clear(folder)
         bring_in(datadir)
         start_server(flavour, unit)
         seed.reopen_target()
@@ -121,22 +143,18 @@ def _copy(seed: Seed, tools: Borrowed | None) -> dict:
     return {**result, "coordinates": coordinates, "crossed": crossed, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _data_files(seed: Seed) -> set[str]:
-    """What the system's tablespace is called on both servers."""
-    return data_files(seed.target.connection.variables("innodb_data_file_path").get("innodb_data_file_path", ""))
-
-
-def _look_through(seed: Seed, folder: str, sandbox: Sandbox) -> dict:
+def _look_through(seed: Seed, new: Arriving) -> dict:
     """Refuse what no backup holds, and write the backup's own files anew. Returns the coordinates."""
-    count = check_tree(folder, sandbox.room.owner[0], _data_files(seed))
-    coordinates, left_out = renew(folder, sandbox.room.owner)
+    count = new.check()
+    coordinates, left_out = renew(new.folder, new.sandbox.room.owner)
     more = "; of the backup's options these are left out: %s" % ", ".join(left_out) if left_out else ""
     seed.progress.say("files", "%d files arrived, all of them a backup's%s" % (count, more))
     return coordinates
 
 
-def _make_ready(seed: Seed, folder: str, tools: Borrowed | None, sandbox: Sandbox) -> None:
+def _make_ready(seed: Seed, new: Arriving, tools: Borrowed | None) -> None:
     """Bring the copied files to one point in time, by the programs of their own series."""
+    folder, sandbox = new.folder, new.sandbox
     with ticking(seed.progress, "prepare", "applying the redo log to %s" % folder, done=1, total=1):
         options = prepare_options(folder)
         command = tools.argv("mariadb-backup", *options) if tools else [find_program(list(PROGRAMS)), *options]
@@ -148,11 +166,11 @@ def _make_ready(seed: Seed, folder: str, tools: Borrowed | None, sandbox: Sandbo
         seed.progress.say("settle", "a clean shutdown by the source's own server, %s" % seed.source.identity.version_text)
         shut_down_cleanly(tools, folder, sandbox)
         # Between the source's programs and the target's: what they left is looked at.
-        check_tree(folder, sandbox.room.owner[0], _data_files(seed), served=True)
+        new.check(served=True)
         upgrade_system_tables(folder, tools, sandbox, lambda text: seed.progress.say("upgrade", text))
 
 
-def _stream(seed: Seed, folder: str, started: float, sandbox: Sandbox) -> int:
+def _stream(seed: Seed, new: Arriving, started: float) -> int:
     total, passed = data_bytes(seed.source), {"packed": 0, "plain": 0}
 
     def take_packed(chunk: bytes) -> None:
@@ -167,8 +185,8 @@ def _stream(seed: Seed, folder: str, started: float, sandbox: Sandbox) -> int:
     request = {"login": login, "threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
     stages = [
         Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
-        Stage("zstd on the target", sandbox.command("unzip", [find_program(["zstd"]), "-q", "-d", "-c"])),
-        Stage("mbstream", sandbox.command("unpack", [find_program(["mbstream"]), "-x", "-C", folder])),
+        Stage("zstd on the target", new.sandbox.command("unzip", [find_program(["zstd"]), "-q", "-d", "-c"])),
+        Stage("mbstream", new.sandbox.command("unpack", [find_program(["mbstream"]), "-x", "-C", new.folder])),
     ]
     Pipeline(stages, json.dumps(request).encode(), [take_packed, take_plain]).run()
     return passed["packed"]
