@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import hashlib
+import os
 import re
 import shutil
 import sys
@@ -40,7 +41,8 @@ BUILD = ROOT / "build"
 
 #: Beyond the engine's default: firewall rules and captures inside the host,
 #: and root seeing other users' sockets and open files as on a real machine.
-CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_PTRACE", "AUDIT_WRITE")
+#: NORDBRIDGE_CAPABILITIES adds some: with SYS_ADMIN systemd can make namespaces, as on a real machine.
+CAPABILITIES = ("NET_ADMIN", "NET_RAW", "SYS_PTRACE", "AUDIT_WRITE", *os.environ.get("NORDBRIDGE_CAPABILITIES", "").split())
 
 #: A disk that is quickly full, for the tests that fill one; it takes memory only for what lies in it.
 SMALL = "/small:rw,size=2g,mode=755"

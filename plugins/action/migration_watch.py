@@ -17,6 +17,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.w
     look_command,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import job_directory
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._text import visible, visible_data
 
 # How long a lost connection is tried again: the job itself goes on regardless.
 PATIENCE_SECONDS = 600
@@ -39,7 +40,8 @@ class ActionModule(ActionBase):
         except (KeyError, Refusal) as error:
             return {**result, "failed": True, "msg": "migration_watch needs migration_id and job: %s" % error}
         host = (task_vars or {}).get("inventory_hostname", "")
-        return {**result, **self._watch(host, directory, float(args.get("interval", 2)), float(args.get("timeout", 0)))}
+        seen = self._watch(host, directory, float(args.get("interval", 2)), float(args.get("timeout", 0)))
+        return {**result, **visible_data(seen)}
 
     def _watch(self, host, directory, interval, timeout):
         started, pace, still = time.monotonic(), Pace(), Stillness(interval + 1)
@@ -47,7 +49,7 @@ class ActionModule(ActionBase):
             seen = interpret(self._look(host, directory))
             line = pace.line(seen.phase, seen.text, time.monotonic(), seen.running)
             if line:
-                Display().display("[%s] %s" % (host, line), stderr=True)
+                Display().display("[%s] %s" % (host, visible(line)), stderr=True)
             if not seen.running:
                 break
             if still.lasts(seen.moved, time.monotonic()):
@@ -74,7 +76,7 @@ class ActionModule(ActionBase):
                 problem = str(error)
             lost_at = lost_at or time.monotonic()
             if time.monotonic() - lost_at > PATIENCE_SECONDS:
-                raise AnsibleConnectionFailure("%s could not be watched for %d s: %s" % (host, PATIENCE_SECONDS, problem))
+                raise AnsibleConnectionFailure("%s could not be watched for %d s: %s" % (host, PATIENCE_SECONDS, visible(problem)))
             Display().display("[%s] connection lost, trying again; the job goes on" % host, stderr=True)
             time.sleep(5)
             try:

@@ -10,10 +10,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ._errors import MigrationError
+from ._text import visible, visible_data
 
 
 def run_module(function: t.Callable[[dict, bool], dict], options: dict, **spec: t.Any) -> t.NoReturn:
     """Parse, call, report.
+
+    What servers and hosts said is part of the result, and a person sees it on a terminal: it is made visible here, for all modules.
 
     :param function: gets the options and whether this is check mode, and returns the module's result, with C(warnings) as texts
     """
@@ -21,8 +24,8 @@ def run_module(function: t.Callable[[dict, bool], dict], options: dict, **spec: 
     try:
         result = function(module.params, module.check_mode)
     except MigrationError as error:
-        module.fail_json(msg=str(error), **error.facts)
+        module.fail_json(msg=visible(str(error)), **visible_data(error.facts))
     for words in result.pop("warnings", ()):
-        module.warn(words)
-    module.exit_json(**result)
+        module.warn(visible(words))
+    module.exit_json(**visible_data(result))
     raise AssertionError("exit_json ends the process")

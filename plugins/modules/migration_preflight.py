@@ -111,6 +111,13 @@ options:
     type: str
     choices: [auto, mariadb-backup, clone, mydumper, dump]
     default: auto
+  borrow_programs:
+    description:
+      - The source's own programs that may run on the target, as in M(nordbridge.mysql_migration.mysql_seed).
+    type: list
+    elements: str
+    choices: [mariadb-backup, mariadbd]
+    default: []
   waive:
     description:
       - Ids of checks whose risk is taken. Their errors become warnings and their warnings notices.
@@ -245,6 +252,7 @@ plan_text:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import case, preflight
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.lend import LENT
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.places import directories_of, look_at
 
@@ -270,6 +278,7 @@ OPTIONS = {
     "bridge": {"type": "str", "choices": list(case.BRIDGES), "default": "ssh_tunnel"},
     "reverse_replication": {"type": "bool", "default": False},
     "method": {"type": "str", "choices": NAMES, "default": "auto"},
+    "borrow_programs": {"type": "list", "elements": "str", "choices": list(LENT), "default": []},
     "waive": {"type": "list", "elements": "str", "default": []},
     "distrust": {"type": "list", "elements": "str", "default": []},
     "cutover_budget": {"type": "float", "default": 5.0},

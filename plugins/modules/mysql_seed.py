@@ -25,12 +25,22 @@ options:
       - V(mydumper) copies rows by several sessions into files on the target, and loads these by several streams. A load that died goes on
         with the tables that are not whole. It is taken only by name, for it holds up the source's commits until all of its sessions have
         one snapshot. For MariaDB and through the tunnel alone.
-      - Onto a later series of MariaDB V(mariadb-backup) prepares the files by the source's own programs, which the target borrows, and
-        upgrades them by the target's C(mariadb-upgrade).
+      - Onto a later series of MariaDB V(mariadb-backup) prepares the files by the source's own programs, which the target borrows where
+        O(borrow_programs) allows it, and upgrades them by the target's C(mariadb-upgrade).
       - A method that cannot serve the pair is refused before anything is touched.
     type: str
     choices: [auto, mariadb-backup, clone, mydumper, dump]
     default: auto
+  borrow_programs:
+    description:
+      - The source's own programs that may run on the target for the time of a copy, by name. They are whatever the source's host sends.
+      - They run as the server's user in a unit of systemd's that can write to the new files alone, without a network and without new
+        privileges. What the host's systemd cannot apply is told; without that user, or with a network, nothing runs.
+      - An upgrade of files needs both. Where one is not allowed, V(auto) takes another method, and V(mariadb-backup) is refused.
+    type: list
+    elements: str
+    choices: [mariadb-backup, mariadbd]
+    default: []
   planned:
     description: The method that the plan named, where one was made. A copy that takes another one says why.
     type: str
@@ -165,6 +175,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs i
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.lend import LENT
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import directory
@@ -180,6 +191,7 @@ def main():
     """Parse, launch, report."""
     options = {
         "method": {"type": "str", "choices": NAMES, "default": "auto"},
+        "borrow_programs": {"type": "list", "elements": "str", "choices": list(LENT), "default": []},
         "planned": {"type": "str", "default": ""},
         "service": {"type": "str", "default": ""},
         "threads": {"type": "int", "default": 2},

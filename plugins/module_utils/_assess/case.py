@@ -43,6 +43,7 @@ class Settings:
     bridge: str = "ssh_tunnel"
     reverse_replication: bool = False
     method: str = "auto"
+    borrow_programs: t.Sequence[str] = ()
     waive: t.Sequence[str] = ()
     distrust: t.Sequence[str] = ()
     cutover_budget: float = BUDGET

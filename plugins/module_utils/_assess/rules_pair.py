@@ -129,7 +129,7 @@ def choice(case: Case) -> Choice | None:
     asked, source, target = case.settings, case.source.get("copying"), case.target.get("copying")
     if asked.committed or asked.seed_state == "done" or not source or not target:
         return None
-    return choose(source, target, asked.method)
+    return choose(source, {**target, "borrow": list(asked.borrow_programs)}, asked.method)
 
 
 def method_of(case: Case) -> str:

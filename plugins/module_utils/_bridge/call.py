@@ -12,6 +12,7 @@ import subprocess
 
 from .._errors import MigrationError
 from .._state.paths import directory
+from .._text import tail
 
 
 def agent_command(migration_id: str, verb: str, root: str | None = None) -> list[str]:
@@ -41,8 +42,3 @@ def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0, com
         return json.loads(done.stdout)
     except ValueError:
         raise MigrationError("%s answered %s with what is no answer: %s" % (who, verb, tail(done.stdout[:200]))) from None
-
-
-def tail(text: bytes, limit: int = 800) -> str:
-    """The end of a program's messages, on one line."""
-    return " ".join(text.decode("utf-8", "replace").split())[-limit:]

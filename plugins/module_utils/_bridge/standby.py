@@ -10,7 +10,8 @@ import json
 import subprocess
 
 from .._errors import MigrationError
-from .call import agent_command, tail
+from .._text import tail
+from .call import agent_command
 
 
 class Standby:

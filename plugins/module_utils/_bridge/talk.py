@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from .._errors import MigrationError
-from .call import tail
+from .._text import tail
 
 #: How long a program that has closed its output may take to end and leave its last words.
 LAST_WORDS_SECONDS = 1.0

@@ -25,12 +25,12 @@ import typing as t
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from .._bridge.call import tail
 from .._errors import MigrationError
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
+from .._text import tail
 from .log_text import VERBS, Reader, Transaction
 
 # A cutover's last step waits for this, and for each of the two.

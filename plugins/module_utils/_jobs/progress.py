@@ -14,6 +14,7 @@ import typing as t
 from contextlib import contextmanager
 
 from .._state.files import write_json
+from .._text import visible
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -41,6 +42,7 @@ class Progress:
         if phase == self._phase and now - self._last < self.interval:
             return
         self._phase, self._last = phase, now
+        text = visible(text)
         print("%s: %s" % (phase, text), flush=True)
         write_json(self.path, {"phase": phase, "text": text, "at": time.time(), **numbers}, durable=False)
 

@@ -18,6 +18,7 @@ import typing as t
 
 from .._errors import MigrationError
 from .._state.files import open_lock, read_json, remove, take_lock, write_json
+from .._text import visible
 from .progress import Progress
 from .pulse import begin_beat, started_at
 from .record import boot_id
@@ -75,7 +76,7 @@ def place(error: t.Optional[BaseException]) -> str:
     seen: list[BaseException] = []
     while error is not None and error not in seen:  # an error that was raised from itself is its own cause
         seen.append(error)
-        text = str(error) if isinstance(error, MigrationError) else ""
+        text = visible(str(error)) if isinstance(error, MigrationError) else ""
         told.append("%s%s: %s" % ("".join(traceback.format_tb(error.__traceback__)), type(error).__name__, text))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return "\n".join(reversed(told))

@@ -28,6 +28,9 @@ def client_stage(target: Flavour, handle: int, session: str, schema: str = "") -
         "--init-command=" + session,
         "--default-character-set=utf8mb4",
         "--max-allowed-packet=1G",
+        # No command of the client's own but \C and DELIMITER: none that starts a program or writes a file.
         "--binary-mode",
+        # A dump is what the source says: it must not have this host's files read by a program that runs as root.
+        "--local-infile=0",
     ]
     return Stage(client, words + (["--database=" + schema] if schema else []), (handle,), client_words)

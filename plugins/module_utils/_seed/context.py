@@ -93,3 +93,11 @@ class Seed:
                     error = failure
             time.sleep(0.3)
         raise MigrationError("the target's server does not answer %d s after its start: %s" % (seconds, error))
+
+
+def tell_lost(seed: Seed, lost: list[str]) -> None:
+    """Tell what of the sandbox this host does not apply."""
+    if lost:
+        text = "programs that touch the source's data run as the server's user, but this host does not apply: %s" % ", ".join(lost)
+        seed.progress.say("sandbox", text)
+        seed.watch.notes.append(text)

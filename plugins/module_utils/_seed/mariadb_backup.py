@@ -13,26 +13,48 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import time
+from dataclasses import dataclass
 
-from .._bridge.call import agent_command, tail
-from .._child import WORK_SECONDS, run_child
+from .._bridge.call import agent_command
 from .._errors import MigrationError
 from .._jobs.progress import copy_line, ticking
+from .._sandbox.properties import Room
+from .._sandbox.run import Sandbox, stop_units
+from .._text import tail
 from .backup_command import COMPLETED, PROGRAMS
+from .backup_files import clear, data_files, renew
 from .conditions import data_bytes
-from .context import Seed
+from .context import Seed, tell_lost
 from .dump_command import find_program
 from .open_files import open_files_obstacle, raise_limit
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series, settle
 from .pipeline import Pipeline, Stage
 from .places import target_obstacle
 from .service import start_server, stop_server
-from .swap import bring_in, forget_old, hand_over, make_room, restore
+from .swap import NEW, bring_in, forget_old, make_room, restore
+from .tree import check_tree
 from .upgrade import Borrowed, borrowed, shut_down_cleanly, upgrade_obstacle, upgrade_system_tables
 
-INFO_FILES = ("mariadb_backup_binlog_info", "xtrabackup_binlog_info")
+DATA_FILES = "innodb_data_file_path"
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """The files that arrive.
+
+    :param folder: where
+    :param names: what the system's tablespace is called, on both servers
+    :param sandbox: where programs touch them
+    """
+
+    folder: str
+    names: set[str]
+    sandbox: Sandbox
+
+    def check(self, served: bool = False) -> int:
+        """See check_tree; how many files there are."""
+        return check_tree(self.folder, self.sandbox.room.owner[0], self.names, served)
 
 
 def obstacle(source: dict, target: dict) -> str:
@@ -70,32 +92,48 @@ def program_obstacle(source: dict, target: dict) -> str:
 def copy(seed: Seed) -> dict:
     """Stream, prepare, swap, start. The target's server is down meanwhile, and its old files go back if anything breaks.
 
+    Every program that touches the files on this host runs in the sandbox, which is tried before anything is touched.
+
     :raises MigrationError: naming the part that broke and its own words
     """
-    raise_limit()
+    migration_id, datadir = seed.options["migration_id"], seed.target.identity.datadir
+    stop_units(migration_id)
+    tell_lost(seed, _sandbox(migration_id, datadir, datadir).check())
     if seed.source.version[:2] == seed.target.version[:2]:
         return _copy(seed, None)
     seed.progress.say("programs", "borrowing mariadb-backup and mariadbd %s from the source" % seed.source.identity.version_text)
-    with borrowed(seed.options["migration_id"], seed.target.identity.datadir) as tools:
+    with borrowed(migration_id, datadir) as tools:
         return _copy(seed, tools)
+
+
+def _sandbox(migration_id: str, datadir: str, *folders: str) -> Sandbox:
+    """Where programs run as the server's user, and write to these folders alone."""
+    owner = os.stat(datadir)
+    return Sandbox(migration_id, Room((owner.st_uid, owner.st_gid), folders, open_files=raise_limit()))
 
 
 def _copy(seed: Seed, tools: Borrowed | None) -> dict:
     started, datadir, unit, flavour = time.monotonic(), seed.target.identity.datadir, seed.options["service"], seed.target.name
+    names = data_files(seed.target.connection.variables(DATA_FILES).get(DATA_FILES, ""))
     stop_server(flavour, unit)
     try:
-        new = make_room(datadir)
+        folder = make_room(datadir)
+        new = Arriving(folder, names, _sandbox(seed.options["migration_id"], datadir, folder))
         with seed.watch.armed():
             crossed = _stream(seed, new, started)
+            coordinates = _look_through(seed, new)
             _make_ready(seed, new, tools)
-        coordinates = read_info(new)
+        new.check(served=bool(tools))
+        clear(folder)
         bring_in(datadir)
         start_server(flavour, unit)
         seed.reopen_target()
     except BaseException:
+        # What still runs in the sandbox must not meet the old files when they are back.
+        stop_units(seed.options["migration_id"])
         stop_server(flavour, unit)
         restore(datadir)
-        shutil.rmtree(os.path.join(datadir, ".nordbridge-new"), ignore_errors=True)
+        shutil.rmtree(os.path.join(datadir, NEW), ignore_errors=True)
         start_server(flavour, unit)
         seed.reopen_target()
         raise
@@ -107,22 +145,34 @@ def _copy(seed: Seed, tools: Borrowed | None) -> dict:
     return {**result, "coordinates": coordinates, "crossed": crossed, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _make_ready(seed: Seed, folder: str, tools: Borrowed | None) -> None:
+def _look_through(seed: Seed, new: Arriving) -> dict:
+    """Refuse what no backup holds, and write the backup's own files anew. Returns the coordinates."""
+    count = new.check()
+    coordinates, left_out = renew(new.folder, new.sandbox.room.owner)
+    more = "; of the backup's options these are left out: %s" % ", ".join(left_out) if left_out else ""
+    seed.progress.say("files", "%d files arrived, all of them a backup's%s" % (count, more))
+    return coordinates
+
+
+def _make_ready(seed: Seed, new: Arriving, tools: Borrowed | None) -> None:
     """Bring the copied files to one point in time, by the programs of their own series."""
+    folder, sandbox = new.folder, new.sandbox
     with ticking(seed.progress, "prepare", "applying the redo log to %s" % folder, done=1, total=1):
-        if not tools:
-            _prepare(folder)
-            return
-        hand_over(folder, seed.target.identity.datadir)
-        told = tools.run("mariadb-backup", *prepare_options(folder))
+        options = prepare_options(folder)
+        command = tools.argv("mariadb-backup", *options) if tools else [find_program(list(PROGRAMS)), *options]
+        told = sandbox.run("prepare", command, "the prepare")
+    # Whole only where the program says so.
     if COMPLETED not in told[-200:]:
         raise MigrationError("the prepare does not say that it is complete: %s" % tail(told))
-    seed.progress.say("settle", "a clean shutdown by the source's own server, %s" % seed.source.identity.version_text)
-    shut_down_cleanly(tools, folder)
-    upgrade_system_tables(folder, tools, lambda text: seed.progress.say("upgrade", text))
+    if tools:
+        seed.progress.say("settle", "a clean shutdown by the source's own server, %s" % seed.source.identity.version_text)
+        shut_down_cleanly(tools, folder, sandbox)
+        # Between the source's programs and the target's: what they left is looked at.
+        new.check(served=True)
+        upgrade_system_tables(folder, tools, sandbox, lambda text: seed.progress.say("upgrade", text))
 
 
-def _stream(seed: Seed, folder: str, started: float) -> int:
+def _stream(seed: Seed, new: Arriving, started: float) -> int:
     total, passed = data_bytes(seed.source), {"packed": 0, "plain": 0}
 
     def take_packed(chunk: bytes) -> None:
@@ -137,22 +187,11 @@ def _stream(seed: Seed, folder: str, started: float) -> int:
     request = {"login": login, "threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
     stages = [
         Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
-        Stage("zstd on the target", ["zstd", "-q", "-d", "-c"]),
-        Stage("mbstream", [find_program(["mbstream"]), "-x", "-C", folder]),
+        Stage("zstd on the target", new.sandbox.command("unzip", [find_program(["zstd"]), "-q", "-d", "-c"])),
+        Stage("mbstream", new.sandbox.command("unpack", [find_program(["mbstream"]), "-x", "-C", new.folder])),
     ]
     Pipeline(stages, json.dumps(request).encode(), [take_packed, take_plain]).run()
     return passed["packed"]
-
-
-def _prepare(folder: str) -> None:
-    """Bring the copied files to one point in time; whole only where the program says so."""
-    with tempfile.TemporaryFile() as words:
-        command = [find_program(list(PROGRAMS)), *prepare_options(folder)]
-        code = run_child(command, WORK_SECONDS, stdout=words, stderr=words).returncode
-        words.seek(0)
-        told = words.read()
-    if code or COMPLETED not in told[-200:]:
-        raise MigrationError("the prepare failed (%d): %s" % (code, " ".join(told.decode("utf-8", "replace").split())[-600:]))
 
 
 def prepare_options(folder: str) -> list[str]:
@@ -166,15 +205,3 @@ def memory() -> int:
         found = re.search(r"MemAvailable:\s+(\d+) kB", stream.read())
     available = int(found.group(1)) * 1024 if found else 1 << 30
     return max(128 << 20, min(8 << 30, available // 4))
-
-
-def read_info(folder: str) -> dict:
-    """The coordinates: file, position, and MariaDB's GTID position, as the backup took them under its own lock."""
-    for name in INFO_FILES:
-        path = os.path.join(folder, name)
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as stream:
-                words = stream.read().split()
-            if len(words) >= 2:
-                return {"file": words[0], "position": int(words[1]), "gtid": words[2] if len(words) > 2 else ""}
-    raise MigrationError("the backup holds no coordinates (%s); is the binary log on at the source?" % ", ".join(INFO_FILES))

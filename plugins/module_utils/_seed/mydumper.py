@@ -20,11 +20,13 @@ from dataclasses import asdict
 from .._bridge.call import agent_command
 from .._errors import Refusal
 from .._jobs.progress import copy_line
+from .._sandbox.properties import Room
+from .._sandbox.run import Sandbox
 from .._server.endpoint import client_options
 from .accounts import Accounts
 from .catalogue import read_catalogue
 from .client import LOADER_SESSION, client_stage
-from .context import Seed, mark
+from .context import Seed, mark, tell_lost
 from .dump import check_coordinates, check_unchanged, dump_request
 from .dump_command import private_file
 from .dump_text import DumpReader
@@ -148,7 +150,7 @@ def _dump(seed: Seed, stash: Stash, threads: int, moment: Moment) -> dict:
         line = copy_line(written, total, written, time.monotonic() - began)
         seed.progress.say("dump", line, done=whole * TEXT * min(1.0, written / total), total=seed.watch.expected, crossed=written)
 
-    coordinates, held = dump_rows(seed, stash.rows, stash.log, threads, pattern(schemas), moment.known, tick)
+    coordinates, held = dump_rows(seed, stash.rows, stash.log, threads, pattern(schemas), moment.known, tick, _sandbox(seed, stash))
     check_coordinates(source, coordinates)
     for part, path in (("definitions", stash.definitions), ("triggers", stash.triggers)):
         seed.progress.say(part, "%s by the source's own dump" % part)
@@ -175,6 +177,19 @@ def _dump(seed: Seed, stash: Stash, threads: int, moment: Moment) -> dict:
     }
     stash.close(ledger)
     return ledger
+
+
+def _sandbox(seed: Seed, stash: Stash) -> Sandbox:
+    """Where mydumper runs: as the server's user, with the folder of rows and this host's own ports.
+
+    :raises MigrationError: where this host does not keep it apart
+    """
+    owner = os.stat(seed.target.identity.datadir)
+    stash.hand_rows(owner.st_uid, owner.st_gid)
+    sandbox = Sandbox(seed.options["migration_id"], Room((owner.st_uid, owner.st_gid), (stash.rows,), loopback=True))
+    sandbox.stop()
+    tell_lost(seed, sandbox.check())
+    return sandbox
 
 
 def _fetch(seed: Seed, schemas: list, part: str, path: str) -> None:

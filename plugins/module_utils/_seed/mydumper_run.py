@@ -13,6 +13,7 @@ import time
 import typing as t
 
 from .._errors import MigrationError, Refusal
+from .._sandbox.run import Sandbox
 from .._server.connection import Connection
 from .._server.endpoint import client_options
 from .context import Seed
@@ -21,6 +22,7 @@ from .dump_text import Coordinates
 from .freeze import Hold
 from .mydumper_command import PROGRAM, SNAPSHOTS_STAND, complaints, option_file, options, parse_metadata
 from .polite import prefix
+from .tree import check_entry, open_folder, read_plain
 
 # Round trips to the source until all snapshots stand, counted in 0.10.1's source and taken for the worst: of its first session and of each
 # thread's, which begin one after another. And how long a program takes to start on a busy host.
@@ -56,15 +58,18 @@ def round_trip(connection: Connection, clock: t.Callable[[], float] = time.monot
 
 
 class Running:
-    """The program, while it runs; what it says goes to a file, for it names each table."""
+    """The program, while it runs; what it says goes to a file, for it names each table.
 
-    def __init__(self, command: list, pass_fds: tuple, log: str) -> None:
+    :param options: its option file, open; it reads it as /proc/self/fd/0
+    """
+
+    def __init__(self, command: list, options: int, log: str) -> None:
         self.stand = threading.Event()  # each session has its snapshot, or it has ended
         self.lines: list[str] = []  # those that a failure may show
         self._log = log
         # pylint: disable-next=consider-using-with  # ended by __exit__
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=pass_fds
+            command, stdin=options, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -104,22 +109,25 @@ class Running:
 
 
 def dump_rows(
-    seed: Seed, rows: str, log: str, threads: int, pattern: str, stands: t.Callable[[], t.Any], tick: t.Callable[[], t.Any]
+    seed: Seed, rows: str, log: str, threads: int, pattern: str, stands: t.Callable[[], t.Any], tick: t.Callable[[], t.Any], sandbox: Sandbox
 ) -> tuple[Coordinates, float]:
     """Write the rows of all tables to files. Returns their coordinates, and for how many seconds the source's commits were held up.
 
     :param rows: the folder for them
     :param stands: called once the snapshots stand, and the source's commits go on
     :param tick: called now and then
+    :param sandbox: where the program runs: it speaks with the source, and may write to that folder alone
     :raises MigrationError: where anything of it failed, or its coordinates are not those that the source stood at
     """
     login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
     asked = {"login": login, "lock_wait": seed.options["lock_wait"], "seconds": seed.options["hold_seconds"]}
     handle = private_file(option_file(client_options(seed.source_login), seed.options["lock_wait"]))
-    program = [find_program([PROGRAM]), "--defaults-file=/proc/self/fd/%d" % handle, *options(rows, threads, pattern)]
+    # The service manager hands on standard streams alone; the file is the user's who opens it there.
+    os.fchown(handle, *sandbox.room.owner)
+    program = [find_program([PROGRAM]), "--defaults-file=/proc/self/fd/0", *options(rows, threads, pattern)]
     try:
         with Hold(seed.options["migration_id"], asked) as hold:
-            with Running(prefix(seed.manners()) + program, (handle,), log) as running:
+            with Running(sandbox.command("rows", prefix(seed.manners()) + program), handle, log) as running:
                 running.stand.wait(float(seed.options["hold_seconds"]))
                 if not running.runs():
                     running.check()
@@ -133,8 +141,28 @@ def dump_rows(
             stood = Coordinates(**hold.place)
     finally:
         os.close(handle)
-    with open(os.path.join(rows, "metadata"), encoding="utf-8") as stream:
-        found = parse_metadata(stream.read())
+        sandbox.stop("rows")
+    found = parse_metadata(take_over(rows, sandbox.room.owner[0]).decode("utf-8", "replace"))
     if found != stood:
         raise MigrationError("mydumper's coordinates %s are not those that the source stood at meanwhile, %s" % (found, stood))
     return found, held
+
+
+def take_over(rows: str, user: int) -> bytes:
+    """Look at what was written, and let nobody change it any more. Returns the text of its metadata.
+
+    :param user: whom the program ran as
+    :raises MigrationError: where a name there is no plain file of that user
+    """
+    handle = open_folder(rows)
+    try:
+        os.fchmod(handle, 0o700)
+        os.fchown(handle, 0, 0)
+        for name in os.listdir(handle):
+            check_entry(name, os.stat(name, dir_fd=handle, follow_symlinks=False), user, folders=False)
+        text = read_plain(handle, "metadata")
+    finally:
+        os.close(handle)
+    if text is None:
+        raise MigrationError("mydumper wrote no metadata")
+    return text

@@ -15,8 +15,8 @@ import typing as t
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from .._bridge.call import tail
 from .._errors import MigrationError
+from .._text import tail, visible
 
 CHUNK = 1 << 18
 
@@ -142,7 +142,7 @@ class Pipeline:
                 end = "was killed by signal %d" % -code if killed else "ended with %d" % code
                 told.append((not killed, not words, "%s %s%s" % (stage.name, end, ": " + words if words else "")))
         texts = [text for _alive, _silent, text in sorted(told, key=lambda item: item[:2])]
-        texts += [str(error) if isinstance(error, MigrationError) else "unexpected %s" % type(error).__name__ for error in self._failures]
+        texts += [visible(str(error)) if isinstance(error, MigrationError) else "unexpected %s" % type(error).__name__ for error in self._failures]
         return "; ".join(texts or ["%s ended before it had taken everything" % name for name in self._short])
 
 

@@ -15,6 +15,7 @@ import shutil
 from .._jobs.pulse import end, hanging
 from .._jobs.record import observe
 from .._replication.trust import settle
+from .._sandbox.run import stop_units
 from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
@@ -64,6 +65,8 @@ def _recover(params: dict, check_mode: bool) -> dict:
     datadir, flavour, unit = entry["datadir"], entry["flavour"], entry["service"]
     left = [name for name in (NEW, OLD) if os.path.isdir(os.path.join(datadir, name))]
     if left and not check_mode:
+        # Of a job that was killed the programs may live on for a moment; they must not meet the old files.
+        stop_units(params["migration_id"])
         stop_server(flavour, unit)
         restore(datadir)
         shutil.rmtree(os.path.join(datadir, NEW), ignore_errors=True)

@@ -39,10 +39,10 @@ from .watch import Watch
 def run(options: dict, progress: Progress) -> dict:
     """Seed the target.
 
-    :param options: migration_id, method, planned (what the plan named), source_login and target_login (files), source_socket, wipe,
-        dump_file, service (the target's unit), threads, load_streams, hold_seconds (of mydumper), max_transaction_seconds, lock_wait
-        (seconds), zstd_level, clone_compression (see clone.py); bandwidth, nice, ionice (see polite.py), tries, target_reserve_mb,
-        source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
+    :param options: migration_id, method, borrow_programs (see upgrade.py), planned (what the plan named), source_login and target_login
+        (files), source_socket, wipe, dump_file, service (the target's unit), threads, load_streams, hold_seconds (of mydumper),
+        max_transaction_seconds, lock_wait (seconds), zstd_level, clone_compression (see clone.py); bandwidth, nice, ionice (see
+        polite.py), tries, target_reserve_mb, source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
     """
     folder = directory(options["migration_id"])
     journal = Journal(folder)
@@ -96,10 +96,10 @@ def _erasure(seed: Seed, state: dict, strange: list[str]) -> dict:
 
 def _conditions(seed: Seed) -> tuple[dict, dict]:
     """What decides the method, as both servers and their hosts are now."""
-    source, target = seed.source, seed.target
-    there = call(seed.options["migration_id"], "host", {})
-    here = read_host(target.name, seed.options["service"], target.identity.datadir)
-    return read_conditions(source, there), read_conditions(target, here)
+    source, target, options = seed.source, seed.target, seed.options
+    there = call(options["migration_id"], "host", {})
+    here = read_host(target.name, options["service"], target.identity.datadir)
+    return read_conditions(source, there), {**read_conditions(target, here), "borrow": options["borrow_programs"]}
 
 
 def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:

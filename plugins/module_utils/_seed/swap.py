@@ -26,18 +26,18 @@ def entries(datadir: str) -> list[str]:
 
 
 def make_room(datadir: str) -> str:
-    """An empty folder for the new content, after what a dead run left has been put back or removed."""
+    """An empty folder for the new content, the server's own, after what a dead run left has been put back or removed."""
     restore(datadir)
-    new = os.path.join(datadir, NEW)
+    new, owner = os.path.join(datadir, NEW), os.stat(datadir)
     shutil.rmtree(new, ignore_errors=True)
     os.mkdir(new, 0o700)
+    os.chown(new, owner.st_uid, owner.st_gid)
     return new
 
 
 def bring_in(datadir: str) -> None:
-    """Put the old content aside and the new one in its place, owned as the directory is."""
+    """Put the old content aside and the new one in its place. It belongs to the server's user already: see tree.py."""
     new, old = os.path.join(datadir, NEW), os.path.join(datadir, OLD)
-    hand_over(new, datadir)
     os.mkdir(old, 0o700)
     for name in entries(datadir):
         os.rename(os.path.join(datadir, name), os.path.join(old, name))
@@ -82,12 +82,3 @@ def _remove(path: str) -> None:
         shutil.rmtree(path)
     else:
         os.unlink(path)
-
-
-def hand_over(top: str, datadir: str) -> None:
-    """Give a folder and all in it to whom the data directory belongs."""
-    owner = os.stat(datadir)
-    os.chown(top, owner.st_uid, owner.st_gid)
-    for folder, folders, files in os.walk(top):
-        for name in folders + files:
-            os.lchown(os.path.join(folder, name), owner.st_uid, owner.st_gid)

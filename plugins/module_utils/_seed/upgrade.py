@@ -22,16 +22,19 @@ import tempfile
 import time
 import typing as t
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .._bridge.call import agent_command, tail
-from .._child import WORK_SECONDS, run_child
+from .._bridge.call import agent_command
 from .._errors import MigrationError, ServerError
+from .._sandbox.properties import Room
+from .._sandbox.run import Sandbox
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
 from .._state.paths import PROGRAMS_ROOT, check_id
+from .._text import tail
+from .backup_files import OPTION_FILE
 from .conditions import PROGRAMS, find
-from .lend import LOADER
+from .lend import LENT, LOADER
 from .physical import PROVIDED, series
 
 # From where to where this was tried under writes (molecule/, tests/integration).
@@ -48,8 +51,11 @@ ALONE = (
     "--slow-query-log=OFF",
     "--loose-wsrep-on=OFF",
 )
-START_SECONDS = 300.0
-KINDS = ("bin/", "lib/", "share/", LOADER)
+START_SECONDS, STOP_SECONDS, VERSION_SECONDS = 300.0, 1800.0, 60.0
+KINDS = ("bin/", "lib/", "share/")
+# More than any series' programs and messages take.
+MOST_FILES, MOST_BYTES = 2000, 4 << 30
+LOG_BYTES = 1 << 16
 
 
 def upgrade_obstacle(source: dict, target: dict) -> str:
@@ -70,47 +76,45 @@ def upgrade_obstacle(source: dict, target: dict) -> str:
     missing += ["mariadb-upgrade on the target"] if not other["programs"]["mariadb-upgrade"] else []
     if missing:
         return "the upgrade needs %s" % ", ".join(missing)
+    refused = borrow_obstacle(series(source), target.get("borrow") or ())
+    if refused:
+        return refused
     algorithm = source["values"].get("innodb_compression_algorithm", "zlib")
     if algorithm in PROVIDED and steps[0] < (10, 7):
         return "pages may be compressed by %s, which the target has as a plugin only" % algorithm
     return ""
 
 
+def borrow_obstacle(source_series: str, allowed: t.Collection[str]) -> str:
+    """Why the source's own programs may not run on the target; empty where its owner allowed all that are needed, by name."""
+    lacks = [name for name in LENT if name not in allowed]
+    if not lacks:
+        return ""
+    return (
+        "the upgrade of files runs the source's own programs on the target, and %s not allowed there: trust the source's host with that"
+        " (target_seed_borrow_programs: [%s]; they run as the server's user in a sandbox), or install the packages mariadb-server and"
+        " mariadb-backup of %s on the target and upgrade it after the cutover"
+        % (" and ".join(lacks) + (" is" if len(lacks) == 1 else " are"), ", ".join(LENT), source_series)
+    )
+
+
 def _dotted(version: tuple) -> str:
     return ".".join(map(str, version))
 
 
-def as_owner(owner: tuple) -> list[str]:
-    """What runs a program as a user and group, without a way back, and ends it with us."""
-    ids = ["--reuid=%d" % owner[0], "--regid=%d" % owner[1], "--clear-groups", "--no-new-privs"]
-    return ["setpriv", *ids, "--pdeathsig=KILL", "--"]
-
-
-@dataclass
+@dataclass(frozen=True)
 class Borrowed:
-    """The source's programs on the target, run as whom the data directory belongs to.
+    """The source's programs on the target. They are whatever the source sent, and run in the sandbox alone.
 
     :param folder: where they are
-    :param owner: user and group, by number
     """
 
     folder: str
-    owner: tuple
 
-    def run(self, program: str, *options: str) -> bytes:
-        """All that a program said.
-
-        :raises MigrationError: where it failed
-        """
+    def argv(self, program: str, *options: str) -> list[str]:
+        """What runs one of them with its own libraries."""
         loaded = [os.path.join(self.folder, LOADER), "--library-path", os.path.join(self.folder, "lib")]
-        command = as_owner(self.owner) + loaded + [os.path.join(self.folder, "bin", program), *options]
-        with tempfile.TemporaryFile() as words:
-            code = run_child(command, WORK_SECONDS, stdout=words, stderr=words, cwd="/").returncode
-            words.seek(0)
-            told = words.read()
-        if code:
-            raise MigrationError("the source's %s failed on the target (%d): %s" % (program, code, tail(told)))
-        return told
+        return [*loaded, os.path.join(self.folder, "bin", program), *options]
 
 
 @contextmanager
@@ -125,9 +129,9 @@ def borrowed(migration_id: str, datadir: str) -> t.Iterator[Borrowed]:
     os.makedirs(folder, 0o755)
     try:
         _fetch(migration_id, folder)
-        tools = Borrowed(folder, (owner.st_uid, owner.st_gid))
-        for program in ("mariadb-backup", "mariadbd"):
-            tools.run(program, "--no-defaults", "--version")
+        tools, sandbox = Borrowed(folder), Sandbox(migration_id, Room((owner.st_uid, owner.st_gid), (), VERSION_SECONDS))
+        for program in LENT:
+            sandbox.run("version", tools.argv(program, "--no-defaults", "--version"), "the source's %s, on the target," % program)
         yield tools
     finally:
         return_programs(migration_id)
@@ -147,7 +151,11 @@ def _fetch(migration_id: str, folder: str) -> None:
         ) as agent:
             try:
                 with tarfile.open(fileobj=agent.stdout, mode="r|") as archive:
-                    for member in archive:
+                    left = MOST_BYTES
+                    for number, member in enumerate(archive):
+                        left -= member.size
+                        if left < 0 or number >= MOST_FILES:
+                            raise OSError("they are more than %d files or %d MB" % (MOST_FILES, MOST_BYTES >> 20))
                         _unpack(archive, member, folder)
             except (tarfile.TarError, OSError) as error:
                 agent.kill()
@@ -162,7 +170,8 @@ def _fetch(migration_id: str, folder: str) -> None:
 def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> None:
     """Write one file; plain files in known places only, whatever the archive says."""
     place = os.path.normpath(member.name)
-    content = archive.extractfile(member) if member.isfile() and place.startswith(KINDS) and ".." not in place else None
+    known = place == LOADER or (place.startswith(KINDS) and ".." not in place)
+    content = archive.extractfile(member) if member.isfile() and known else None
     if content is None:
         raise MigrationError("the source's programs hold %r, which belongs to none" % member.name)
     path = os.path.join(folder, place)
@@ -172,17 +181,17 @@ def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> N
     os.chmod(path, 0o755 if place == LOADER or place.startswith("bin/") else 0o644)
 
 
-def shut_down_cleanly(tools: Borrowed, folder: str) -> None:
+def shut_down_cleanly(tools: Borrowed, folder: str, sandbox: Sandbox) -> None:
     """Let the source's own server open the prepared files once, finish what is unfinished, and end.
 
     C(--bootstrap) reads statements from its standard input, which is empty, and opens no socket. It ends as any shutdown does, but
     its last words go nowhere: its exit code tells, and after it the target's server, which refuses an older log that is not empty.
     """
     share = os.path.join(tools.folder, "share")
-    made_by = os.path.join(folder, "backup-my.cnf")
-    tools.run(
+    command = tools.argv(
         "mariadbd",
-        "--defaults-file=%s" % made_by if os.path.exists(made_by) else "--no-defaults",
+        # Ours: see backup_files.py.
+        "--defaults-file=%s" % os.path.join(folder, OPTION_FILE),
         "--bootstrap",
         "--datadir=%s" % folder,
         "--innodb-fast-shutdown=0",
@@ -195,34 +204,36 @@ def shut_down_cleanly(tools: Borrowed, folder: str) -> None:
         "--lc-messages-dir=%s" % share,
         "--character-sets-dir=%s" % os.path.join(share, "charsets"),
     )
+    sandbox.run("shutdown", command, "the source's mariadbd, on the target,")
 
 
-def upgrade_system_tables(folder: str, tools: Borrowed, say: t.Callable[[str], None]) -> None:
+def upgrade_system_tables(folder: str, tools: Borrowed, sandbox: Sandbox, say: t.Callable[[str], None]) -> None:
     """Open the files by the target's own server and run its upgrade program on it, before they are swapped in.
 
     The server is nobody's but ours: its socket is in a folder of its own user, it has no network, no binary log, no replication
     and no events, and needs no login. The program is the whole of C(mariadb-upgrade): system tables, views, and a look at every
     table for what the new version must rebuild. The packages' own upgrade finds nothing left to do when the service starts.
 
+    :param sandbox: where the files are written
     :raises MigrationError: where the server does not start or end, or the program fails; with their words
     """
     place = os.path.join(tools.folder, "run")
     os.mkdir(place, 0o700)
-    os.chown(place, *tools.owner)
+    os.chown(place, *sandbox.room.owner)
+    sandbox = Sandbox(sandbox.migration_id, replace(sandbox.room, writable=(folder, place)))
     socket, log = os.path.join(place, "socket"), os.path.join(place, "log")
-    command = as_owner(tools.owner) + [find(PROGRAMS["mariadbd"])]
-    command += ["--datadir=%s" % folder, "--socket=%s" % socket, "--pid-file=%s/pid" % place, "--log-error=%s" % log, *ALONE]
+    command = [find(PROGRAMS["mariadbd"]), "--datadir=%s" % folder, "--socket=%s" % socket, "--pid-file=%s/pid" % place]
+    command = sandbox.command("server", [*command, "--log-error=%s" % log, *ALONE])
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/") as server:
         try:
             _await(server, socket, log)
             say("mariadb-upgrade of %s" % folder)
-            _upgrade(socket)
-            server.terminate()
-            if server.wait():
-                raise MigrationError("the target's server ended with %d after the upgrade: %s" % (server.returncode, _end_of(log)))
+            _upgrade(socket, sandbox)
+            _shut_down(server, socket, log)
         finally:
             if server.poll() is None:
                 server.kill()
+            sandbox.stop("server", "upgrade")
 
 
 def _await(server: subprocess.Popen, socket: str, log: str) -> None:
@@ -237,16 +248,30 @@ def _await(server: subprocess.Popen, socket: str, log: str) -> None:
     raise MigrationError("the target's server does not start on the source's files: %s" % _end_of(log))
 
 
-def _upgrade(socket: str) -> None:
+def _upgrade(socket: str, sandbox: Sandbox) -> None:
     command = [find(PROGRAMS["mariadb-upgrade"]), "--no-defaults", "--socket=%s" % socket, "--user=root", "--force"]
-    done = run_child(command, WORK_SECONDS, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        raise MigrationError("mariadb-upgrade failed (%d): %s" % (done.returncode, tail(done.stdout)))
+    sandbox.run("upgrade", command, "mariadb-upgrade")
+
+
+def _shut_down(server: subprocess.Popen, socket: str, log: str) -> None:
+    """By a statement, which reaches the server itself: a signal would reach what started it."""
+    try:
+        with connect(Endpoint(unix_socket=socket), "upgrade") as connection:
+            connection.run("SHUTDOWN")
+    except ServerError:
+        pass  # it may hang up before it answers; its end is what counts
+    try:
+        code = server.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise MigrationError("the target's server did not end within %d s after the upgrade: %s" % (STOP_SECONDS, _end_of(log))) from None
+    if code:
+        raise MigrationError("the target's server ended with %d after the upgrade: %s" % (code, _end_of(log)))
 
 
 def _end_of(log: str) -> str:
     try:
-        with open(log, "rb") as stream:
+        with os.fdopen(os.open(log, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LOG_BYTES))
             return tail(stream.read())
     except OSError as error:
         return "its log: %s" % error.strerror

@@ -30,6 +30,7 @@ def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, progr
     there = {"open_files": 1024, "mydumper": {"found": True, "lacks": []}, "stashed": 0, **there}
     facts = {"flavour": flavour, "version": list(version), "encrypted": [], "not_innodb": [], "rows": "", "bytes": 1000, "host": there}
     facts["tablespaces"] = 3
+    facts["borrow"] = list(lend.LENT)
     facts["values"] = {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend", "performance_schema": "ON", **(values or {})}
     facts["places"] = {"outside": [], "directories": {}, "known": [], "general": [], **(places or {})}
     return {**facts, **changes}
@@ -116,6 +117,8 @@ def test_a_named_method_that_cannot_serve_is_refused():
         (mariadb((10, 5, 23)), mariadb((12, 1, 2)), "tried is 10.5 to 11.8 only"),
         (mariadb((10, 5, 23), host={"machine": "aarch64"}), mariadb((11, 8, 6)), "(aarch64) do not run on the target (x86_64)"),
         (mariadb((10, 5, 23), programs={"ldd": ""}), mariadb((11, 8, 6)), "the upgrade needs ldd on the source"),
+        (mariadb((10, 5, 23)), mariadb((11, 8, 6), borrow=[]), "mariadb-backup and mariadbd are not allowed there"),
+        (mariadb((10, 5, 23)), mariadb((11, 8, 6), borrow=["mariadbd"]), "target_seed_borrow_programs: [mariadb-backup, mariadbd]"),
         (mariadb((10, 5, 23)), mariadb((11, 8, 6), programs={"mariadb-upgrade": ""}), "mariadb-upgrade on the target"),
         (mariadb((10, 5, 23), values={"innodb_compression_algorithm": "lz4"}), mariadb((11, 8, 6)), "lz4"),
     ],
@@ -137,17 +140,6 @@ def test_another_choice_than_the_planned_one_is_explained():
     assert methods.change_of_choice("mariadb-backup", choice).startswith("planned was mariadb-backup; meanwhile: the target lacks mbstream")
     assert methods.change_of_choice("dump", choice) == ""
     assert methods.change_of_choice("", choice) == ""
-
-
-@pytest.mark.parametrize("name", mariadb_backup.INFO_FILES)
-def test_coordinates_of_a_backup(tmp_path, name):
-    (tmp_path / name).write_text("binlog.000007\t4711\t0-1-42,1-2-3\n")
-    assert mariadb_backup.read_info(str(tmp_path)) == {"file": "binlog.000007", "position": 4711, "gtid": "0-1-42,1-2-3"}
-
-
-def test_a_backup_without_coordinates_is_a_failure(tmp_path):
-    with pytest.raises(MigrationError, match="no coordinates"):
-        mariadb_backup.read_info(str(tmp_path))
 
 
 def test_a_backup_counts_only_when_it_says_so():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -72,13 +73,13 @@ def test_metadata_without_coordinates_or_end_is_a_failure(text):
 def test_what_it_calls_critical_is_a_failure_whatever_its_exit_code(tmp_path):
     words = "echo '** Message: 10:00:00.1: Thread 1 connected'; echo '** (mydumper:7): CRITICAL **: 10:00:00.2: Failed to set time zone'"
     log = tmp_path / "log"
-    with mydumper_run.Running(["sh", "-c", words], (), str(log)) as running, pytest.raises(MigrationError, match="Failed to set time zone"):
+    with mydumper_run.Running(["sh", "-c", words], subprocess.DEVNULL, str(log)) as running, pytest.raises(MigrationError, match="Failed to set time zone"):
         running.check()
     assert "Thread 1 connected" in log.read_text()
 
 
 def test_its_end_lets_nobody_wait_for_its_snapshots(tmp_path):
-    with mydumper_run.Running(["sh", "-c", "echo 'Access denied' >&2; exit 1"], (), str(tmp_path / "log")) as running:
+    with mydumper_run.Running(["sh", "-c", "echo 'Access denied' >&2; exit 1"], subprocess.DEVNULL, str(tmp_path / "log")) as running:
         assert running.stand.wait(10)
         with pytest.raises(MigrationError, match="mydumper ended with 1: Access denied"):
             running.check()
@@ -86,7 +87,7 @@ def test_its_end_lets_nobody_wait_for_its_snapshots(tmp_path):
 
 def test_a_program_that_nobody_needs_any_more_is_ended(tmp_path):
     began = time.monotonic()
-    with mydumper_run.Running(["sleep", "60"], (), str(tmp_path / "log")) as running:
+    with mydumper_run.Running(["sleep", "60"], subprocess.DEVNULL, str(tmp_path / "log")) as running:
         assert running.runs()
     assert time.monotonic() - began < 10 and not running.runs()
 
@@ -540,3 +541,18 @@ def test_a_stream_takes_bytes_as_they_are_and_no_value_that_is_made_to_fit():
     for words in ("sql_log_bin = 0", "time_zone = '+00:00'", "STRICT_ALL_TABLES", "character_set_client = binary", "foreign_key_checks = 0"):
         assert words in row_load.SESSION
     assert io.StringIO(row_load.SESSION).readline().count("SET") == 1
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "fifo", "anothers"])
+def test_what_mydumper_wrote_is_plain_files_of_its_user(tmp_path, kind):
+    (tmp_path / "metadata").write_text("text")
+    assert mydumper_run.take_over(str(tmp_path), os.getuid()) == b"text"
+    makers = {"link": lambda path: os.symlink("/etc/passwd", path), "folder": os.mkdir, "fifo": os.mkfifo, "anothers": lambda path: None}
+    makers[kind](tmp_path / "shop.t.sql")
+    with pytest.raises(MigrationError, match="shop.t.sql, which is|metadata, which belongs to user"):
+        mydumper_run.take_over(str(tmp_path), 4711 if kind == "anothers" else os.getuid())
+
+
+def test_rows_without_metadata_are_not_whole(tmp_path):
+    with pytest.raises(MigrationError, match="no metadata"):
+        mydumper_run.take_over(str(tmp_path), os.getuid())

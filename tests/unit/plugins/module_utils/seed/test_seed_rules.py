@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import dump_command
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import client, dump_command
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.catalogue import changed_objects, read_catalogue
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump import Copy
@@ -223,3 +223,10 @@ def test_the_agent_runs_dump_programs_only(monkeypatch):
     monkeypatch.setattr(dump_command, "find_program", lambda names: pytest.fail("looked for %s" % names))
     with pytest.raises(MigrationError, match="no other program"):
         dump_command.stream_dump({"programs": ["mysqldump", "/bin/sh"]})
+
+
+def test_the_loader_gives_a_dump_no_command_and_no_file_of_this_host(monkeypatch):
+    monkeypatch.setattr(client, "find_program", lambda names: "/usr/bin/" + names[0])
+    stage = client.client_stage(SimpleNamespace(client_programs=("mariadb",)), 7, "SET x = 1", "--schema")
+    assert {"--binary-mode", "--local-infile=0", "--defaults-file=/proc/self/fd/7"} <= set(stage.argv)
+    assert stage.argv[-1] == "--database=--schema" and stage.pass_fds == (7,)
