@@ -16,6 +16,7 @@ from .._jobs.progress import copy_line, ticking
 from .._server.base import Flavour
 from .._server.companion import Companion
 from .._server.connection import connect
+from .._server.unlogged import run_unlogged
 from .clone_wire import carried, choose_wire
 from .context import Seed
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
@@ -102,7 +103,7 @@ def _clone(seed: Seed) -> None:
     statement = "CLONE INSTANCE FROM %%s@%%s:%d IDENTIFIED BY %%s REQUIRE %s" % (login.port, "SSL" if secure else "NO SSL")
     number = connection.id
     try:
-        connection.run(statement, (login.user, login.host, login.password))
+        run_unlogged(seed.target, statement, (login.user, login.host, login.password), seed.options["allow_logged_passwords"])
     except StoppedEarly:
         _end_statement(seed, number)
         raise

@@ -18,6 +18,8 @@ def test_each_migration_has_accounts_of_its_own():
     assert logins.account(logins.CONTROL, "shop2") != CTL and len(logins.account(logins.REPLICATION, "x" * 31)) <= 32
     assert not logins.is_anothers(CTL, CTL) and not logins.is_anothers(REPL, CTL)
     assert logins.is_anothers(CTL, "nordbridge_ctl_00000000") and logins.is_anothers(CTL, "root")
+    assert logins.account(logins.BACK, "shop") == "nordbridge_back_8d9001d3"
+    assert logins.is_anothers("nordbridge_back_00000000", CTL) and not logins.is_anothers("nordbridge_back_8d9001d3", CTL)
     assert not logins.is_anothers("nordbridge_back", CTL) and not logins.is_anothers("nordbridge_ctl", CTL)
 
 
@@ -71,9 +73,17 @@ class Connection:
 
     def __init__(self, marked=False):
         self.accounts, self.ran, self.marked = {}, [], marked
-        self.grantable = {}
+        self.grantable, self.days = {}, {}
 
-    def value(self, sql, args):
+    def variables(self, *_names):
+        return {"general_log": "ON", "slow_query_log": "ON", "max_allowed_packet": "16777216"}
+
+    def variable(self, _name):
+        return None
+
+    def value(self, sql, args=()):
+        if "@@SESSION" in sql:
+            return 0
         return int(args in self.accounts) if "mysql.user" in sql else int(self.marked)
 
     def rows(self, _sql, args):
@@ -83,6 +93,8 @@ class Connection:
 
     def run(self, sql, args=None):
         self.ran.append((sql % args if args else sql, args))
+        if "PASSWORD EXPIRE" in sql:
+            self.days[args[:2]] = (int(sql.split()[-2]), 0) if "INTERVAL" in sql else (0, 0)
         if sql.startswith("CREATE USER"):
             self.accounts.setdefault(args[:2], [])
         elif sql.endswith("WITH GRANT OPTION"):
@@ -94,6 +106,7 @@ class Connection:
 
 
 class Server:
+    name = "mariadb"
     fence_privileges = ("SUPER", "READ_ONLY ADMIN")
 
     def __init__(self):
@@ -102,11 +115,20 @@ class Server:
     def known_privileges(self):
         return self.known
 
+    def identified_by(self, password):
+        return "IDENTIFIED VIA mysql_native_password USING %s", "*%d" % len(password), False
+
+    def password_date(self, user, host):
+        return self.connection.days.get((user, host), (None, None))
+
     def user_schemas(self):
         return ["nordbridge_migration"] if self.connection.marked else []
 
 
-OPTIONS = {"migration_id": "shop", "hosts": ["10.0.%"], "tls": True, "replication_password": "r", "control_password": "c"}
+OPTIONS = {
+    "migration_id": "shop", "hosts": ["10.0.%"], "tls": True, "replication_password": "r", "control_password": "c", "key_days": 90,
+    "allow_logged_passwords": False,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -144,15 +166,43 @@ def test_accounts_make_no_word_in_the_binary_log_and_the_marker_does(server):
     ran = [sql for sql, _args in server.connection.ran]
     assert ran[0] == "SET SESSION sql_log_bin = 0"
     on = ran.index("SET SESSION sql_log_bin = 1")
-    assert all(sql.startswith(("CREATE USER", "ALTER USER", "GRANT")) for sql in ran[1:on])
+    assert all(sql.startswith(("CREATE USER", "ALTER USER", "GRANT", "SET SESSION")) for sql in ran[1:on])
+    assert not [sql for sql in ran[1:on] if "sql_log_bin" in sql]
     assert ran[on + 1].startswith("CREATE DATABASE")
 
 
 def test_tls_is_required_across_the_bridge_and_not_on_the_socket(server):
     prepare(server)
     made = {args[:2]: sql for sql, args in server.connection.ran if args and sql.startswith("ALTER USER")}
-    assert made[(REPL, "10.0.%")].endswith("REQUIRE SSL")
-    assert made[(CTL, "localhost")].endswith("REQUIRE NONE")
+    assert "REQUIRE SSL" in made[(REPL, "10.0.%")]
+    assert "REQUIRE NONE" in made[(CTL, "localhost")]
+
+
+def test_passwords_end_but_the_one_by_which_a_closed_server_is_kept_closed(server):
+    prepare(server, hosts=["127.0.0.1", "localhost"])
+    assert {login: days for login, (days, _age) in server.connection.days.items()} == {
+        (REPL, "127.0.0.1"): 90,
+        (REPL, "localhost"): 90,
+        (CTL, "127.0.0.1"): 90,
+        (CTL, "localhost"): 0,
+    }
+
+
+@pytest.mark.parametrize("state, plan", [((90, 45), ""), ((90, 46), "INTERVAL 90 DAY"), ((30, 0), "INTERVAL 90 DAY"), ((None, 1), "INTERVAL 90 DAY")])
+def test_a_run_renews_a_password_when_less_than_half_of_its_time_is_left(server, state, plan):
+    prepare(server)
+    server.connection.days[(REPL, "10.0.%")] = state
+    told = prepare(server)["plan"]
+    assert told == (["account %s@10.0.%% REQUIRE SSL: PASSWORD EXPIRE %s" % (REPL, plan)] if plan else [])
+    assert prepare(server)["plan"] == []
+
+
+def test_no_statement_holds_a_password_and_the_session_writes_no_log(server):
+    prepare(server, replication_password="hunter2", control_password="hunter3")
+    ran = [sql for sql, _args in server.connection.ran]
+    assert not [sql for sql in ran if "hunter" in sql]
+    first = next(place for place, sql in enumerate(ran) if sql.startswith("CREATE USER"))
+    assert "SET SESSION sql_log_off = ON" in ran[:first] and "SET SESSION slow_query_log = OFF" in ran[:first]
 
 
 def test_a_new_password_changes_that_account_alone(server):
