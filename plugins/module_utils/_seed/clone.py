@@ -65,8 +65,7 @@ def copy(seed: Seed) -> dict:
     :raises MigrationError: with the server's own words
     """
     started = time.monotonic()
-    for server in (seed.source, seed.target):
-        _need_plugin(server)
+    seed.clone_loaded |= {name for name, server in (("source", seed.source), ("target", seed.target)) if _need_plugin(server)}
     wire = choose_wire(seed)
     seed.progress.say("checking", wire.words)
     with _Watcher(seed, started) as watcher, carried(seed, wire.compressed), seed.watch.armed():
@@ -83,15 +82,17 @@ def copy(seed: Seed) -> dict:
     gtid = "".join(str(status["gtid"] or "").split())
     coordinates = {"file": str(status["file"]), "position": int(status["position"]), "gtid": gtid}
     seconds = round(time.monotonic() - started, 3)
-    return {**result, "coordinates": coordinates, "compressed": wire.compressed, "wire": wire.words, "crossed": crossed, "seconds": seconds}
+    told = {"compressed": wire.compressed, "wire": wire.words, "crossed": crossed, "seconds": seconds, "clone_loaded": sorted(seed.clone_loaded)}
+    return {**result, "coordinates": coordinates, **told}
 
 
-def _need_plugin(server: Flavour) -> None:
-    """Load the plugin where it is not; it stays loaded, for a clone that is tried again."""
+def _need_plugin(server: Flavour) -> bool:
+    """Load the plugin where it is not; whether it was loaded here. It stays, for a clone that is tried again: see the playbook retire."""
     if server.connection.value(PLUGIN) == "ACTIVE":
-        return
+        return False
     server.connection.run("SET SESSION sql_log_bin = 0")
     server.connection.run("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+    return True
 
 
 def _clone(seed: Seed) -> None:

@@ -63,6 +63,9 @@ class Flavour:
     dynamic_privileges: tuple = ()
     # The privileges by which a session writes on a server that is read-only, or opens it.
     fence_privileges: tuple = ()
+    # Whether an administrator without these may change accounts while the server is open for administrators alone (see admit_loader).
+    # Elsewhere only a session with the fence's privileges may, and needs nothing opened for that.
+    administrators_admitted = False
     # What a GRANT says of an account that is not there.
     no_such_account: tuple = ()
     # What keeps a server from taking writes: variable and value, in a file and at run time.

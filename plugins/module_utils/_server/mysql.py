@@ -53,6 +53,11 @@ class MySQL(Flavour):
     )  # fmt: skip
 
     @property
+    def administrators_admitted(self) -> bool:  # type: ignore[override]
+        """From 8.0 on CONNECTION_ADMIN is a privilege apart, and writes through read_only; super_read_only stops all."""
+        return self.version >= (8, 0)
+
+    @property
     def float_differs(self) -> str:
         """Whether a FLOAT's printed form reads back as another value. Before 8.0.17 there is no CAST to ask: all but NULL."""
         return "{column} <> CAST(CAST({column} AS CHAR) AS FLOAT)" if self.version >= (8, 0, 17) else "{column} IS NOT NULL"
