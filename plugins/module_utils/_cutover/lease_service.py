@@ -64,14 +64,16 @@ class Service:
 
     def _log_in(self) -> Flavour:
         """A new session. The playbook retire gives the guard another password, of which its file then holds both, see _retire/guard.py."""
+        where = "the fenced server, from its own host"
         try:
-            return open_flavour(connect(Endpoint(**self.kept["login"]), "the fenced server, from its own host", SQL_SECONDS))
+            return open_flavour(connect(Endpoint(**self.kept["login"]), where, SQL_SECONDS))
         except MigrationError:
             fresh: t.Any = read_json(lease_path(directory(self.kept["migration_id"]), self.kept["token"])) or {}
-            for name in ("login", "login_before"):
-                if fresh.get(name, self.kept["login"]) != self.kept["login"]:
-                    server = open_flavour(connect(Endpoint(**fresh[name]), "the fenced server, from its own host", SQL_SECONDS))
-                    self.kept = {**self.kept, "login": fresh[name]}
+            others = [fresh[name] for name in ("login", "login_before") if fresh.get(name, self.kept["login"]) != self.kept["login"]]
+            for login in others:
+                with suppress(MigrationError):
+                    server = open_flavour(connect(Endpoint(**login), where, SQL_SECONDS))
+                    self.kept = {**self.kept, "login": login}
                     return server
             raise
 

@@ -203,7 +203,7 @@ class TestGuard:
         assert guard.guard_session(str(path)), "by the password before, which stands in the file still"
         guard.renew(str(path), self.Account(passwords), False)
         assert guard.is_renewed(str(path)) and guard.guard_session(str(path))
-        assert "old" not in path.read_text()
+        assert '"old"' not in path.read_text()
 
     def test_a_password_that_the_server_does_not_take_leaves_both(self, path, passwords):
         account = self.Account(set())
