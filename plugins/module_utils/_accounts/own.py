@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from .._replication.heartbeat import CREATE, MARK
 from .._server.base import Flavour
+from .._server.control import IN_SCHEMA, SCHEMA_PATTERN, TAKEN_AWAY
 from .._server.unlogged import run_unlogged, unlogged
 from .._state.files import read_json, write_json
 from .._state.paths import SCHEMA, directory
@@ -70,12 +71,15 @@ class OwnAccounts:
         lacking = list(own.privileges) if not exists else self._lacking(*login, own.privileges)
         # What the fence takes from everybody else, the control account takes and gives.
         to_grant = [] if not own.user.startswith(CONTROL) else [one for one in self.server.fence_privileges if one in own.privileges]
+        surplus, unmarked = self._surplus(own) if exists else [], self._unmarked(own, bool(exists))
         if exists and to_grant and not lacking and self._may_grant(*login, to_grant):
             to_grant = []
         lasts = same and self._lasts(own)
-        if lasts and not lacking and not to_grant:
+        if lasts and not (lacking or to_grant or surplus or unmarked):
             return
         words = [*lacking, *(["GRANT OPTION for %s" % " and ".join(to_grant)] if to_grant else [])]
+        words += ["%s on %s" % (", ".join(unmarked), SCHEMA)] if unmarked else []
+        words += ["no %s any more" % ", ".join(surplus)] if surplus else []
         words += [_term(own.days)] if same and not lasts else []
         self.plan.append("account %s%s: %s" % (own.name, " REQUIRE SSL" if own.tls else "", ", ".join(words) or "password"))
         if check_mode:
@@ -87,6 +91,23 @@ class OwnAccounts:
             self.connection.run("GRANT %s ON *.* TO %%s@%%s" % privilege, login)
         for privilege in to_grant:
             self.connection.run("GRANT %s ON *.* TO %%s@%%s WITH GRANT OPTION" % privilege, login)
+        if unmarked:
+            self.connection.run("GRANT %s ON `%s`.* TO %%s@%%s" % (", ".join(unmarked), SCHEMA_PATTERN), login)
+        if surplus:
+            self.connection.run("REVOKE %s ON *.* FROM %%s@%%s" % ", ".join(surplus), login)
+
+    def _surplus(self, own: Own) -> list[str]:
+        """What an earlier version of this collection gave the control account on everything."""
+        held = {name for text in self._grants(own.user, own.host) for name in _privileges(text)}
+        return [name for name in TAKEN_AWAY if own.user.startswith(CONTROL) and name in held and name not in own.privileges]
+
+    def _unmarked(self, own: Own, exists: bool) -> list[str]:
+        """What the control account lacks in the marker's schema."""
+        if not own.user.startswith(CONTROL):
+            return []
+        texts = self._grants(own.user, own.host) if exists else []
+        held = {name for text in texts for name in _privileges(text, "`%s`.*" % SCHEMA_PATTERN)}
+        return [one.name for one in IN_SCHEMA if not held & {one.name, "ALL PRIVILEGES"}]
 
     def _same_password(self, own: Own) -> bool:
         kept = self.prints.get(own.name, {})
@@ -95,7 +116,7 @@ class OwnAccounts:
     def _lasts(self, own: Own) -> bool:
         """Whether the account's date is as wanted, and at least half of its time is left."""
         days, age = self.server.password_date(own.user, own.host)
-        return (days or 0) == own.days and (not own.days or (age is not None and 2 * age <= own.days))
+        return days == own.days and (not own.days or (age is not None and 2 * age <= own.days))
 
     def _set_password(self, own: Own) -> None:
         """By its hash, which is a new one each time; where the server takes none, by a statement that no log shows."""
@@ -130,10 +151,10 @@ def _term(days: int) -> str:
     return "PASSWORD EXPIRE INTERVAL %d DAY" % days if days else "PASSWORD EXPIRE NEVER"
 
 
-def _privileges(grant: str) -> set[str]:
-    """What a printed GRANT gives on everything."""
+def _privileges(grant: str, where: str = "*.*") -> set[str]:
+    """What a printed GRANT gives on everything, or on a schema."""
     listed, _on, rest = grant.partition(" ON ")
-    return {part.strip().upper() for part in listed[len("GRANT ") :].split(",")} if rest.startswith("*.*") else set()
+    return {part.strip().upper() for part in listed[len("GRANT ") :].split(",")} if rest.startswith(where) else set()
 
 
 ALIASES = {

@@ -41,13 +41,6 @@ class MariaDB(Flavour):
     hold_settings = (("read_only", "ON"), ("event_scheduler", "OFF"))
     fence_privileges = ("SUPER", "READ_ONLY ADMIN")
     no_such_account = (1133, 1141)  # ER_PASSWORD_NO_MATCH, ER_NONEXISTING_GRANT
-    control_privileges = (
-        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES", "CREATE USER",
-        "REPLICATION SLAVE", "BINLOG MONITOR", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES",
-        "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN", "REPLICATION SLAVE ADMIN", "REPLICATION MASTER ADMIN",
-    )  # fmt: skip
-    dynamic_privileges = ("SLAVE MONITOR",)
-
     account_settings = ("default_password_lifetime", "disconnect_on_expired_password", "strict_password_validation")
 
     gtid_on = True

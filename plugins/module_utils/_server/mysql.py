@@ -37,16 +37,6 @@ class MySQL(Flavour):
     hold_settings = (("super_read_only", "ON"), ("event_scheduler", "OFF"))
     fence_privileges = ("SUPER", "SYSTEM_VARIABLES_ADMIN")
     no_such_account = (1410, 1141)  # ER_CANT_CREATE_USER_WITH_GRANT, ER_NONEXISTING_GRANT
-    control_privileges = (
-        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES",
-        "REPLICATION SLAVE", "REPLICATION CLIENT", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES", "CREATE USER",
-    )  # fmt: skip
-    # Dynamic privileges that narrow SUPER from 8.0 on; those that a server does not know are left out.
-    dynamic_privileges = (
-        "BACKUP_ADMIN", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", "SESSION_VARIABLES_ADMIN",
-        "SYSTEM_USER", "SHOW_ROUTINE", "XA_RECOVER_ADMIN",
-    )  # fmt: skip
-
     account_settings = (
         "mandatory_roles", "activate_all_roles_on_login", "default_password_lifetime", "disconnect_on_expired_password",
         "password_history", "password_reuse_interval", "password_require_current", "partial_revokes",

@@ -73,7 +73,7 @@ class Connection:
 
     def __init__(self, marked=False):
         self.accounts, self.ran, self.marked = {}, [], marked
-        self.grantable, self.days = {}, {}
+        self.grantable, self.days, self.in_schema = {}, {}, {}
 
     def variables(self, *_names):
         return {"general_log": "ON", "slow_query_log": "ON", "max_allowed_packet": "16777216"}
@@ -87,9 +87,10 @@ class Connection:
         return int(args in self.accounts) if "mysql.user" in sql else int(self.marked)
 
     def rows(self, _sql, args):
+        schema = [{"g": "GRANT %s ON `nordbridge\\_migration`.* TO x" % ", ".join(self.in_schema[args])}] if args in self.in_schema else []
         held = {"g": "GRANT %s ON *.* TO x" % (", ".join(self.accounts[args]) or "USAGE")}
         may_grant = [{"g": "GRANT %s ON *.* TO x WITH GRANT OPTION" % ", ".join(self.grantable.get(args, []))}] if args in self.grantable else []
-        return [held, {"g": "GRANT SELECT ON `a`.* TO x WITH GRANT OPTION"}, *may_grant]
+        return [held, *schema, {"g": "GRANT SELECT ON `a`.* TO x WITH GRANT OPTION"}, *may_grant]
 
     def run(self, sql, args=None):
         self.ran.append((sql % args if args else sql, args))
@@ -97,6 +98,11 @@ class Connection:
             self.days[args[:2]] = (int(sql.split()[-2]), 0) if "INTERVAL" in sql else (0, 0)
         if sql.startswith("CREATE USER"):
             self.accounts.setdefault(args[:2], [])
+        elif "_migration`.*" in sql:
+            self.in_schema[args] = sql[len("GRANT ") : sql.index(" ON")].split(", ")
+        elif sql.startswith("REVOKE"):
+            gone = sql[len("REVOKE ") : sql.index(" ON")].split(", ")
+            self.accounts[args] = [name for name in self.accounts[args] if name not in gone]
         elif sql.endswith("WITH GRANT OPTION"):
             self.grantable.setdefault(args, []).append(sql[len("GRANT ") : sql.index(" ON")])
         elif sql.startswith("GRANT"):
@@ -205,6 +211,24 @@ def test_no_statement_holds_a_password_and_the_session_writes_no_log(server):
     assert "SET SESSION sql_log_off = ON" in ran[:first] and "SET SESSION slow_query_log = OFF" in ran[:first]
 
 
+def test_the_control_account_writes_in_the_markers_schema_alone(server):
+    plan = prepare(server)["plan"]
+    assert plan[1].endswith("INSERT, UPDATE, DELETE, DROP on nordbridge_migration") and "nordbridge_migration" not in plan[0]
+    written = [sql for sql, _args in server.connection.ran if "INSERT" in sql and sql.startswith("GRANT")]
+    assert written and all(" ON `nordbridge\\_migration`.* TO " in sql for sql in written), "the underscore would match any letter"
+    server.connection.in_schema.clear()
+    lacks = ["account %s@%s: INSERT, UPDATE, DELETE, DROP on nordbridge_migration" % (CTL, where) for where in ("10.0.% REQUIRE SSL", "localhost")]
+    assert prepare(server)["plan"] == lacks
+
+
+def test_what_an_earlier_version_gave_is_taken_away(server):
+    prepare(server)
+    server.connection.accounts[(CTL, "localhost")] += ["INSERT", "DROP", "CREATE USER", "SHOW VIEW"]
+    assert prepare(server)["plan"] == ["account %s@localhost: no INSERT, DROP, CREATE USER any more" % CTL]
+    assert server.connection.accounts[(CTL, "localhost")] == ["SELECT", "BINLOG MONITOR", "SHOW VIEW"]
+    assert prepare(server)["changed"] is False
+
+
 def test_a_new_password_changes_that_account_alone(server):
     prepare(server)
     plan = prepare(server, replication_password="new")["plan"]
@@ -221,7 +245,7 @@ def test_a_privilege_that_is_lacking_is_granted_alone(server):
 def test_the_control_account_may_give_back_what_the_fence_takes_and_nobody_else_may(server):
     server.known = ("SELECT", "SUPER", "READ_ONLY ADMIN")
     plan = prepare(server)["plan"]
-    assert plan[1].endswith("SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN")
+    assert "SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN" in plan[1]
     assert server.connection.grantable == {(CTL, host): ["SUPER", "READ_ONLY ADMIN"] for host in ("10.0.%", "localhost")}
     assert prepare(server)["plan"] == []
     server.connection.grantable[(CTL, "localhost")] = ["SUPER"]
