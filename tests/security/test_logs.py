@@ -16,8 +16,8 @@ from pairs import SOURCE, TARGET, Pair
 
 #: With what a shell, a format, a template, an option file and SQL could trip over. At most 32 characters and bytes: servers keep no more.
 CANARY = "c4nary"
-CONTROL = CANARY + "C'x\"y\\z #%s{{1}}å-"
-REPLICATION = "-" + CANARY + "R'x\"y\\z #%d{{2}}ø`"
+CONTROL = CANARY + "C'x\"y\\z #%s{1}å-"
+REPLICATION = "-" + CANARY + "R'x\"y\\z #%d{2}ø`"
 LOUD = {
     "mariadb": """
 [mariadb]
