@@ -85,6 +85,38 @@ def still_closed(pair: Pair) -> None:
     until("the guard's session", lambda: pair.value(SOURCE, guards) == "1", seconds=20)
 
 
+#: As if the accounts' passwords had been set a hundred days ago.
+AGED = {
+    "mariadb": "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.password_last_changed', UNIX_TIMESTAMP() - 8640000)"
+    " WHERE User LIKE 'nordbridge%'; FLUSH PRIVILEGES;",
+    "mysql": "UPDATE mysql.user SET password_last_changed = NOW() - INTERVAL 100 DAY WHERE User LIKE 'nordbridge%'; FLUSH PRIVILEGES;",
+}
+#: What the source answers to a replica whose password has ended.
+ENDED = {"mariadb": ("1820", "1862"), "mysql": ("1862",)}
+RECEIVER = {"mariadb": "SHOW ALL REPLICAS STATUS", "mysql": "SHOW REPLICA STATUS"}
+
+
+def receiver(pair: Pair) -> dict[str, str]:
+    """The replica's status by name."""
+    text = pair.sh(TARGET, f"{pair.client} --vertical -e '{RECEIVER[pair.client]}'")
+    return {name.strip().replace("Slave", "Replica"): value.strip() for name, _colon, value in (line.partition(":") for line in text.splitlines())}
+
+
+def test_accounts_end_by_their_date_and_a_run_renews_them(ready):
+    assert ready.migrate().ok().recap()["changed"] == 0
+    ready.sql(SOURCE, "SET SESSION sql_log_bin = 0; " + AGED[ready.client])
+    login = json.loads(ready.sh(TARGET, f"cat {ready.folder}/source.json"))
+    reached = f"{ready.client} --host=127.0.0.1 --port={login['port']} --user={login['user']} --password='{login['password']}' -e 'SELECT 1' 2>&1"
+    assert any(word in ready.sh(TARGET, reached, check=False) for word in ("expired", "must reset", "Access denied"))
+    assert receiver(ready)["Replica_IO_Running"] == "Yes", "who is connected goes on"
+    ready.sql(TARGET, "STOP REPLICA IO_THREAD; START REPLICA IO_THREAD;")
+    until("it is refused", lambda: receiver(ready)["Last_IO_Errno"] in ENDED[ready.client], seconds=30)
+    ready.migrate().ok()
+    until("it replicates again", lambda: receiver(ready)["Replica_IO_Running"] == "Yes", seconds=30)
+    assert "1" in ready.sh(TARGET, reached)
+    assert ready.migrate().ok().recap()["changed"] == 0
+
+
 def test_a_migration_that_is_given_up_leaves_the_source_as_it_was(ready):
     retire(ready).failed("replication from", f"-e retire_replication={ready.name}")
     allowed = ("-e", f"retire_replication={ready.name}")

@@ -64,15 +64,14 @@ class Service:
 
     def _log_in(self) -> Flavour:
         """A new session. The playbook retire gives the guard another password, of which its file then holds both, see _retire/guard.py."""
-        where = "the fenced server, from its own host"
         try:
-            return open_flavour(connect(Endpoint(**self.kept["login"]), where, SQL_SECONDS))
+            return _session(self.kept["login"])
         except MigrationError:
             fresh: t.Any = read_json(lease_path(directory(self.kept["migration_id"]), self.kept["token"])) or {}
             others = [fresh[name] for name in ("login", "login_before") if fresh.get(name, self.kept["login"]) != self.kept["login"]]
             for login in others:
                 with suppress(MigrationError):
-                    server = open_flavour(connect(Endpoint(**login), where, SQL_SECONDS))
+                    server = _session(login)
                     self.kept = {**self.kept, "login": login}
                     return server
             raise
@@ -125,6 +124,10 @@ class Service:
         with fence_lock(self.kept["server"]):
             if decide_state(self.kept) == COMMITTED and close_again(server):
                 say("somebody had opened this server: it is closed again, for migration %s has cut it over" % self.kept["migration_id"])
+
+
+def _session(login: dict) -> Flavour:
+    return open_flavour(connect(Endpoint(**login), "the fenced server, from its own host", SQL_SECONDS))
 
 
 def say(words: str) -> None:
