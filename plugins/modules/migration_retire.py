@@ -33,10 +33,6 @@ options:
     description: The migration's id, as the permission to end replication by the migration's own account.
     type: str
     default: ''
-  clone_loaded:
-    description: Whether the copy loaded the plugin C(clone) here.
-    type: bool
-    default: false
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -80,7 +76,6 @@ def main():
         "migration_id": {"type": "str", "required": True},
         "side": {"type": "str", "choices": sorted(SIDES), "required": True},
         "replication": {"type": "str", "default": ""},
-        "clone_loaded": {"type": "bool", "default": False},
         **logged_argument_spec(),
     }
     run_module(retire, {**login_argument_spec(), **options})

@@ -34,6 +34,10 @@ options:
     description: Whether the accounts must use TLS. Outside a tunnel they must.
     type: bool
     default: false
+  load_clone:
+    description: Load MySQL's plugin C(clone) where it is not, for a copy by it. The control account has no right to.
+    type: bool
+    default: false
   replication_password:
     description: The replication account's password.
     type: str
@@ -92,6 +96,7 @@ def main():
         "migration_id": {"type": "str", "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
         "require_tls": {"type": "bool", "default": False},
+        "load_clone": {"type": "bool", "default": False},
         "replication_password": {"type": "str", "required": True, "no_log": True},
         "control_password": {"type": "str", "required": True, "no_log": True},
         "key_days": {"type": "int", "default": 90, "no_log": False},

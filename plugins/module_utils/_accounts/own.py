@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from .._replication.heartbeat import CREATE, MARK
 from .._server.base import Flavour
+from .._server.clone_plugin import clone_is_active, load_clone
 from .._server.control import IN_SCHEMA, SCHEMA_PATTERN, TAKEN_AWAY
 from .._server.unlogged import run_unlogged, unlogged
 from .._state.files import read_json, write_json
@@ -21,6 +22,8 @@ from .._state.paths import SCHEMA, directory
 from .logins import CONTROL, REPLICATION, account
 
 ROUNDS = 50000
+# Beside the prints in their file, which an account's name cannot be.
+CLONE_LOADED = "clone_loaded"
 
 
 def password_print(password: str, salt: str) -> str:
@@ -96,6 +99,11 @@ class OwnAccounts:
         if surplus:
             self.connection.run("REVOKE %s ON *.* FROM %%s@%%s" % ", ".join(surplus), login)
 
+    def remember_clone(self) -> None:
+        """For the migration's end: what it has loaded, it takes away."""
+        self.prints[CLONE_LOADED] = True
+        write_json(self.prints_path, self.prints)
+
     def _surplus(self, own: Own) -> list[str]:
         """What an earlier version of this collection gave the control account on everything."""
         held = {name for text in self._grants(own.user, own.host) for name in _privileges(text)}
@@ -169,7 +177,7 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     """Accounts, marker and heartbeat on the source.
 
     :param options: migration_id, hosts (where the two accounts come from), tls, replication_password, control_password, key_days (after
-        which their passwords end), allow_logged_passwords
+        which their passwords end), allow_logged_passwords, load_clone (where the copy will be a clone)
     """
     connection = server.connection
     if not check_mode:
@@ -177,6 +185,11 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     own = OwnAccounts(server, options["migration_id"], options["allow_logged_passwords"])
     for one in _wanted(server, options):
         own.ensure(one, check_mode)
+    if options["load_clone"] and not clone_is_active(server):
+        own.plan.append("plugin clone")
+        if not check_mode:
+            load_clone(server)
+            own.remember_clone()
     if not _marked(server, options["migration_id"]):
         own.plan.append("schema %s: marker of %s, heartbeat" % (SCHEMA, options["migration_id"]))
         if not check_mode:

@@ -11,6 +11,7 @@ import time
 import typing as t
 from contextlib import ExitStack
 
+from .._accounts.own import CLONE_LOADED
 from .._errors import MigrationError, Refusal
 from .._jobs.record import observe
 from .._server.base import Flavour
@@ -18,6 +19,7 @@ from .._server.connection import connect
 from .._server.endpoint import from_options
 from .._server.flavour import open_flavour
 from .._state.fences import ARMED, COMMITTED, Fence, fence_lock, last_of, read_fence
+from .._state.files import read_json
 from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
@@ -49,7 +51,7 @@ def retire(params: dict, check_mode: bool) -> dict:
     """The module's one function.
 
     :param params: migration_id, side (source or target), replication (the id, where replication of the migration's own may be ended),
-        clone_loaded (whether the copy loaded that plugin), allow_logged_passwords, and a login
+        allow_logged_passwords, and a login
     :raises Refusal: with all that is still needed, before anything is touched
     """
     migration_id, side = params["migration_id"], params["side"]
@@ -139,8 +141,16 @@ def _parts(server: Flavour, params: dict, guarded: bool) -> list[Part]:
         *following,
         *own_accounts(server, migration_id, guarded),
         *own_rows(server, migration_id),
-        *own_plugin(server, params["clone_loaded"]),
+        *own_plugin(server, _clone_loaded(migration_id, side)),
     ]
+
+
+def _clone_loaded(migration_id: str, side: str) -> bool:
+    """Whether the plugin clone was loaded for the copy; each host knows that of its own server."""
+    folder = directory(migration_id)
+    if side == TARGET:
+        return bool(Journal(folder).read().get("seed", {}).get(CLONE_LOADED))
+    return bool((read_json(os.path.join(folder, "accounts.json")) or {}).get(CLONE_LOADED))
 
 
 def _in_server(params: dict, server: Flavour, parts: list[Part], guard: str, renews: bool, left: list[str]) -> list[str]:

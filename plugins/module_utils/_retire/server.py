@@ -15,11 +15,11 @@ from .._cutover.access import is_stranger
 from .._errors import Refusal
 from .._replication.status import only_status
 from .._server.base import Flavour
+from .._server.clone_plugin import clone_is_active
 from .._state.paths import SCHEMA
 
 # By which accounts the two servers follow each other.
 FOLLOWS = {"source": BACK, "target": REPLICATION}
-PLUGIN = "SELECT PLUGIN_STATUS FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone'"
 TABLES = ("marker", "heartbeat")
 
 
@@ -71,8 +71,7 @@ def own_rows(server: Flavour, migration_id: str) -> list[Part]:
 
 def own_plugin(server: Flavour, installed: bool) -> list[Part]:
     """The plugin clone, where the copy loaded it."""
-    active = installed and server.connection.value(PLUGIN) == "ACTIVE"
-    return [Part("plugin clone", "UNINSTALL PLUGIN clone")] if active else []
+    return [Part("plugin clone", "UNINSTALL PLUGIN clone")] if installed and clone_is_active(server) else []
 
 
 def own_replication(server: Flavour, side: str, migration_id: str) -> list[Part]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import time
 
-from .._errors import MigrationError, ServerError
+from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.progress import copy_line, ticking
-from .._server.base import Flavour
+from .._server.clone_plugin import clone_is_active, load_clone
 from .._server.companion import Companion
 from .._server.connection import connect
 from .._server.unlogged import run_unlogged
@@ -25,7 +25,6 @@ from .watch import StoppedEarly
 OLDEST = (8, 0, 17)
 # From here on servers of one series clone from each other; before, only equal versions did.
 SERIES = (8, 0, 37)
-PLUGIN = "SELECT PLUGIN_STATUS FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone'"
 PROGRESS = (
     "SELECT COALESCE(SUM(ESTIMATE), 0) AS total, COALESCE(SUM(DATA), 0) AS done, COALESCE(SUM(NETWORK), 0) AS crossed,"
     " MAX(CASE WHEN STATE = 'In Progress' THEN STAGE END) AS stage FROM performance_schema.clone_progress"
@@ -65,7 +64,7 @@ def copy(seed: Seed) -> dict:
     :raises MigrationError: with the server's own words
     """
     started = time.monotonic()
-    seed.clone_loaded |= {name for name, server in (("source", seed.source), ("target", seed.target)) if _need_plugin(server)}
+    _need_plugin(seed)
     wire = choose_wire(seed)
     seed.progress.say("checking", wire.words)
     with _Watcher(seed, started) as watcher, carried(seed, wire.compressed), seed.watch.armed():
@@ -82,17 +81,23 @@ def copy(seed: Seed) -> dict:
     gtid = "".join(str(status["gtid"] or "").split())
     coordinates = {"file": str(status["file"]), "position": int(status["position"]), "gtid": gtid}
     seconds = round(time.monotonic() - started, 3)
-    told = {"compressed": wire.compressed, "wire": wire.words, "crossed": crossed, "seconds": seconds, "clone_loaded": sorted(seed.clone_loaded)}
+    told = {"compressed": wire.compressed, "wire": wire.words, "crossed": crossed, "seconds": seconds, "clone_loaded": seed.clone_loaded}
     return {**result, "coordinates": coordinates, **told}
 
 
-def _need_plugin(server: Flavour) -> bool:
-    """Load the plugin where it is not; whether it was loaded here. It stays, for a clone that is tried again: see the playbook retire."""
-    if server.connection.value(PLUGIN) == "ACTIVE":
-        return False
-    server.connection.run("SET SESSION sql_log_bin = 0")
-    server.connection.run("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
-    return True
+def _need_plugin(seed: Seed) -> None:
+    """Load the plugin on the target where it is not; it stays, for a clone that is tried again. The playbook retire takes it away.
+
+    :raises Refusal: where the source has not loaded it: the migration's account may not do that
+    """
+    if not clone_is_active(seed.source):
+        raise Refusal(
+            "%s: the plugin clone is not loaded. The playbook migrate loads it where its plan says clone: run it again; or load it yourself:"
+            " INSTALL PLUGIN clone SONAME 'mysql_clone.so'" % seed.source.connection.name
+        )
+    if not clone_is_active(seed.target):
+        load_clone(seed.target)
+        seed.clone_loaded = True
 
 
 def _clone(seed: Seed) -> None:

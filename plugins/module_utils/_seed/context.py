@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.progress import Progress
@@ -35,7 +35,7 @@ class Seed:
     :param options: of the seed job (see run.py)
     :param erase: schemas on the target that the copy replaces, with permission
     :param watch: the watch over the copy (see watch.py); a method arms it around what may be ended
-    :param clone_loaded: where the plugin clone was loaded for this copy, whichever of its tries did that
+    :param clone_loaded: whether the target's plugin clone was loaded for this copy, whichever of its tries did that
     """
 
     source: Flavour
@@ -46,7 +46,7 @@ class Seed:
     progress: Progress
     erase: list
     watch: t.Any = None
-    clone_loaded: set = field(default_factory=set)
+    clone_loaded: bool = False
 
     def manners(self) -> dict:
         """What the agent's programs are told of staying out of the source's clients' way (see polite.py)."""

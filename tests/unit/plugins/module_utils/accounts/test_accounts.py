@@ -82,6 +82,8 @@ class Connection:
         return None
 
     def value(self, sql, args=()):
+        if "PLUGIN_STATUS" in sql:
+            return "ACTIVE" if any("INSTALL PLUGIN" in sql for sql, _args in self.ran) else None
         if "@@SESSION" in sql:
             return 0
         return int(args in self.accounts) if "mysql.user" in sql else int(self.marked)
@@ -133,7 +135,7 @@ class Server:
 
 OPTIONS = {
     "migration_id": "shop", "hosts": ["10.0.%"], "tls": True, "replication_password": "r", "control_password": "c", "key_days": 90,
-    "allow_logged_passwords": False,
+    "allow_logged_passwords": False, "load_clone": False,
 }  # fmt: skip
 
 
@@ -227,6 +229,15 @@ def test_what_an_earlier_version_gave_is_taken_away(server):
     assert prepare(server)["plan"] == ["account %s@localhost: no INSERT, DROP, CREATE USER any more" % CTL]
     assert server.connection.accounts[(CTL, "localhost")] == ["SELECT", "BINLOG MONITOR", "SHOW VIEW"]
     assert prepare(server)["changed"] is False
+
+
+def test_the_plugin_clone_is_loaded_for_a_clone_and_that_is_remembered(server, tmp_path):
+    assert prepare(server, load_clone=True, check=True)["plan"][-2] == "plugin clone" and not server.connection.ran
+    prepare(server, load_clone=True)
+    ran = [sql for sql, _args in server.connection.ran]
+    place = ran.index("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+    assert [sql for sql in ran[:place] if "sql_log_bin" in sql][-1] == "SET SESSION sql_log_bin = 0"
+    assert json.loads((tmp_path / "accounts.json").read_text())["clone_loaded"] is True
 
 
 def test_a_new_password_changes_that_account_alone(server):
