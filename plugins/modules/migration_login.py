@@ -41,9 +41,25 @@ options:
         type: path
         default: ''
   target:
-    description: The fields of the target's endpoint (C(unix_socket), C(host), C(port), C(user), C(password)).
+    description: How the jobs on the target log in to its own server; as the root user over its packaged socket where nothing is given.
     type: dict
     default: {}
+    suboptions:
+      unix_socket:
+        description: The server's socket. It wins over O(target.host).
+        type: path
+      host:
+        description: The server's name or address.
+        type: str
+      port:
+        description: The server's port.
+        type: int
+      user:
+        description: The account that logs in.
+        type: str
+      password:
+        description: The account's password.
+        type: str
   replication_password:
     description: A password for the replication account, instead of a generated one. At most 32 characters on MySQL.
     type: str
@@ -93,10 +109,17 @@ def main():
         "tls": {"type": "str", "choices": list(TLS_MODES), "default": "preferred"},
         "tls_ca": {"type": "path", "default": ""},
     }
+    target = {
+        "unix_socket": {"type": "path"},
+        "host": {"type": "str"},
+        "port": {"type": "int"},
+        "user": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+    }
     options = {
         "migration_id": {"type": "str", "required": True},
         "source": {"type": "dict", "required": True, "options": source},
-        "target": {"type": "dict", "default": {}},
+        "target": {"type": "dict", "default": {}, "options": target},
         "replication_password": {"type": "str", "no_log": True},
         "control_password": {"type": "str", "no_log": True},
     }

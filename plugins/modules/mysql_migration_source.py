@@ -11,11 +11,15 @@ description:
   - Makes the account C(nordbridge_repl_), which may only read the binary log, and C(nordbridge_ctl_), which copies, writes the
     heartbeat, and does the cutover. Each name ends with eight digits that are the migration's own, so that two migrations of one source
     have nothing to do with each other. Both may log in from O(hosts) only; the second also from the source's own socket.
-  - Accounts are made with C(sql_log_bin=0), so that no password enters the binary log.
+  - Accounts are made with C(sql_log_bin=0), by hashes, and by a session that writes no general and slow log: no password is in any of them.
+  - Their passwords end after O(key_days) days; only the one for the source's own socket lasts, for by it the source's host keeps a server
+    closed that was cut over.
   - Makes the schema C(nordbridge_migration) with the migration's marker and heartbeat.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes
   - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration.accounts
+  - nordbridge.mysql_migration.accounts.days
 options:
   migration_id:
     description: The migration's id.
@@ -28,6 +32,10 @@ options:
     required: true
   require_tls:
     description: Whether the accounts must use TLS. Outside a tunnel they must.
+    type: bool
+    default: false
+  load_clone:
+    description: Load MySQL's plugin C(clone) where it is not, for a copy by it. The control account has no right to.
     type: bool
     default: false
   replication_password:
@@ -70,6 +78,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
     login_argument_spec,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.guard import changing_server
 
 
@@ -87,8 +96,11 @@ def main():
         "migration_id": {"type": "str", "required": True},
         "hosts": {"type": "list", "elements": "str", "required": True},
         "require_tls": {"type": "bool", "default": False},
+        "load_clone": {"type": "bool", "default": False},
         "replication_password": {"type": "str", "required": True, "no_log": True},
         "control_password": {"type": "str", "required": True, "no_log": True},
+        "key_days": {"type": "int", "default": 90, "no_log": False},
+        **logged_argument_spec(),
     }
     run_module(prepare, {**login_argument_spec(), **options})
 

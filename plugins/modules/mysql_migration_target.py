@@ -9,13 +9,16 @@ short_description: Make the migration's accounts on the target, for the way back
 version_added: 1.0.0
 description:
   - Makes the account C(nordbridge_ctl_), with eight digits of the migration, which fences the target in a rollback, for the target's own socket only.
-  - Makes the account C(nordbridge_back), by which the old server follows the target. It may read the binary log and nothing else, and
+  - Makes the account C(nordbridge_back_), by which the old server follows the target. It may read the binary log and nothing else, and
     log in from O(hosts) only.
   - Their passwords are generated here and kept with mode 0600 in C(fence.json) and C(back.json) in the migration's directory.
-  - Nothing of it enters the binary log. A target that is held read-only is held again afterwards.
+  - Nothing of it enters the binary log, and no password any log. C(nordbridge_back_) ends after O(key_days) days.
+  - A target that is held read-only is held again afterwards.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes
   - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration.accounts
+  - nordbridge.mysql_migration.accounts.days
 options:
   migration_id:
     description: The migration's id.
@@ -26,12 +29,12 @@ options:
     type: path
     default: /run/mysqld/mysqld.sock
   hosts:
-    description: Where the old server comes from, as the target sees it. Without it there is no C(nordbridge_back).
+    description: Where the old server comes from, as the target sees it. Without it there is no C(nordbridge_back_).
     type: list
     elements: str
     default: []
   require_tls:
-    description: Whether C(nordbridge_back) must use TLS. Outside a tunnel it must.
+    description: Whether C(nordbridge_back_) must use TLS. Outside a tunnel it must.
     type: bool
     default: false
   host:
@@ -69,7 +72,7 @@ plan:
   type: list
   elements: str
   sample:
-    - "account nordbridge_back@127.0.0.1: REPLICATION SLAVE"
+    - "account nordbridge_back_0a1b2c3d@127.0.0.1: REPLICATION SLAVE"
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
@@ -81,6 +84,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
     login_argument_spec,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 
 
 def prepare(params, check_mode):
@@ -100,6 +104,8 @@ def main():
         "port": {"type": "int", "default": 3306},
         "tls": {"type": "str", "choices": list(TLS_MODES), "default": "preferred"},
         "tls_ca": {"type": "path", "default": ""},
+        "key_days": {"type": "int", "default": 90, "no_log": False},
+        **logged_argument_spec(),
     }
     run_module(prepare, {**login_argument_spec(), **options})
 

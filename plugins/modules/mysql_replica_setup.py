@@ -130,9 +130,13 @@ options:
     type: str
 notes:
   - Passwords are bound as parameters, so quotes, backslashes, spaces and letters of any script work. No output, error or diff holds them.
-  - The server stores the password in clear text among its replication metadata, and a general query log may hold it.
+  - The server stores the password in clear text among its replication metadata. Its logs, histories and process list do not show it,
+    see O(allow_logged_passwords).
   - With O(update_password=always) the module is not idempotent.
-extends_documentation_fragment: [nordbridge.mysql_migration.attributes, nordbridge.mysql_migration.login]
+extends_documentation_fragment:
+  - nordbridge.mysql_migration.attributes
+  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration.accounts
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 

@@ -13,6 +13,7 @@ description:
   - After the cutover the old server, which stays read-only, replicates from where the cutover's fence stood.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes
+  - nordbridge.mysql_migration.accounts
 options:
   migration_id:
     description: The migration's id.
@@ -54,6 +55,7 @@ statements:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse.follow import reverse
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 
 
 def main():
@@ -62,6 +64,7 @@ def main():
         "migration_id": {"type": "str", "required": True},
         "applier_threads": {"type": "int", "default": 4},
         "start_timeout": {"type": "float", "default": 60.0},
+        **logged_argument_spec(),
     }
     run_module(reverse, options)
 

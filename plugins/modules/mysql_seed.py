@@ -17,6 +17,7 @@ description:
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes.no_diff
   - nordbridge.mysql_migration.job
+  - nordbridge.mysql_migration.accounts
 options:
   method:
     description:
@@ -177,6 +178,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.lend import LENT
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import directory
 
@@ -213,6 +215,7 @@ def main():
         "source_reserve_mb": {"type": "int", "default": 1024},
         "lock_seconds": {"type": "int", "default": 60},
         "watch_seconds": {"type": "int", "default": 5},
+        **logged_argument_spec(),
     }
     run_module(launch_seed, {**job_argument_spec(), **options})
 

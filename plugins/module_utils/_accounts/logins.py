@@ -19,7 +19,9 @@ from .._state.paths import directory
 
 # The replication account only reads the binary log; the control account copies, beats, fences and reads positions.
 REPLICATION, CONTROL = "nordbridge_repl", "nordbridge_ctl"
-OF_MIGRATIONS = re.compile(r"nordbridge_(?:ctl|repl)_([0-9a-f]{8})\Z")
+# On the target: by it the old server follows after the cutover, and may read the binary log alone.
+BACK = "nordbridge_back"
+OF_MIGRATIONS = re.compile(r"nordbridge_(?:ctl|repl|back)_([0-9a-f]{8})\Z")
 # MySQL accepts at most 32 characters in SOURCE_PASSWORD.
 PASSWORD_BYTES = 24
 
@@ -30,7 +32,7 @@ def account(kind: str, migration_id: str) -> str:
     Each migration has its own: with one name for all, the second migration of a source would change the first one's password, and
     the first one's fence would take the second one's sessions for its own.
 
-    :param kind: REPLICATION or CONTROL
+    :param kind: REPLICATION, CONTROL or BACK
     """
     return "%s_%s" % (kind, hashlib.sha256(migration_id.encode()).hexdigest()[:8])
 

@@ -9,14 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import typing as t
+from dataclasses import dataclass, field
 
 from .._replication.heartbeat import CREATE, MARK
 from .._server.base import Flavour
+from .._server.clone_plugin import clone_is_active, load_clone
+from .._server.control import IN_SCHEMA, SCHEMA_PATTERN, TAKEN_AWAY
+from .._server.unlogged import run_unlogged, unlogged
 from .._state.files import read_json, write_json
 from .._state.paths import SCHEMA, directory
 from .logins import CONTROL, REPLICATION, account
 
 ROUNDS = 50000
+# Beside the prints in their file, which an account's name cannot be.
+CLONE_LOADED = "clone_loaded"
 
 
 def password_print(password: str, salt: str) -> str:
@@ -24,45 +31,115 @@ def password_print(password: str, salt: str) -> str:
     return hashlib.pbkdf2_hmac("sha256", password.encode("utf-8"), bytes.fromhex(salt), ROUNDS).hex()
 
 
-class OwnAccounts:
-    """Plans and applies: which account changes why. Prints of the passwords are kept 0600 on the source."""
+@dataclass(frozen=True)
+class Own:
+    """An account as it should be.
 
-    def __init__(self, server: Flavour, migration_id: str) -> None:
+    :param tls: whether it must use TLS
+    :param days: after how many its password ends; 0 for never
+    """
+
+    user: str
+    host: str
+    password: str = field(repr=False)
+    tls: bool
+    privileges: tuple
+    days: int = 0
+
+    @property
+    def name(self) -> str:
+        """For messages, and as the key of its password's print."""
+        return "%s@%s" % (self.user, self.host)
+
+
+class OwnAccounts:
+    """Plans and applies: which account changes why. Prints of the passwords are kept 0600 on the source.
+
+    :param waived: a password may stand in a log that cannot be silenced, where the server takes no hash
+    """
+
+    def __init__(self, server: Flavour, migration_id: str, waived: bool = False) -> None:
         self.server = server
         self.connection = server.connection
+        self.waived = waived
         self.prints_path = os.path.join(directory(migration_id), "accounts.json")
         self.prints: dict = read_json(self.prints_path) or {}
         self.plan: list[str] = []
 
-    def ensure(self, user: str, host: str, password: str, tls: bool, privileges: tuple, check_mode: bool) -> None:
+    def ensure(self, own: Own, check_mode: bool) -> None:
         """Make or mend one account."""
-        name = "%s@%s" % (user, host)
-        kept = self.prints.get(name, {})
-        exists = self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", (user, host))
-        same = bool(kept) and password_print(password, kept["salt"]) == kept["print"] and kept["tls"] == tls
-        lacking = list(privileges) if not exists else self._lacking(user, host, privileges)
+        login = (own.user, own.host)
+        exists = self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", login)
+        same = bool(exists) and self._same_password(own)
+        lacking = list(own.privileges) if not exists else self._lacking(*login, own.privileges)
         # What the fence takes from everybody else, the control account takes and gives.
-        to_grant = [] if not user.startswith(CONTROL) else [one for one in self.server.fence_privileges if one in privileges]
-        if exists and to_grant and not lacking and self._may_grant(user, host, to_grant):
+        to_grant = [] if not own.user.startswith(CONTROL) else [one for one in self.server.fence_privileges if one in own.privileges]
+        surplus, unmarked = self._surplus(own) if exists else [], self._unmarked(own, bool(exists))
+        if exists and to_grant and not lacking and self._may_grant(*login, to_grant):
             to_grant = []
-        if exists and same and not lacking and not to_grant:
+        lasts = same and self._lasts(own)
+        if lasts and not (lacking or to_grant or surplus or unmarked):
             return
-        words = lacking + ["GRANT OPTION for %s" % " and ".join(to_grant)] if to_grant else lacking
-        self.plan.append("account %s%s: %s" % (name, " REQUIRE SSL" if tls else "", ", ".join(words) or "password"))
+        words = [*lacking, *(["GRANT OPTION for %s" % " and ".join(to_grant)] if to_grant else [])]
+        words += ["%s on %s" % (", ".join(unmarked), SCHEMA)] if unmarked else []
+        words += ["no %s any more" % ", ".join(surplus)] if surplus else []
+        words += [_term(own.days)] if same and not lasts else []
+        self.plan.append("account %s%s: %s" % (own.name, " REQUIRE SSL" if own.tls else "", ", ".join(words) or "password"))
         if check_mode:
             return
-        if not (exists and same):
-            require = "REQUIRE SSL" if tls else "REQUIRE NONE"
-            self.connection.run("CREATE USER IF NOT EXISTS %%s@%%s IDENTIFIED BY %%s %s" % require, (user, host, password))
-            self.connection.run("ALTER USER %%s@%%s IDENTIFIED BY %%s %s" % require, (user, host, password))
-            salt = secrets.token_hex(16)
-            self.prints[name] = {"salt": salt, "print": password_print(password, salt), "tls": tls}
-            write_json(self.prints_path, self.prints)
+        if not lasts:
+            self._set_password(own)
         for privilege in lacking:
             # One at a time: the error then names the privilege that the login may not give.
-            self.connection.run("GRANT %s ON *.* TO %%s@%%s" % privilege, (user, host))
+            self.connection.run("GRANT %s ON *.* TO %%s@%%s" % privilege, login)
         for privilege in to_grant:
-            self.connection.run("GRANT %s ON *.* TO %%s@%%s WITH GRANT OPTION" % privilege, (user, host))
+            self.connection.run("GRANT %s ON *.* TO %%s@%%s WITH GRANT OPTION" % privilege, login)
+        if unmarked:
+            self.connection.run("GRANT %s ON `%s`.* TO %%s@%%s" % (", ".join(unmarked), SCHEMA_PATTERN), login)
+        if surplus:
+            self.connection.run("REVOKE %s ON *.* FROM %%s@%%s" % ", ".join(surplus), login)
+
+    def remember_clone(self) -> None:
+        """For the migration's end: what it has loaded, it takes away."""
+        self.prints[CLONE_LOADED] = True
+        write_json(self.prints_path, self.prints)
+
+    def _surplus(self, own: Own) -> list[str]:
+        """What an earlier version of this collection gave the control account on everything."""
+        held = {name for text in self._grants(own.user, own.host) for name in _privileges(text)}
+        return [name for name in TAKEN_AWAY if own.user.startswith(CONTROL) and name in held and name not in own.privileges]
+
+    def _unmarked(self, own: Own, exists: bool) -> list[str]:
+        """What the control account lacks in the marker's schema."""
+        if not own.user.startswith(CONTROL):
+            return []
+        texts = self._grants(own.user, own.host) if exists else []
+        held = {name for text in texts for name in _privileges(text, "`%s`.*" % SCHEMA_PATTERN)}
+        return [one.name for one in IN_SCHEMA if not held & {one.name, "ALL PRIVILEGES"}]
+
+    def _same_password(self, own: Own) -> bool:
+        kept = self.prints.get(own.name, {})
+        return bool(kept) and password_print(own.password, kept["salt"]) == kept["print"] and kept["tls"] == own.tls
+
+    def _lasts(self, own: Own) -> bool:
+        """Whether the account's date is as wanted, and at least half of its time is left."""
+        days, age = self.server.password_date(own.user, own.host)
+        return days == own.days and (not own.days or (age is not None and 2 * age <= own.days))
+
+    def _set_password(self, own: Own) -> None:
+        """By its hash, which is a new one each time; where the server takes none, by a statement that no log shows."""
+        words, value, plain = self.server.identified_by(own.password)
+        rest = "%s %s %s" % (words, "REQUIRE SSL" if own.tls else "REQUIRE NONE", _term(own.days))
+        for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"):
+            sql, args = "%s %%s@%%s %s" % (verb, rest), (own.user, own.host, value)
+            if plain:
+                run_unlogged(self.server, sql, args, self.waived)
+                continue
+            with unlogged(self.server):
+                self.connection.run(sql, args)
+        salt = secrets.token_hex(16)
+        self.prints[own.name] = {"salt": salt, "print": password_print(own.password, salt), "tls": own.tls}
+        write_json(self.prints_path, self.prints)
 
     def _may_grant(self, user: str, host: str, privileges: list[str]) -> bool:
         texts = [text for text in self._grants(user, host) if text.endswith("WITH GRANT OPTION")]
@@ -77,10 +154,15 @@ class OwnAccounts:
         return [name for name in privileges if not held & ({name, "ALL PRIVILEGES"} | ALIASES.get(name, set()))]
 
 
-def _privileges(grant: str) -> set[str]:
-    """What a printed GRANT gives on everything."""
+def _term(days: int) -> str:
+    """https://dev.mysql.com/doc/refman/8.4/en/password-management.html , https://mariadb.com/kb/en/user-password-expiry/"""
+    return "PASSWORD EXPIRE INTERVAL %d DAY" % days if days else "PASSWORD EXPIRE NEVER"
+
+
+def _privileges(grant: str, where: str = "*.*") -> set[str]:
+    """What a printed GRANT gives on everything, or on a schema."""
     listed, _on, rest = grant.partition(" ON ")
-    return {part.strip().upper() for part in listed[len("GRANT ") :].split(",")} if rest.startswith("*.*") else set()
+    return {part.strip().upper() for part in listed[len("GRANT ") :].split(",")} if rest.startswith(where) else set()
 
 
 ALIASES = {
@@ -94,19 +176,20 @@ ALIASES = {
 def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     """Accounts, marker and heartbeat on the source.
 
-    :param options: migration_id, hosts (where the two accounts come from), tls, replication_password, control_password
+    :param options: migration_id, hosts (where the two accounts come from), tls, replication_password, control_password, key_days (after
+        which their passwords end), allow_logged_passwords, load_clone (where the copy will be a clone)
     """
     connection = server.connection
     if not check_mode:
         connection.run("SET SESSION sql_log_bin = 0")
-    own = OwnAccounts(server, options["migration_id"])
-    replication, control = account(REPLICATION, options["migration_id"]), account(CONTROL, options["migration_id"])
-    for host in options["hosts"]:
-        own.ensure(replication, host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), check_mode)
-        own.ensure(control, host, options["control_password"], options["tls"], server.known_privileges(), check_mode)
-    # The agent's dump logs in over the local socket, which TLS does not cross.
-    if "localhost" not in options["hosts"]:
-        own.ensure(control, "localhost", options["control_password"], False, server.known_privileges(), check_mode)
+    own = OwnAccounts(server, options["migration_id"], options["allow_logged_passwords"])
+    for one in _wanted(server, options):
+        own.ensure(one, check_mode)
+    if options["load_clone"] and not clone_is_active(server):
+        own.plan.append("plugin clone")
+        if not check_mode:
+            load_clone(server)
+            own.remember_clone()
     if not _marked(server, options["migration_id"]):
         own.plan.append("schema %s: marker of %s, heartbeat" % (SCHEMA, options["migration_id"]))
         if not check_mode:
@@ -117,6 +200,18 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     lines = "".join(line + "\n" for line in own.plan)
     diff = {"before": "", "after": lines, "before_header": "source", "after_header": "source"}
     return {"changed": bool(own.plan), "plan": own.plan, "diff": diff}
+
+
+def _wanted(server: Flavour, options: dict) -> t.Iterator[Own]:
+    replication, control = account(REPLICATION, options["migration_id"]), account(CONTROL, options["migration_id"])
+    privileges = server.known_privileges()
+    for host in options["hosts"]:
+        yield Own(replication, host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), options["key_days"])
+        if host != "localhost":
+            yield Own(control, host, options["control_password"], options["tls"], privileges, options["key_days"])
+    # The agent logs in over the local socket, which TLS does not cross. By this account the source's own host keeps a server closed
+    # that was cut over, for as long as it must: its end is the playbook retire, and no date.
+    yield Own(control, "localhost", options["control_password"], False, privileges)
 
 
 def _marked(server: Flavour, migration_id: str) -> bool:

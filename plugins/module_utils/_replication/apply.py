@@ -12,6 +12,7 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import from_options as endpoint_from_options
 from .._server.flavour import open_flavour
+from .._server.unlogged import run_unlogged
 from .._state.guard import changing
 from .._state.journal import Journal
 from .._state.paths import directory
@@ -25,14 +26,18 @@ from .trust import ahead_words, note, remedy
 from .wait import wait_until_running
 
 
-def apply(flavour: Flavour, plan: Plan) -> None:
+def apply(flavour: Flavour, plan: Plan, waived: bool = False) -> None:
     """Run the plan's steps in their order.
 
+    :param waived: a password may stand in a log that cannot be silenced
     :raises ServerError: with the statement that failed, a hint, and (as facts) those that were run before it
     """
     for number, step in enumerate(plan.steps):
         try:
-            flavour.connection.run(step.sql, step.args or None)
+            if step.secrets:
+                run_unlogged(flavour, step.sql, step.args, waived)
+            else:
+                flavour.connection.run(step.sql, step.args or None)
         except ServerError as error:
             raise _failed(flavour, plan, number, error) from None
 
@@ -78,7 +83,7 @@ def set_up(params: dict, check_mode: bool) -> dict:
             },
         }
         if not check_mode:
-            apply(flavour, plan)
+            apply(flavour, plan, params["allow_logged_passwords"])
             if desired.state == "started":
                 _wait(flavour, plan, desired, result, params.get("migration_id") or "")
             status = only_status(flavour, settings=True)

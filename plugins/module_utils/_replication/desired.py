@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from .._errors import Refusal
 from .._server.base import Flavour
 from .._server.endpoint import read_login_file
+from .._server.unlogged import logged_argument_spec
 
 # The values of option tls.
 TLS_MODES = ("off", "required", "verify_ca", "verify_identity")
@@ -201,4 +202,5 @@ def argument_spec() -> dict:
         "applier_threads": {"type": "int"},
         "start_timeout": {"type": "float", "default": 60.0},
         "migration_id": {"type": "str"},
+        **logged_argument_spec(),
     }

@@ -44,7 +44,7 @@ def open_pair(migration_id: str) -> t.Iterator[tuple[Flavour, Flavour]]:
 def reverse(params: dict, check_mode: bool) -> dict:
     """Prove the way back before the cutover, and have the old server follow after it; the module's one function.
 
-    :param params: migration_id, applier_threads, start_timeout (seconds)
+    :param params: migration_id, applier_threads, start_timeout (seconds), allow_logged_passwords
     :raises Refusal: with all that stands in the way
     """
     journal = Journal(directory(params["migration_id"]))
@@ -110,7 +110,7 @@ def follow(params: dict, state: dict, old: Flavour, new: Flavour, check_mode: bo
     desired = wanted.from_options(_options(params, login, gtid, requires_tls(new.connection)), old)
     plan = make_plan(old, status, desired)
     if not check_mode:
-        apply(old, plan)
+        apply(old, plan, params["allow_logged_passwords"])
         wait_until_running(lambda: only_status(old), desired.start_timeout, old.connection.name, just_started=plan.starts)
     return {"changed": bool(plan.steps), "statements": [step.shown() for step in plan.steps], "diff": _diff(old, plan)}
 

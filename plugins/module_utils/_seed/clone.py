@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import time
 
-from .._errors import MigrationError, ServerError
+from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.progress import copy_line, ticking
-from .._server.base import Flavour
+from .._server.clone_plugin import clone_is_active, load_clone
 from .._server.companion import Companion
 from .._server.connection import connect
 from .._server.transport import requires_tls
+from .._server.unlogged import run_unlogged
 from .clone_wire import carried, choose_wire
 from .context import Seed
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
@@ -25,7 +26,6 @@ from .watch import StoppedEarly
 OLDEST = (8, 0, 17)
 # From here on servers of one series clone from each other; before, only equal versions did.
 SERIES = (8, 0, 37)
-PLUGIN = "SELECT PLUGIN_STATUS FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'clone'"
 PROGRESS = (
     "SELECT COALESCE(SUM(ESTIMATE), 0) AS total, COALESCE(SUM(DATA), 0) AS done, COALESCE(SUM(NETWORK), 0) AS crossed,"
     " MAX(CASE WHEN STATE = 'In Progress' THEN STAGE END) AS stage FROM performance_schema.clone_progress"
@@ -67,8 +67,7 @@ def copy(seed: Seed) -> dict:
     :raises MigrationError: with the server's own words
     """
     started = time.monotonic()
-    for server in (seed.source, seed.target):
-        _need_plugin(server)
+    _need_plugin(seed)
     wire = choose_wire(seed)
     seed.progress.say("checking", wire.words)
     with _Watcher(seed, started) as watcher, carried(seed, wire.compressed), seed.watch.armed():
@@ -85,15 +84,23 @@ def copy(seed: Seed) -> dict:
     gtid = "".join(str(status["gtid"] or "").split())
     coordinates = {"file": str(status["file"]), "position": int(status["position"]), "gtid": gtid}
     seconds = round(time.monotonic() - started, 3)
-    return {**result, "coordinates": coordinates, "compressed": wire.compressed, "wire": wire.words, "crossed": crossed, "seconds": seconds}
+    told = {"compressed": wire.compressed, "wire": wire.words, "crossed": crossed, "seconds": seconds, "clone_loaded": seed.clone_loaded}
+    return {**result, "coordinates": coordinates, **told}
 
 
-def _need_plugin(server: Flavour) -> None:
-    """Load the plugin where it is not; it stays loaded, for a clone that is tried again."""
-    if server.connection.value(PLUGIN) == "ACTIVE":
-        return
-    server.connection.run("SET SESSION sql_log_bin = 0")
-    server.connection.run("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+def _need_plugin(seed: Seed) -> None:
+    """Load the plugin on the target where it is not; it stays, for a clone that is tried again. The playbook retire takes it away.
+
+    :raises Refusal: where the source has not loaded it: the migration's account may not do that
+    """
+    if not clone_is_active(seed.source):
+        raise Refusal(
+            "%s: the plugin clone is not loaded. The playbook migrate loads it where its plan says clone: run it again; or load it yourself:"
+            " INSTALL PLUGIN clone SONAME 'mysql_clone.so'" % seed.source.connection.name
+        )
+    if not clone_is_active(seed.target):
+        load_clone(seed.target)
+        seed.clone_loaded = True
 
 
 def _clone(seed: Seed) -> None:
@@ -105,7 +112,7 @@ def _clone(seed: Seed) -> None:
     statement = "CLONE INSTANCE FROM %%s@%%s:%d IDENTIFIED BY %%s REQUIRE %s" % (login.port, "SSL" if secure else "NO SSL")
     number = connection.id
     try:
-        connection.run(statement, (login.user, login.host, login.password))
+        run_unlogged(seed.target, statement, (login.user, login.host, login.password), seed.options["allow_logged_passwords"])
     except StoppedEarly:
         _end_statement(seed, number)
         raise

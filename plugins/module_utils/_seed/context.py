@@ -35,6 +35,7 @@ class Seed:
     :param options: of the seed job (see run.py)
     :param erase: schemas on the target that the copy replaces, with permission
     :param watch: the watch over the copy (see watch.py); a method arms it around what may be ended
+    :param clone_loaded: whether the target's plugin clone was loaded for this copy, whichever of its tries did that
     """
 
     source: Flavour
@@ -45,6 +46,7 @@ class Seed:
     progress: Progress
     erase: list
     watch: t.Any = None
+    clone_loaded: bool = False
 
     def manners(self) -> dict:
         """What the agent's programs are told of staying out of the source's clients' way (see polite.py)."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from .._errors import Refusal, ServerError
 from .connection import Connection
+from .control import on_everything
 from .identity import Identity
 from .statements import source_option, statement
 
@@ -58,11 +59,11 @@ class Flavour:
     server_programs: tuple = ()
     log_programs: tuple = ()  # what prints a binary log
     option_group = "mysqld"
-    # What the operations account needs on the source, and what the seed's loader needs on the target.
-    control_privileges: tuple = ()
-    dynamic_privileges: tuple = ()
     # The privileges by which a session writes on a server that is read-only, or opens it.
     fence_privileges: tuple = ()
+    # Whether an administrator without these may change accounts while the server is open for administrators alone (see admit_loader).
+    # Elsewhere only a session with the fence's privileges may, and needs nothing opened for that.
+    administrators_admitted = False
     # What a GRANT says of an account that is not there.
     no_such_account: tuple = ()
     # What keeps a server from taking writes: variable and value, in a file and at run time.
@@ -116,6 +117,8 @@ class Flavour:
         def own_role_grants(self, user: str, host: str) -> dict[str, bool]: ...
         def locked_tables(self) -> list[tuple[str, list[str]]]: ...
         def retention_seconds(self) -> int: ...
+        def identified_by(self, password: str) -> tuple[str, str, bool]: ...
+        def password_date(self, user: str, host: str) -> tuple[int | None, int | None]: ...
 
     def __init__(self, connection: Connection, identity: Identity) -> None:
         self.connection = connection
@@ -145,7 +148,7 @@ class Flavour:
         """The control account's privileges, as far as this version has them: the server's own list says so."""
         rows = self.connection.rows("SHOW PRIVILEGES")
         known = {str(row["Privilege"]).upper() for row in rows}
-        return tuple(name for name in self.control_privileges + self.dynamic_privileges if name in known)
+        return on_everything(self.name, self.version, known)
 
     def binlog_position(self) -> tuple[str, int]:
         """The server's own binary log file and position now; empty and 0 where the binary log is off."""

@@ -12,6 +12,7 @@ import typing as t
 
 from .._errors import ServerError
 from .base import Flavour
+from .password_hash import native_hash
 
 LOCK_WAIT_TIMEOUT = 1205  # ER_LOCK_WAIT_TIMEOUT
 
@@ -40,13 +41,6 @@ class MariaDB(Flavour):
     hold_settings = (("read_only", "ON"), ("event_scheduler", "OFF"))
     fence_privileges = ("SUPER", "READ_ONLY ADMIN")
     no_such_account = (1133, 1141)  # ER_PASSWORD_NO_MATCH, ER_NONEXISTING_GRANT
-    control_privileges = (
-        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES", "CREATE USER",
-        "REPLICATION SLAVE", "BINLOG MONITOR", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES",
-        "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN", "REPLICATION SLAVE ADMIN", "REPLICATION MASTER ADMIN",
-    )  # fmt: skip
-    dynamic_privileges = ("SLAVE MONITOR",)
-
     account_settings = ("default_password_lifetime", "disconnect_on_expired_password", "strict_password_validation")
 
     gtid_on = True
@@ -256,6 +250,31 @@ class MariaDB(Flavour):
             grants.append(self.connection.raw.cursor().mogrify("SET DEFAULT ROLE %s FOR %s@%s", (default, user, host)))
         return make, [text for text in grants if not (text.startswith("SET DEFAULT ROLE") and " FOR " not in text)]
 
+    def identified_by(self, password: str) -> tuple[str, str, bool]:
+        """How a statement gives an account its password: the words, the value for them, and whether that is the password itself.
+
+        A server that has each password checked by a plugin takes no hash, unless it is told to.
+        https://mariadb.com/kb/en/password-validation-plugins/ , strict_password_validation
+        """
+        strict = (self.connection.variable("strict_password_validation") or "OFF").upper() in ("ON", "1")
+        if strict and self.connection.value(VALIDATORS):
+            return "IDENTIFIED BY %s", password, True
+        return "IDENTIFIED VIA mysql_native_password USING %s", native_hash(password), False
+
+    def password_date(self, user: str, host: str) -> tuple[int | None, int | None]:
+        """After how many days an account's password ends, and how many have passed; None where it does not, or nobody knows.
+
+        A lifetime of -1 is the server's default, and one of 0 is never.
+        """
+        row = self.connection.row(
+            "SELECT JSON_VALUE(Priv, '$.password_lifetime') AS life,"
+            " (UNIX_TIMESTAMP() - JSON_VALUE(Priv, '$.password_last_changed')) DIV 86400 AS age FROM mysql.global_priv"
+            " WHERE User = %s AND Host = %s",
+            (user, host),
+        )
+        life, age = row.get("life"), row.get("age")
+        return None if life is None or int(life) < 0 else int(life), None if age is None else int(age)
+
     def account_marks(self, user: str, host: str) -> list[str]:
         """What no statement about accounts says: when the password was set, from which its age counts."""
         changed = self.connection.value(
@@ -303,6 +322,9 @@ class MariaDB(Flavour):
         return ""
 
 
+VALIDATORS = (
+    "SELECT COUNT(*) FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE'"
+)
 # Bits of global_priv's access, as accounts with that one privilege have them on 10.5, 10.11 and 11.8 (sql/privilege.h).
 SUPER = 1 << 15
 READ_ONLY_ADMIN = 1 << 33

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from .base import Flavour
+from .password_hash import caching_sha2_hash, native_hash
 
 
 class MySQL(Flavour):
@@ -36,20 +37,15 @@ class MySQL(Flavour):
     hold_settings = (("super_read_only", "ON"), ("event_scheduler", "OFF"))
     fence_privileges = ("SUPER", "SYSTEM_VARIABLES_ADMIN")
     no_such_account = (1410, 1141)  # ER_CANT_CREATE_USER_WITH_GRANT, ER_NONEXISTING_GRANT
-    control_privileges = (
-        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "RELOAD", "PROCESS", "SUPER", "LOCK TABLES",
-        "REPLICATION SLAVE", "REPLICATION CLIENT", "SHOW VIEW", "EVENT", "TRIGGER", "SHOW DATABASES", "CREATE USER",
-    )  # fmt: skip
-    # Dynamic privileges that narrow SUPER from 8.0 on; those that a server does not know are left out.
-    dynamic_privileges = (
-        "BACKUP_ADMIN", "CONNECTION_ADMIN", "SYSTEM_VARIABLES_ADMIN", "REPLICATION_SLAVE_ADMIN", "SESSION_VARIABLES_ADMIN",
-        "SYSTEM_USER", "SHOW_ROUTINE", "XA_RECOVER_ADMIN",
-    )  # fmt: skip
-
     account_settings = (
         "mandatory_roles", "activate_all_roles_on_login", "default_password_lifetime", "disconnect_on_expired_password",
         "password_history", "password_reuse_interval", "password_require_current", "partial_revokes",
     )  # fmt: skip
+
+    @property
+    def administrators_admitted(self) -> bool:  # type: ignore[override]
+        """From 8.0 on CONNECTION_ADMIN is a privilege apart, and writes through read_only; super_read_only stops all."""
+        return self.version >= (8, 0)
 
     @property
     def float_differs(self) -> str:
@@ -250,6 +246,27 @@ class MySQL(Flavour):
             grants.append(self.connection.raw.cursor().mogrify("ALTER USER %s@%s", (user, host)) + " DEFAULT ROLE " + roles)
         return make, grants
 
+    def identified_by(self, password: str) -> tuple[str, str, bool]:
+        """How a statement gives an account its password: the words, the value for them, and whether that is the password itself.
+
+        By mysql_native_password where that is the server's own choice for new accounts, so that its clients know it.
+        """
+        values = self.connection.variables("default_authentication_plugin", "authentication_policy")
+        policy = values.get("authentication_policy", "").split(",")[0].strip()
+        chosen = policy if policy not in ("", "*") else values.get("default_authentication_plugin", "")
+        if self.version < (8, 0) or chosen == "mysql_native_password":
+            return "IDENTIFIED WITH mysql_native_password AS %s", native_hash(password), False
+        return "IDENTIFIED WITH caching_sha2_password AS %s", caching_sha2_hash(password), False
+
+    def password_date(self, user: str, host: str) -> tuple[int | None, int | None]:
+        """After how many days an account's password ends, and how many have passed; None where it does not, or nobody knows."""
+        row = self.connection.row(
+            "SELECT password_lifetime AS life, TIMESTAMPDIFF(DAY, password_last_changed, NOW()) AS age FROM mysql.user"
+            " WHERE User = %s AND Host = %s",
+            (user, host),
+        )
+        return _number(row.get("life")), _number(row.get("age"))
+
     def account_marks(self, user: str, host: str) -> list[str]:
         """What no statement about accounts says: when the password was set, the second password that was kept, and the earlier ones.
 
@@ -338,6 +355,10 @@ def _transactions(part: str) -> int:
         if first.isdigit():
             count += int(last or first) - int(first) + 1
     return count
+
+
+def _number(value: t.Any) -> int | None:
+    return None if value is None else int(value)
 
 
 def _one_line(text: str) -> str:

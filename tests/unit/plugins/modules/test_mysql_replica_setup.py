@@ -10,6 +10,7 @@ import os
 
 import pytest
 import yaml
+from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments.accounts import ModuleDocFragment as AccountsFragment
 from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments.login import ModuleDocFragment
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import apply as rules
@@ -56,7 +57,7 @@ def params(**given):
 
 
 def test_documentation_and_argument_spec_agree():
-    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
+    documented = {**yaml.safe_load(module.DOCUMENTATION)["options"], **yaml.safe_load(AccountsFragment.DOCUMENTATION)["options"]}
     spec = argument_spec()
     assert set(documented) == set(spec)
     for name, option in spec.items():

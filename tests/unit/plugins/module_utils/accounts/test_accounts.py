@@ -18,6 +18,8 @@ def test_each_migration_has_accounts_of_its_own():
     assert logins.account(logins.CONTROL, "shop2") != CTL and len(logins.account(logins.REPLICATION, "x" * 31)) <= 32
     assert not logins.is_anothers(CTL, CTL) and not logins.is_anothers(REPL, CTL)
     assert logins.is_anothers(CTL, "nordbridge_ctl_00000000") and logins.is_anothers(CTL, "root")
+    assert logins.account(logins.BACK, "shop") == "nordbridge_back_8d9001d3"
+    assert logins.is_anothers("nordbridge_back_00000000", CTL) and not logins.is_anothers("nordbridge_back_8d9001d3", CTL)
     assert not logins.is_anothers("nordbridge_back", CTL) and not logins.is_anothers("nordbridge_ctl", CTL)
 
 
@@ -71,20 +73,38 @@ class Connection:
 
     def __init__(self, marked=False):
         self.accounts, self.ran, self.marked = {}, [], marked
-        self.grantable = {}
+        self.grantable, self.days, self.in_schema = {}, {}, {}
 
-    def value(self, sql, args):
+    def variables(self, *_names):
+        return {"general_log": "ON", "slow_query_log": "ON", "max_allowed_packet": "16777216"}
+
+    def variable(self, _name):
+        return None
+
+    def value(self, sql, args=()):
+        if "PLUGIN_STATUS" in sql:
+            return "ACTIVE" if any("INSTALL PLUGIN" in sql for sql, _args in self.ran) else None
+        if "@@SESSION" in sql:
+            return 0
         return int(args in self.accounts) if "mysql.user" in sql else int(self.marked)
 
     def rows(self, _sql, args):
+        schema = [{"g": "GRANT %s ON `nordbridge\\_migration`.* TO x" % ", ".join(self.in_schema[args])}] if args in self.in_schema else []
         held = {"g": "GRANT %s ON *.* TO x" % (", ".join(self.accounts[args]) or "USAGE")}
         may_grant = [{"g": "GRANT %s ON *.* TO x WITH GRANT OPTION" % ", ".join(self.grantable.get(args, []))}] if args in self.grantable else []
-        return [held, {"g": "GRANT SELECT ON `a`.* TO x WITH GRANT OPTION"}, *may_grant]
+        return [held, *schema, {"g": "GRANT SELECT ON `a`.* TO x WITH GRANT OPTION"}, *may_grant]
 
     def run(self, sql, args=None):
         self.ran.append((sql % args if args else sql, args))
+        if "PASSWORD EXPIRE" in sql:
+            self.days[args[:2]] = (int(sql.split()[-2]), 0) if "INTERVAL" in sql else (0, 0)
         if sql.startswith("CREATE USER"):
             self.accounts.setdefault(args[:2], [])
+        elif "_migration`.*" in sql:
+            self.in_schema[args] = sql[len("GRANT ") : sql.index(" ON")].split(", ")
+        elif sql.startswith("REVOKE"):
+            gone = sql[len("REVOKE ") : sql.index(" ON")].split(", ")
+            self.accounts[args] = [name for name in self.accounts[args] if name not in gone]
         elif sql.endswith("WITH GRANT OPTION"):
             self.grantable.setdefault(args, []).append(sql[len("GRANT ") : sql.index(" ON")])
         elif sql.startswith("GRANT"):
@@ -94,6 +114,7 @@ class Connection:
 
 
 class Server:
+    name = "mariadb"
     fence_privileges = ("SUPER", "READ_ONLY ADMIN")
 
     def __init__(self):
@@ -102,11 +123,20 @@ class Server:
     def known_privileges(self):
         return self.known
 
+    def identified_by(self, password):
+        return "IDENTIFIED VIA mysql_native_password USING %s", "*%d" % len(password), False
+
+    def password_date(self, user, host):
+        return self.connection.days.get((user, host), (None, None))
+
     def user_schemas(self):
         return ["nordbridge_migration"] if self.connection.marked else []
 
 
-OPTIONS = {"migration_id": "shop", "hosts": ["10.0.%"], "tls": True, "replication_password": "r", "control_password": "c"}
+OPTIONS = {
+    "migration_id": "shop", "hosts": ["10.0.%"], "tls": True, "replication_password": "r", "control_password": "c", "key_days": 90,
+    "allow_logged_passwords": False, "load_clone": False,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -144,15 +174,70 @@ def test_accounts_make_no_word_in_the_binary_log_and_the_marker_does(server):
     ran = [sql for sql, _args in server.connection.ran]
     assert ran[0] == "SET SESSION sql_log_bin = 0"
     on = ran.index("SET SESSION sql_log_bin = 1")
-    assert all(sql.startswith(("CREATE USER", "ALTER USER", "GRANT")) for sql in ran[1:on])
+    assert all(sql.startswith(("CREATE USER", "ALTER USER", "GRANT", "SET SESSION")) for sql in ran[1:on])
+    assert not [sql for sql in ran[1:on] if "sql_log_bin" in sql]
     assert ran[on + 1].startswith("CREATE DATABASE")
 
 
 def test_tls_is_required_across_the_bridge_and_not_on_the_socket(server):
     prepare(server)
     made = {args[:2]: sql for sql, args in server.connection.ran if args and sql.startswith("ALTER USER")}
-    assert made[(REPL, "10.0.%")].endswith("REQUIRE SSL")
-    assert made[(CTL, "localhost")].endswith("REQUIRE NONE")
+    assert "REQUIRE SSL" in made[(REPL, "10.0.%")]
+    assert "REQUIRE NONE" in made[(CTL, "localhost")]
+
+
+def test_passwords_end_but_the_one_by_which_a_closed_server_is_kept_closed(server):
+    prepare(server, hosts=["127.0.0.1", "localhost"])
+    assert {login: days for login, (days, _age) in server.connection.days.items()} == {
+        (REPL, "127.0.0.1"): 90,
+        (REPL, "localhost"): 90,
+        (CTL, "127.0.0.1"): 90,
+        (CTL, "localhost"): 0,
+    }
+
+
+@pytest.mark.parametrize("state, plan", [((90, 45), ""), ((90, 46), "INTERVAL 90 DAY"), ((30, 0), "INTERVAL 90 DAY"), ((None, 1), "INTERVAL 90 DAY")])
+def test_a_run_renews_a_password_when_less_than_half_of_its_time_is_left(server, state, plan):
+    prepare(server)
+    server.connection.days[(REPL, "10.0.%")] = state
+    told = prepare(server)["plan"]
+    assert told == (["account %s@10.0.%% REQUIRE SSL: PASSWORD EXPIRE %s" % (REPL, plan)] if plan else [])
+    assert prepare(server)["plan"] == []
+
+
+def test_no_statement_holds_a_password_and_the_session_writes_no_log(server):
+    prepare(server, replication_password="hunter2", control_password="hunter3")
+    ran = [sql for sql, _args in server.connection.ran]
+    assert not [sql for sql in ran if "hunter" in sql]
+    first = next(place for place, sql in enumerate(ran) if sql.startswith("CREATE USER"))
+    assert "SET SESSION sql_log_off = ON" in ran[:first] and "SET SESSION slow_query_log = OFF" in ran[:first]
+
+
+def test_the_control_account_writes_in_the_markers_schema_alone(server):
+    plan = prepare(server)["plan"]
+    assert plan[1].endswith("INSERT, UPDATE, DELETE, DROP on nordbridge_migration") and "nordbridge_migration" not in plan[0]
+    written = [sql for sql, _args in server.connection.ran if "INSERT" in sql and sql.startswith("GRANT")]
+    assert written and all(" ON `nordbridge\\_migration`.* TO " in sql for sql in written), "the underscore would match any letter"
+    server.connection.in_schema.clear()
+    lacks = ["account %s@%s: INSERT, UPDATE, DELETE, DROP on nordbridge_migration" % (CTL, where) for where in ("10.0.% REQUIRE SSL", "localhost")]
+    assert prepare(server)["plan"] == lacks
+
+
+def test_what_an_earlier_version_gave_is_taken_away(server):
+    prepare(server)
+    server.connection.accounts[(CTL, "localhost")] += ["INSERT", "DROP", "CREATE USER", "SHOW VIEW"]
+    assert prepare(server)["plan"] == ["account %s@localhost: no INSERT, DROP, CREATE USER any more" % CTL]
+    assert server.connection.accounts[(CTL, "localhost")] == ["SELECT", "BINLOG MONITOR", "SHOW VIEW"]
+    assert prepare(server)["changed"] is False
+
+
+def test_the_plugin_clone_is_loaded_for_a_clone_and_that_is_remembered(server, tmp_path):
+    assert prepare(server, load_clone=True, check=True)["plan"][-2] == "plugin clone" and not server.connection.ran
+    prepare(server, load_clone=True)
+    ran = [sql for sql, _args in server.connection.ran]
+    place = ran.index("INSTALL PLUGIN clone SONAME 'mysql_clone.so'")
+    assert [sql for sql in ran[:place] if "sql_log_bin" in sql][-1] == "SET SESSION sql_log_bin = 0"
+    assert json.loads((tmp_path / "accounts.json").read_text())["clone_loaded"] is True
 
 
 def test_a_new_password_changes_that_account_alone(server):
@@ -171,7 +256,7 @@ def test_a_privilege_that_is_lacking_is_granted_alone(server):
 def test_the_control_account_may_give_back_what_the_fence_takes_and_nobody_else_may(server):
     server.known = ("SELECT", "SUPER", "READ_ONLY ADMIN")
     plan = prepare(server)["plan"]
-    assert plan[1].endswith("SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN")
+    assert "SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN" in plan[1]
     assert server.connection.grantable == {(CTL, host): ["SUPER", "READ_ONLY ADMIN"] for host in ("10.0.%", "localhost")}
     assert prepare(server)["plan"] == []
     server.connection.grantable[(CTL, "localhost")] = ["SUPER"]

@@ -12,6 +12,7 @@ import shlex
 import stat
 import threading
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -264,6 +265,22 @@ class TestService:
         service = service_of(host)
         assert service.step() == lease_service.LOOK_SECONDS
         assert service.server is host.server and host.server.done == []
+
+    @pytest.mark.parametrize("accepted", ["s3cret", "before", "own"])
+    def test_it_finds_the_password_that_the_end_of_the_migration_gives_it(self, host, session, monkeypatch, accepted):
+        def connect(login, *_more):
+            if login.password != accepted:
+                raise ServerError("denied", 1045)
+            return host.server
+
+        monkeypatch.setattr(lease_service, "connect", connect)
+        monkeypatch.setattr(lease_service, "directory", lambda migration_id: os.path.join(host.root, migration_id))
+        service = service_of(host)
+        path = lease.lease_path(host.root + "/shop", TOKEN)
+        kept = json.loads(open(path).read())
+        both = {"login": {**kept["login"], "password": "own"}, "login_before": {**kept["login"], "password": "before"}}
+        Path(path).write_text(json.dumps({**kept, **both}))
+        assert service.connected() is host.server and service.kept["login"]["password"] == accepted
 
     @pytest.mark.parametrize("early", [False, True], ids=["time", "undo"])
     def test_it_opens_the_server_at_its_end_and_leaves_no_password(self, host, session, early):

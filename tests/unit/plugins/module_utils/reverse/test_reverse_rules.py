@@ -109,10 +109,12 @@ def test_the_accounts_are_made_without_the_binary_log_and_the_target_is_held_aga
     made = []
 
     class Own:
-        def __init__(self, server, _id):
+        def __init__(self, server, _id, _waived):
             self.server, self.plan = server, []
 
-        def ensure(self, user, host, password, tls, privileges, check_mode):
+        def ensure(self, own, check_mode):
+            user, host = own.user, own.host
+            assert own.days == (0 if host == "localhost" else 90)
             if (user, host) not in made:
                 self.plan.append("account %s@%s" % (user, host))
             if not check_mode:
@@ -125,12 +127,12 @@ def test_the_accounts_are_made_without_the_binary_log_and_the_target_is_held_aga
     server = FakeServer(BASE)
     options = {
         "migration_id": "shop", "unix_socket": "/run/s", "hosts": ["127.0.0.1"], "require_tls": False, "host": "127.0.0.1", "port": 13307,
-        "tls": "preferred", "tls_ca": "",
+        "tls": "preferred", "tls_ca": "", "key_days": 90, "allow_logged_passwords": False,
     }  # fmt: skip
     planned = accounts.prepare_target(server, options, True)
     assert planned["changed"] and not made and not list(tmp_path.iterdir())
     result = accounts.prepare_target(server, options, False)
-    assert made == [("nordbridge_ctl_8d9001d3", "localhost"), ("nordbridge_back", "127.0.0.1")]
+    assert made == [("nordbridge_ctl_8d9001d3", "localhost"), ("nordbridge_back_8d9001d3", "127.0.0.1")]
     assert server.connection.log[-1] == "hold True"
     password = json.loads((tmp_path / "back.json").read_text())["password"]
     assert len(password) > 20 and password not in str(result)

@@ -6,7 +6,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import clone_wire
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import clone, clone_wire
 
 
 class Way:
@@ -75,3 +76,25 @@ def test_a_clone_that_fails_leaves_the_recipient_as_it_was(bandwidth, mib):
             assert recipient.values == {"clone_max_network_bandwidth": mib, "clone_enable_compression": "ON"}
             raise KeyError
     assert recipient.values == {"clone_max_network_bandwidth": "7", "clone_enable_compression": "OFF"}
+
+
+@pytest.mark.parametrize("source, target, loads", [("ACTIVE", None, True), ("ACTIVE", "ACTIVE", False), (None, None, None)])
+def test_the_plugin_is_loaded_on_the_target_and_asked_for_on_the_source(source, target, loads):
+    class Server:
+        def __init__(self, status):
+            self.connection, self.status, self.ran, self.name = self, status, [], "source"
+
+        def value(self, _sql):
+            return self.status
+
+        def run(self, sql):
+            self.ran.append(sql)
+
+    seed = SimpleNamespace(source=Server(source), target=Server(target), clone_loaded=False)
+    if loads is None:
+        with pytest.raises(Refusal, match="the plugin clone is not loaded.*run it again"):
+            clone._need_plugin(seed)
+    else:
+        clone._need_plugin(seed)
+        assert seed.clone_loaded is loads and bool(seed.target.ran) is loads
+    assert not seed.source.ran, "the migration's account may not"

@@ -1,0 +1,254 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a migration leaves on a host is found by its id, removed once, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._retire import guard, remove, run, server, things
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.fences import ARMED, COMMITTED, FIRED, RELEASED, Fence
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
+
+FOLDER = "var/lib/mysql_migration/shop"
+CTL, REPL, BACK = ("nordbridge_%s_8d9001d3" % kind for kind in ("ctl", "repl", "back"))
+
+
+def put(root, *paths, text="x\n"):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+def words(found):
+    return [thing.words for thing in found]
+
+
+class TestThings:
+    def test_a_source_is_cleared_of_this_migration_and_of_no_other(self, tmp_path):
+        keys = "ssh-rsa AAA admin@example\nrestrict ssh-ed25519 BBB nordbridge-agent-shop\nrestrict ssh-ed25519 CCC nordbridge-agent-shop-eu\n"
+        put(tmp_path, "root/.ssh/authorized_keys", text=keys)
+        put(tmp_path, "etc/systemd/system/nordbridge-shop-agent@.service", "etc/systemd/system/nordbridge-shop-eu-agent.socket")
+        put(tmp_path, "etc/systemd/system/nordbridge-shop-boot-0a.service")
+        put(tmp_path, FOLDER + "/agent.zip", "var/lib/mysql_migration/shop-eu/agent.zip", "var/lib/mysql_migration/fences/x")
+        put(tmp_path, "var/lib/mysql_migration_agent/shop/agent.json", "etc/mysql/conf.d/nordbridge-shop-back-ca.pem")
+        found = things.things("shop", "source", False, str(tmp_path))
+        assert words(found) == [
+            "unit nordbridge-shop-agent@.service",
+            "key nordbridge-agent-shop in /root/.ssh/authorized_keys",
+            "path /var/lib/mysql_migration_agent/shop",
+            "path /etc/mysql/conf.d/nordbridge-shop-back-ca.pem",
+            "path /var/lib/mysql_migration/shop",
+        ]
+        removed, left = remove.remove_all(found, str(tmp_path))
+        assert removed == words(found) and not left
+        assert things.things("shop", "source", False, str(tmp_path)) == []
+        assert "BBB" not in (tmp_path / "root/.ssh/authorized_keys").read_text()
+        for line in (keys.splitlines()[0], keys.splitlines()[2]):
+            assert line in (tmp_path / "root/.ssh/authorized_keys").read_text().splitlines()
+        assert (tmp_path / "var/lib/mysql_migration/shop-eu/agent.zip").exists() and (tmp_path / "var/lib/mysql_migration/fences/x").exists()
+        assert (tmp_path / "etc/systemd/system/nordbridge-shop-boot-0a.service").exists()
+
+    def test_a_target_keeps_what_the_migration_did_and_no_secret(self, tmp_path):
+        for name in ("source.json", "back_key", "ssh_config", "a-file-of-a-later-version", "state.json", "events.jsonl", "jobs/seed/log", "change.lock"):
+            put(tmp_path, f"{FOLDER}/{name}")
+        remove.remove_all(things.things("shop", "target", False, str(tmp_path)), str(tmp_path))
+        assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == ["change.lock", "events.jsonl", "jobs", "state.json"]
+        assert things.things("shop", "target", False, str(tmp_path)) == []
+
+    def test_a_closed_servers_host_keeps_its_guard(self, tmp_path):
+        for name in ("lease-0a.json", "lease-0a.lock", "agent.zip", "agent", "accounts.json"):
+            put(tmp_path, f"{FOLDER}/{name}")
+        remove.remove_all(things.things("shop", "source", True, str(tmp_path)), str(tmp_path))
+        assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == ["agent.zip", "lease-0a.json", "lease-0a.lock"]
+
+    def test_links_are_removed_and_not_followed(self, tmp_path):
+        put(tmp_path, "elsewhere/file", FOLDER + "/state.json")
+        (tmp_path / FOLDER / "link").symlink_to(tmp_path / "elsewhere")
+        remove.remove_all(things.things("shop", "target", False, str(tmp_path)), str(tmp_path))
+        assert (tmp_path / "elsewhere/file").exists() and not (tmp_path / FOLDER / "link").is_symlink()
+
+    def test_what_cannot_be_removed_is_named_and_the_rest_done(self, tmp_path, monkeypatch):
+        put(tmp_path, FOLDER + "/a", FOLDER + "/b", FOLDER + "/state.json")
+        real = remove.os.unlink
+        monkeypatch.setattr(remove.os, "unlink", lambda path: real(path) if not path.endswith("/a") else (_ for _ in ()).throw(OSError(30, "read-only")))
+        removed, left = remove.remove_all(things.things("shop", "target", False, str(tmp_path)), str(tmp_path))
+        assert removed == [f"path /{FOLDER}/b"] and left == [f"path /{FOLDER}/a: read-only"]
+
+
+class Connection:
+    """A server's accounts and rows in memory."""
+
+    def __init__(self, accounts=(), rows=(1, 0), schema=True):
+        self.accounts, self.counts, self.schema, self.ran, self.name = list(accounts), rows, schema, [], "source"
+
+    def rows(self, sql, args=None):
+        assert args == ((REPL, CTL, BACK),) and "mysql.user" in sql
+        return [{"u": user, "h": host} for user, host in self.accounts]
+
+    def row(self, _sql, _args):
+        return dict(zip(("own", "others"), self.counts))
+
+    def value(self, _sql):
+        return "ACTIVE"
+
+    def run(self, sql, args=None):
+        self.ran.append(sql % args if args else sql)
+
+    def close(self):
+        self.ran.append("closed")
+
+
+class Server:
+    name, administrators_admitted = "mysql", True
+
+    def __init__(self, closed=False, **more):
+        self.connection, self.closed = Connection(**more), closed
+
+    def user_schemas(self):
+        return ["nordbridge_migration"] if self.connection.schema else []
+
+    def read_only(self):
+        return self.closed
+
+    def admit_loader(self):
+        self.connection.run("admit")
+
+    def set_read_only(self, on):
+        self.connection.run("read_only %s" % on)
+
+
+@pytest.mark.parametrize("guarded, left", [(False, []), (True, [(CTL, "localhost")])])
+def test_all_accounts_go_but_the_one_that_keeps_a_server_closed(guarded, left):
+    held = [(CTL, "127.0.0.1"), (CTL, "localhost"), (REPL, "localhost")]
+    parts = server.own_accounts(Server(accounts=held), "shop", guarded)
+    assert [part.args for part in parts] == [login for login in held if login not in left] and not any(part.logged for part in parts)
+
+
+@pytest.mark.parametrize("rows, expected", [((1, 0), ["DROP DATABASE IF EXISTS `nordbridge_migration`"]), ((0, 1), []), ((1, 2), 2)])
+def test_the_schema_goes_with_its_last_migration(rows, expected):
+    found = [part.sql for part in server.own_rows(Server(rows=rows), "shop")]
+    assert found == expected if isinstance(expected, list) else [sql.split()[0] for sql in found] == ["DELETE"] * expected
+
+
+@pytest.mark.parametrize("closed, log", [(False, 1), (True, 0)])
+def test_a_closed_servers_log_gets_nothing(closed, log):
+    one = Server(closed)
+    with server.changeable(one) as seen:
+        server.remove_parts(one, [server.Part("schema", "DROP x", logged=True), server.Part("account", "DROP USER y")], seen)
+    core = ["SET SESSION sql_log_bin = %d" % log, "DROP x", "SET SESSION sql_log_bin = 0", "DROP USER y"]
+    assert one.connection.ran == (["admit", *core, "read_only True"] if closed else core)
+
+
+def test_a_server_that_was_open_for_administrators_is_closed_again_whatever_fails():
+    one = Server(closed=True)
+    with pytest.raises(ServerError), server.changeable(one):
+        raise ServerError("no")
+    assert one.connection.ran == ["admit", "read_only True"]
+
+
+class TestGuard:
+    @pytest.fixture
+    def path(self, tmp_path):
+        path = tmp_path / "lease-0a.json"
+        path.write_text(json.dumps({"login": {"unix_socket": "/s", "user": CTL, "password": "old"}, "hold": "/etc/x"}))
+        return path
+
+    @pytest.fixture
+    def passwords(self, monkeypatch):
+        """What the server accepts."""
+        accepted = {"old"}
+
+        def connect(login, _name, _seconds):
+            if login.password not in accepted:
+                raise ServerError("denied", 1045)
+            return Connection()
+
+        monkeypatch.setattr(guard, "connect", connect)
+        monkeypatch.setattr(guard, "open_flavour", lambda connection: connection)
+        return accepted
+
+    class Account:
+        def __init__(self, accepted, fails=False):
+            self.accepted, self.connection, self.fails = accepted, self, fails
+
+        def identified_by(self, password):
+            return "IDENTIFIED AS %s", password, False
+
+        def run(self, sql, args=None):
+            if sql.startswith("ALTER USER"):
+                if self.fails:
+                    raise ServerError("closed", 1290)
+                self.accepted.clear()
+                self.accepted.add(args[1])
+
+    @pytest.fixture(autouse=True)
+    def quiet(self, monkeypatch):
+        monkeypatch.setattr(guard, "unlogged", lambda _server: nullcontext([]))
+
+    def test_it_has_a_password_of_its_own_then(self, path, passwords):
+        guard.renew(str(path), self.Account(passwords), False)
+        kept = json.loads(path.read_text())
+        assert passwords == {kept["login"]["password"]} and kept["login"]["password"] != "old" and kept["hold"] == "/etc/x"
+        assert guard.is_renewed(str(path)) and path.stat().st_mode & 0o077 == 0
+
+    def test_a_death_on_the_way_leaves_a_file_by_which_the_guard_logs_in(self, path, passwords):
+        with pytest.raises(ServerError):
+            guard.renew(str(path), self.Account(passwords, fails=True), False)
+        assert not guard.is_renewed(str(path))
+        assert guard.guard_session(str(path)), "by the password before, which stands in the file still"
+        guard.renew(str(path), self.Account(passwords), False)
+        assert guard.is_renewed(str(path)) and guard.guard_session(str(path))
+        assert '"old"' not in path.read_text()
+
+    def test_a_password_that_the_server_does_not_take_leaves_both(self, path, passwords):
+        account = self.Account(set())
+        with pytest.raises(MigrationError, match="is not accepted"):
+            guard.renew(str(path), account, False)
+        assert json.loads(path.read_text())["login_before"]["password"] == "old"
+
+
+class TestRefusals:
+    @pytest.fixture(autouse=True)
+    def places(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(run, "directory", lambda _id: str(tmp_path))
+        monkeypatch.setattr(run, "job_directory", lambda _id, job: str(tmp_path / job))
+        monkeypatch.setattr(run, "last_of", lambda _id: None)
+        self.journal = Journal(str(tmp_path))
+
+    @pytest.mark.parametrize(
+        "state, match",
+        [
+            ({"cutover": {"begun": ["lease"]}}, "a cutover has begun"),
+            ({"cutover": {"begun": ["commit"], "done": ["commit"]}}, "goes forward only"),
+            ({"rollback": {"done": ["commit"]}}, "a rollback is not finished"),
+        ],
+    )
+    @pytest.mark.parametrize("check", [True, False])
+    def test_between_a_begin_and_its_end_nothing_is_touched(self, state, match, check):
+        self.journal.update("x", **state)
+        with pytest.raises(Refusal, match=match):
+            run.retire({"migration_id": "shop", "side": "target"}, check)
+
+    @pytest.mark.parametrize("state, refused", [(ARMED, True), (FIRED, False), (COMMITTED, False), (RELEASED, False)])
+    def test_a_lease_that_stands_is_refused(self, monkeypatch, state, refused):
+        monkeypatch.setattr(run, "last_of", lambda _id: Fence(state, "shop", "0a", "/d"))
+        monkeypatch.setattr(run, "_retire", lambda *_all: run.Retired([], [], []))
+        if not refused:
+            assert run.retire({"migration_id": "shop", "side": "source"}, False)["changed"] is False
+            return
+        with pytest.raises(Refusal, match="the lease"):
+            run.retire({"migration_id": "shop", "side": "source"}, False)
+
+    def test_what_is_done_is_journalled_once_and_not_where_something_is_left(self, monkeypatch):
+        results = [run.Retired(["unit a"], [], ["accounts: no answer"]), run.Retired([], [], []), run.Retired([], [], [])]
+        monkeypatch.setattr(run, "_retire", lambda *_all: results.pop(0))
+        seen = []
+        for _time in range(3):
+            result = run.retire({"migration_id": "shop", "side": "target"}, False)
+            seen.append((result["changed"], "retired" in self.journal.read()))
+        assert seen == [(True, False), (True, True), (False, True)]
