@@ -13,7 +13,7 @@ import ipaddress
 import struct
 import typing as t
 
-ESTABLISHED, LISTENING = "01", "0A"  # of the kernel's table of TCP states
+LISTENING = "0A"  # of the kernel's table of TCP states
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 UNPRIVILEGED_START = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 LOOPBACK = "127.0.0.1"
@@ -64,10 +64,22 @@ def read_sockets() -> list[TcpSocket]:
 
 
 def owner_of(sockets: list[TcpSocket], local: tuple[str, int], peer: tuple[str, int]) -> int | None:
-    """The user id that holds one end of an established connection; None where no process holds it (closed, or not accepted yet)."""
+    """The user id that holds one end of a connection; None where no process holds it (closed, or not accepted yet).
+
+    The kernel tells 0 as the user of a socket that nobody holds: only its inode shows that this is not root.
+    """
     for one in sockets:
-        if (one.address, one.port, one.peer, one.peer_port) == (*local, *peer) and one.state == ESTABLISHED and one.inode != "0":
+        if (one.address, one.port, one.peer, one.peer_port) == (*local, *peer) and one.inode != "0":
             return one.uid
+    return None
+
+
+def find_owner(local: tuple[str, int], peer: tuple[str, int]) -> int | None:
+    """C(owner_of) as of now. A table is read in pieces, and what moves meanwhile can be passed over: so None is asked again at once."""
+    for _try in range(3):
+        uid = owner_of(read_sockets(), local, peer)
+        if uid is not None:
+            return uid
     return None
 
 

@@ -63,6 +63,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+expires:
+  description: Until when the entry is good, as sshd reads it, in the host's own time.
+  returned: success
+  type: str
+  sample: "202703011200"
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.authorized_keys import admit_key

@@ -79,29 +79,38 @@ def admit_key(params: dict, check_mode: bool) -> dict:
     """
     path = params["path"]
     if check_mode:
-        return _result(path, read_text(path), _wanted(params, read_text(path)))
+        return _result(params, read_text(path), _wanted(params, read_text(path)))
     with open_lock(path + ".lock") as lock:
         if not take_lock(lock, LOCK_SECONDS):
             raise MigrationError("another migration has been writing %s for more than %g s" % (path, LOCK_SECONDS))
         before = read_text(path)
         after = _wanted(params, before)
-        result = _result(path, before, after)
+        result = _result(params, before, after)
         if result["changed"]:
             write_text(path, after, mode=0o644)
     return result
 
 
 def _wanted(params: dict, text: str) -> str:
-    comment = "nordbridge-%s-%s" % (params["name"], params["migration_id"])
+    comment = _comment(params)
     expires = expiry(kept_expiry(text, comment), params["days"], datetime.datetime.now())
     options = {"expires": expires, **{name: params[name] for name in ("from_address", "open", "listen")}}
     return with_entry(text, entry(options, params["public_key"], comment))
 
 
-def _result(path: str, before: str, after: str) -> dict:
+def _comment(params: dict) -> str:
+    return "nordbridge-%s-%s" % (params["name"], params["migration_id"])
+
+
+def _result(params: dict, before: str, after: str) -> dict:
+    path = params["path"]
     try:
         there = os.stat(path)
         owned = there.st_uid == 0 and there.st_mode & 0o777 == 0o644
     except FileNotFoundError:
         owned = False
-    return {"changed": before != after or not owned, "diff": {"before": before, "after": after, "before_header": path, "after_header": path}}
+    return {
+        "changed": before != after or not owned,
+        "expires": kept_expiry(after, _comment(params)),
+        "diff": {"before": before, "after": after, "before_header": path, "after_header": path},
+    }

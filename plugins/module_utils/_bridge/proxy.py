@@ -24,7 +24,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from .._sockets import LOOPBACK, owner_of, read_sockets
+from .._sockets import LOOPBACK, find_owner
 
 # The most that one system call moves. ssh itself moves 32 KiB at a time.
 CHUNK = 1 << 18
@@ -96,7 +96,7 @@ class Proxy:
         """Why a client is not let through; empty where it is."""
         if not self.settings.port:
             return ""
-        uid = owner_of(read_sockets(), peer[:2], client.getsockname()[:2])
+        uid = find_owner(peer[:2], client.getsockname()[:2])
         return "" if uid in self.settings.users else "refused a connection by %s" % ("user id %d" % uid if uid is not None else "nobody")
 
     def _tell(self, reason: str) -> None:
@@ -187,7 +187,7 @@ def _check_owner(upstream: socket.socket, owner: int) -> None:
     here, there = upstream.getsockname()[:2], upstream.getpeername()[:2]
     deadline = time.monotonic() + PROOF_SECONDS
     while True:
-        uid = owner_of(read_sockets(), there, here)
+        uid = find_owner(there, here)
         if uid == owner:
             return
         if uid is not None or time.monotonic() > deadline:

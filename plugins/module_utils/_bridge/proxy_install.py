@@ -137,9 +137,9 @@ def _taken(migration_id: str) -> set[int]:
     return {one.port for one in read_sockets() if one.state == LISTENING} | _kept_by_others(migration_id)
 
 
-def _kept_by_others(migration_id: str, root: str = ROOT) -> set[int]:
+def _kept_by_others(migration_id: str) -> set[int]:
     found: set[int] = set()
-    for path in glob.glob(os.path.join(root, "*", "proxy-*.json")):
+    for path in glob.glob(os.path.join(ROOT, "*", "proxy-*.json")):
         if os.path.basename(os.path.dirname(path)) != migration_id:
             kept = read_json(path) or {}
             found |= {kept.get("port", 0), kept.get("upstream_port", 0)}
