@@ -24,7 +24,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench security bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -52,6 +52,9 @@ $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
 
 integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, bad input, wire captures (about 20 minutes)
 	$(BIN)/python -m pytest -q tests/integration
+
+security: $(READY) hosts ## an attacker's attempts against real hosts: the target's owner, the source's, a local user, the wire
+	$(BIN)/python -m pytest -q tests/security
 
 bench: $(READY) hosts bench-cutover ## what a user would pick instead, measured beside ours; a quiet machine for an hour (BENCH_ARGS="--megabytes 2000")
 	$(BIN)/python bench/seed/run.py $(BENCH_ARGS)

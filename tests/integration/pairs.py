@@ -50,6 +50,7 @@ else
     tar -C / -xf /root/pristine.tar
 fi
 rm -rf /var/lib/mysql_migration /var/lib/mysql_migration_tunnel /etc/systemd/system/nordbridge-* /etc/systemd/system/*/nordbridge-*
+rm -f /etc/ssh/sshd_config.d/nordbridge-*.conf && systemctl reload ssh
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null || true
 if id nordbridge >/dev/null 2>&1; then userdel nordbridge; fi

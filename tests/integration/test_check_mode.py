@@ -69,7 +69,7 @@ def test_check_mode_shows_the_plan_and_changes_nothing(request, flavour):
         f"Description=Tunnel of migration {pair.name} to {SOURCE}",
         "ExecStart=/usr/bin/ssh -N -T",
         "Copy the data",
-        "13306",
+        "proxy-tunnel.json",
         "Catch up",
     ):
         assert words in run.output, f"the plan does not tell of {words}:\n{run.tail}"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pairs import SOURCE, TARGET
 from test_seed_faults import equal, pair_of, prepared, seed  # noqa: F401  # fixtures among them
@@ -11,10 +13,10 @@ from test_seed_faults import equal, pair_of, prepared, seed  # noqa: F401  # fix
 #: A tunnel's end that is not this migration's: each second connection goes to this host's own server.
 RELAY = r"""
 set -eu
-systemctl stop nordbridge-NAME-tunnel nordbridge-old-tunnel 2>/dev/null || true
+systemctl stop nordbridge-NAME-tunnel nordbridge-NAME-tunnel-proxy nordbridge-old-tunnel 2>/dev/null || true
 cat > /root/relay.py <<'END'
 import itertools, socket, sys, threading
-ends, listener = itertools.cycle(int(port) for port in sys.argv[1:]), socket.create_server(("127.0.0.1", 13306))
+ends, listener = itertools.cycle(int(port) for port in sys.argv[1:]), socket.create_server(("127.0.0.1", PORT))
 def carry(one, other):
     try:
         while data := one.recv(65536):
@@ -29,7 +31,7 @@ while True:
         threading.Thread(target=carry, args=pair, daemon=True).start()
 END
 systemd-run --unit=nordbridge-old-tunnel python3 /root/relay.py PORTS
-sed 's/127.0.0.1:13306/127.0.0.1:13307/' FOLDER/ssh_config > /root/other_config
+sed 's,/run/nordbridge-NAME-tunnel/sql.sock,127.0.0.1:13307,' FOLDER/ssh_config > /root/other_config
 systemctl stop nordbridge-other-end 2>/dev/null || true
 systemd-run --unit=nordbridge-other-end ssh -N -T -F /root/other_config tunnel
 for attempt in $(seq 50); do bash -c '</dev/tcp/127.0.0.1/13307' 2>/dev/null && exit 0; sleep 0.2; done
@@ -63,13 +65,14 @@ def test_a_balancer_and_anothers_tunnel_are_refused_by_name(prepared, pair_of): 
     pair = pair_of("mariadb", rows=400, slow=False)
     prepared.pairs.pop("mariadb")
     pair.sh(TARGET, LOGIN.replace("FOLDER", pair.folder))
-    relay = RELAY.replace("FOLDER", pair.folder).replace("NAME", pair.name)
+    port = json.loads(pair.sh(TARGET, f"cat {pair.folder}/source.json"))["port"]
+    relay = RELAY.replace("FOLDER", pair.folder).replace("NAME", pair.name).replace('"127.0.0.1", PORT', f'"127.0.0.1", {port}')
     try:
         pair.sh(TARGET, relay.replace("PORTS", "13307 3306"))
         seed(pair, "dump").failed("connections lead to different servers", "us-db1", "oslo-db1", "give one server's own address")
         pair.sh(TARGET, relay.replace("PORTS", "3306"))
         told = pair.migrate("-e", "target_seed_method=dump")
-        told.failed("answers oslo-db1", "and not us-db1", "port 13306 of this host is held by nordbridge-old-tunnel.service", "target_tunnel_port")
+        told.failed(f"port {port} of this host is held by nordbridge-old-tunnel.service", "target_tunnel_port")
     finally:
         pair.sh(TARGET, "systemctl stop nordbridge-old-tunnel nordbridge-other-end")
         pair.fresh()

@@ -210,7 +210,8 @@ def test_the_old_server_follows_the_new_one_and_takes_no_writes_of_others(moved)
     count = "SELECT COUNT(*) FROM mysql.user WHERE User LIKE 'nordbridge\\_back\\_%';"
     assert moved.value(TARGET, count) == "2" and moved.value(SOURCE, count) == "0"
     # From elsewhere the way is closed, and what it holds is for root alone.
-    assert moved.sh(SOURCE, "ss -Htln sport = :13307").split()[3] == "127.0.0.1:13307"
+    port = json.loads(moved.sh(TARGET, f"cat {moved.folder}/back.json"))["port"]
+    assert port < 1024 and moved.sh(SOURCE, f"ss -Htln sport = :{port}").split()[3] == f"127.0.0.1:{port}"
     assert moved.sh(TARGET, f"stat -c %a {moved.folder}/back.json {moved.folder}/fence.json").split() == ["600", "600"]
     password = json.loads(moved.sh(TARGET, f"cat {moved.folder}/back.json"))["password"]
     assert not [run.command for run in moved.runs if password in run.output]

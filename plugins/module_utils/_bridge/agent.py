@@ -46,8 +46,8 @@ MAX_REQUEST = 1 << 22
 
 
 def probe(_request: dict) -> None:
-    """Answer that the agent is there and who it runs as."""
-    print(json.dumps({"agent": 1, "user": os.getuid()}))
+    """Answer that the agent is there, who it runs as, and from which address the caller comes."""
+    print(json.dumps({"agent": 1, "user": os.getuid(), "client": os.environ.get("SSH_CONNECTION", "").partition(" ")[0]}))
 
 
 def host(_request: dict) -> None:

@@ -16,7 +16,7 @@ import pwd
 import re
 import signal
 
-LISTENING = "0A"  # of the kernel's table of TCP states
+from .._sockets import listeners, read_sockets
 
 
 def free(request: dict) -> None:
@@ -25,31 +25,17 @@ def free(request: dict) -> None:
     :param request: port, user
     """
     uid = pwd.getpwnam(request["user"]).pw_uid
-    with open("/proc/net/tcp", encoding="ascii") as stream:
-        inode = listener(stream.read(), int(request["port"]), uid)
-    ended = [pid for pid in owners(inode) if is_session(pid, uid)] if inode else []
+    there = [one for one in listeners(read_sockets(), int(request["port"])) if one.uid == uid]
+    ended = sorted({pid for one in there for pid in owners(one.inode) if is_session(pid, uid)})
     for pid in ended:
         os.kill(pid, signal.SIGTERM)
     print(json.dumps({"ended": len(ended)}))
 
 
-def listener(table: str, port: int, uid: int | None) -> str:
-    """The inode of the socket that a user (None: anybody) has listening at a port of 127.0.0.1; empty for none."""
-    for line in table.splitlines()[1:]:
-        fields = line.split()
-        if fields[1] == "0100007F:%04X" % port and fields[3] == LISTENING and uid in (None, int(fields[7])):
-            return fields[9]
-    return ""
-
-
 def holder(port: int) -> str:
     """Who on this host listens at a port of the loopback, by unit or at least by process; empty for nobody that can be seen."""
-    try:
-        with open("/proc/net/tcp", encoding="ascii") as stream:
-            inode = listener(stream.read(), port, None)
-    except OSError:
-        return ""
-    return "; ".join(sorted({_unit(pid) for pid in owners(inode)})) if inode else ""
+    found = {_unit(pid) for one in listeners(read_sockets(), port) for pid in owners(one.inode)}
+    return "; ".join(sorted(found))
 
 
 def _unit(pid: int) -> str:

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import ssl
+import struct
 import typing as t
 
 from .._errors import MigrationError, ServerError
+from .._sockets import held_by_root
 from .endpoint import Endpoint
 from .session import SETUP
+from .handshake import ProvenConnection
 
 try:
     import pymysql
@@ -21,6 +24,9 @@ except ImportError:  # said clearly by connect(): the program lacks on the manag
 
 # Until an unanswered statement counts as a failure; for statements whose time grows with the data.
 STATEMENT_SECONDS, LONG_SECONDS = 600, 86400
+
+# What PyMySQL raises over a server that does not speak the protocol: a hostile one may answer anything.
+GARBLED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, struct.error)
 
 # What an operator can do about a login that fails: client and server error numbers.
 HINTS = {
@@ -168,12 +174,12 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SE
     tls = None if endpoint.unix_socket else _tls_context(endpoint)
     try:
         raw = _open(endpoint, address, tls, read_timeout)
-    except (pymysql.MySQLError, OSError, RuntimeError) as error:
+    except (pymysql.MySQLError, OSError, RuntimeError, *GARBLED) as error:
         number, text = _parts(error)
         hint = "; " + HINTS[number] if number in HINTS else ""
         raise ServerError("%s: login as %s failed: [%d] %s%s" % (label, endpoint.user, number, text, hint), number) from None
     connection = Connection(raw, label)
-    # PyMySQL goes on in clear text where the server offers no TLS.
+    # The handshake refused a server without TLS already; this is read on the open connection.
     if tls is not None and endpoint.tls != "preferred" and not connection.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0]["Value"]:
         connection.close()
         raise ServerError("%s: the server offers no TLS, and login_tls is %s" % (label, endpoint.tls))
@@ -183,8 +189,9 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SE
 def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int) -> t.Any:
     """PyMySQL's own connection.
 
-    Given a TLS context, PyMySQL before 2 goes on in clear text where the server offers no TLS; from 2 on it refuses
-    with CR_SSL_CONNECTION_ERROR (2026). Mode "preferred" takes the clear text either way.
+    Given a TLS context, PyMySQL 1.0.2 goes on in clear text where the server offers no TLS; newer ones refuse with
+    CR_SSL_CONNECTION_ERROR (2026). Mode "preferred" takes the clear text either way, and shows the password to a server alone that has
+    proven who it is: by its socket's place, by a port that only root can hold (the tunnel's end), or by a verified certificate.
     """
     options = dict(
         user=endpoint.user,
@@ -201,14 +208,16 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
         read_timeout=read_timeout,
         write_timeout=read_timeout,
         cursorclass=pymysql.cursors.DictCursor,
+        need_tls=tls is not None and endpoint.tls != "preferred",
+        proven=bool(endpoint.unix_socket) or endpoint.tls.startswith("verify") or held_by_root(endpoint.host, endpoint.port),
         **address,
     )
     try:
-        return pymysql.connect(ssl=tls, **options)
+        return ProvenConnection(ssl=tls, **options)
     except pymysql.MySQLError as error:
         if tls is None or endpoint.tls != "preferred" or _parts(error)[0] != 2026:
             raise
-        return pymysql.connect(**options)
+        return ProvenConnection(**options)
 
 
 def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent, call, local, place, standby
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import holder, is_session, listener, owners
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import holder, is_session, owners
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 
 KEY = "ssh-ed25519 AAAAC3Nz root@oslo-db1"
@@ -143,18 +143,6 @@ class TestCall:
             call.call("shop", "hold", {})
 
 
-TABLE = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:33FB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   998        0 4711 1
-   1: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000   100        0 4712 1
-   2: 0100007F:33FB 0100007F:9999 01 00000000:00000000 00:00000000 00000000   998        0 4713 1
-"""
-
-
-def test_the_dead_tunnels_port_is_found_by_its_own_user_only():
-    assert listener(TABLE, 13307, 998) == "4711"
-    assert listener(TABLE, 13307, 0) == "" and listener(TABLE, 3306, 998) == ""
-
-
 def test_a_socket_that_nobody_holds_has_no_owner():
     assert owners("4711999999") == []
     assert not is_session(os.getpid(), os.getuid())
@@ -182,7 +170,7 @@ def test_the_agent_of_this_host_is_the_same_program(monkeypatch, tmp_path):
     monkeypatch.setattr(local, "directory", lambda _id: str(tmp_path))
     local.place_local("shop")
     done = call.call("shop", "probe", {}, command=local.local_command("shop", "probe"))
-    assert done == {"agent": 1, "user": os.getuid()}
+    assert done == {"agent": 1, "user": os.getuid(), "client": ""}
     with pytest.raises(MigrationError, match="is not one of"):
         call.call("shop", "x", {}, command=local.local_command("shop", "id"))
 

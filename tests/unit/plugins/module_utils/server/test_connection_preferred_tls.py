@@ -22,7 +22,7 @@ def server_without_tls(monkeypatch):
             raise pymysql.err.OperationalError(2026, "SSL is required but the server doesn't support it")
         return object()
 
-    monkeypatch.setattr(connection.pymysql, "connect", connect)
+    monkeypatch.setattr(connection, "ProvenConnection", connect)
     return calls
 
 

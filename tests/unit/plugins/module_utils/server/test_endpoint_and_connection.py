@@ -128,7 +128,7 @@ class TestConnection:
             asked.append(options)
             raise pymysql.err.OperationalError(2003, "Can't connect")
 
-        monkeypatch.setattr(connection.pymysql, "connect", connect)
+        monkeypatch.setattr(connection, "ProvenConnection", connect)
         return asked
 
     @pytest.mark.parametrize(

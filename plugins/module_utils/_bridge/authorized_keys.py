@@ -1,0 +1,116 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""The entries of the tunnel's keys in authorized_keys: each opens one thing, from one address, until a date.
+
+Options are those of sshd(8), AUTHORIZED_KEYS FILE FORMAT. C(permitopen) and C(permitlisten) have no word for nothing: nobody can
+connect to the broadcast address (connect(2): EACCES or ENETUNREACH), and no user but root can have sshd listen below port 1024.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+
+from .._errors import MigrationError, Refusal
+from .._state.files import open_lock, read_text, take_lock, write_text
+
+NOTHING = "255.255.255.255:1"
+# sshd runs it in the place of a shell, a command, and a built-in sftp server.
+COMMAND = "/bin/false"
+TIME = "%Y%m%d%H%M"
+LOCK_SECONDS = 60.0
+
+
+def entry(options: dict, public_key: str, comment: str) -> str:
+    """A line of authorized_keys.
+
+    :param options: from_address, expires, open and listen (C(address:port); empty for nothing)
+    :raises Refusal: where a value could be read as another option
+    """
+    for name, value in options.items():
+        if not re.fullmatch(r"[0-9A-Za-z.:*?!/,_%\[\]-]*", value):
+            raise Refusal("%s is %r, which cannot stand in authorized_keys" % (name, value))
+    if not options["from_address"]:
+        raise Refusal("the address that %s may be used from is not known: set migration_target_address" % comment)
+    kind, key = public_key.split()[:2]
+    return (
+        'from="%s",expiry-time="%s",restrict,port-forwarding,command="%s",permitopen="%s",permitlisten="%s" %s %s %s'
+        % (options["from_address"], options["expires"], COMMAND, options["open"] or NOTHING, options["listen"] or NOTHING, kind, key, comment)
+    )
+
+
+def kept_expiry(text: str, comment: str) -> str:
+    """Until when the entry with this comment is good; empty where there is none."""
+    found = [line for line in text.splitlines() if line.endswith(" " + comment)]
+    match = re.search(r'(?:^|,)expiry-time="(\d+)"', found[0]) if found else None
+    return match.group(1) if match else ""
+
+
+def expiry(kept: str, days: int, now: datetime.datetime) -> str:
+    """When a key ends: as it stands while more than half of its days are left, else so many days from now.
+
+    :param kept: what stands there; empty for nothing
+    :param now: by the clock of the host that reads it, in its own time zone, as sshd does
+    """
+    whole = datetime.timedelta(days=days)
+    try:
+        left = datetime.datetime.strptime(kept, TIME) - now
+    except ValueError:
+        left = datetime.timedelta(0)
+    return kept if whole / 2 < left <= whole else (now + whole).strftime(TIME)
+
+
+def with_entry(text: str, line: str) -> str:
+    """A file's text with exactly one line of that last word (the key's comment), every other line as it was."""
+    mark = " " + line.rsplit(" ", 1)[1]
+    lines = text.splitlines()
+    if lines.count(line) == 1 and sum(old.endswith(mark) for old in lines) == 1:
+        return text
+    return "".join(old + "\n" for old in [*(old for old in lines if not old.endswith(mark)), line])
+
+
+def admit_key(params: dict, check_mode: bool) -> dict:
+    """Write a key's entry, root's to write and the tunnel's user's to read.
+
+    :param params: migration_id, name (tunnel or back), public_key, from_address, days, open, listen, path
+    """
+    path = params["path"]
+    if check_mode:
+        return _result(params, read_text(path), _wanted(params, read_text(path)))
+    with open_lock(path + ".lock") as lock:
+        if not take_lock(lock, LOCK_SECONDS):
+            raise MigrationError("another migration has been writing %s for more than %g s" % (path, LOCK_SECONDS))
+        before = read_text(path)
+        after = _wanted(params, before)
+        result = _result(params, before, after)
+        if result["changed"]:
+            write_text(path, after, mode=0o644)
+    return result
+
+
+def _wanted(params: dict, text: str) -> str:
+    comment = _comment(params)
+    expires = expiry(kept_expiry(text, comment), params["days"], datetime.datetime.now())
+    options = {"expires": expires, **{name: params[name] for name in ("from_address", "open", "listen")}}
+    return with_entry(text, entry(options, params["public_key"], comment))
+
+
+def _comment(params: dict) -> str:
+    return "nordbridge-%s-%s" % (params["name"], params["migration_id"])
+
+
+def _result(params: dict, before: str, after: str) -> dict:
+    path = params["path"]
+    try:
+        there = os.stat(path)
+        owned = there.st_uid == 0 and there.st_mode & 0o777 == 0o644
+    except FileNotFoundError:
+        owned = False
+    return {
+        "changed": before != after or not owned,
+        "expires": kept_expiry(after, _comment(params)),
+        "diff": {"before": before, "after": after, "before_header": path, "after_header": path},
+    }
