@@ -12,8 +12,8 @@ import typing as t
 from .._errors import MigrationError, ServerError
 from .._sockets import held_by_root
 from .endpoint import Endpoint
-from .session import SETUP
 from .handshake import ProvenConnection
+from .session import SETUP
 
 try:
     import pymysql

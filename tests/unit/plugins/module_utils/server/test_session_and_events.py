@@ -17,7 +17,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 
 def test_every_session_is_patient_and_unlimited(monkeypatch):
     given: dict = {}
-    monkeypatch.setattr(connection.pymysql, "connect", lambda **options: given.update(options))
+    monkeypatch.setattr(connection, "ProvenConnection", lambda **options: given.update(options))
     connection.connect(Endpoint(unix_socket="/s"))
     first = given["init_command"]
     assert first.startswith("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, SESSION wait_timeout = 31536000, ")
@@ -31,7 +31,7 @@ def test_connections_that_are_all_taken_are_told_whole_and_with_a_way_out(monkey
     def refuse(**_options):
         raise pymysql.err.OperationalError(1040, "ny connections")
 
-    monkeypatch.setattr(connection.pymysql, "connect", refuse)
+    monkeypatch.setattr(connection, "ProvenConnection", refuse)
     with pytest.raises(ServerError, match=r"\[1040\] Too many connections; all of the server's connections are taken.*max_connections"):
         connection.connect(Endpoint(unix_socket="/s"), "source")
 
