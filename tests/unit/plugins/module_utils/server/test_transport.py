@@ -26,11 +26,13 @@ def test_who_insists(value, insists):
 
 
 @pytest.mark.parametrize(("value", "word"), [("ON", "REQUIRE SSL"), ("OFF", "REQUIRE NO SSL")])
-def test_a_clone_through_the_tunnel_does_what_the_source_insists_on(value, word):
-    target = server("OFF")
+def test_a_clone_through_the_tunnel_does_what_the_source_insists_on(value, word, monkeypatch):
+    sent: list = []
+    monkeypatch.setattr(clone, "run_unlogged", lambda _server, sql, *_rest: sent.append(sql))
     login = Endpoint(host="127.0.0.1", port=13306, user="nordbridge_ctl", password="x")
-    clone._clone(SimpleNamespace(source_login=login, source=server(value), target=target))
-    assert target.connection.ran[-1].endswith(word)
+    options = {"allow_logged_passwords": False}
+    clone._clone(SimpleNamespace(source_login=login, source=server(value), target=server("OFF"), options=options))
+    assert sent[-1].endswith(word)
 
 
 @pytest.mark.parametrize(("secure", "ca", "tls"), [(True, "", "required"), (False, "", "off"), (True, "/ca.pem", "verify_ca")])
