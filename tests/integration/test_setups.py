@@ -17,7 +17,7 @@ from pairs import QUICK, SOURCE, TARGET, Pair, Run, until
 ALLOWED = ("-e", "source_allow_restart=true")
 FINDING = re.compile(r"\[([EWN])\] (P\d\d) ")
 #: What a pair of fresh packages has by itself: MariaDB has no binary log, and a fence ends administrators' sessions.
-USUAL = {"P20", "P21", "P26", "P30", "P31", "P37", "P38", "P44", "P70", "P71", "P72"}
+USUAL = {"P20", "P21", "P26", "P30", "P31", "P37", "P38", "P44", "P46", "P70", "P71", "P72"}
 
 ZONE = (
     "INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N'); SET @id = LAST_INSERT_ID();"
