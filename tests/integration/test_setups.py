@@ -106,7 +106,7 @@ PLANTED = [
     ("P13", "E", ("/srv/fast", "shop.fast", "make the directory on the target")),
     ("P15", "E", ("Europe/Oslo", "shop.nightly", "/usr/share/zoneinfo")),
     ("P17", "E", ("shop.view_of_gone", "drop these views")),
-    ("P18", "W", ("follow the old server after the cutover", "server_id 77")),
+    ("P18", "W", ("follow the old server after the cutover", "point each of them at the new server")),
     ("P43", "E", ("203.0.113.9", "stop and forget it")),
     ("P55", "W", ("group_concat_max_len is 5000 on the source",)),
     ("P56", "W", ("log_bin_trust_function_creators is ON on the source",)),
