@@ -17,7 +17,7 @@ from pairs import QUICK, SOURCE, TARGET, Pair, Run, until
 ALLOWED = ("-e", "source_allow_restart=true")
 FINDING = re.compile(r"\[([EWN])\] (P\d\d) ")
 #: What a pair of fresh packages has by itself: MariaDB has no binary log, and a fence ends administrators' sessions.
-USUAL = {"P20", "P21", "P26", "P30", "P31", "P37", "P38", "P44", "P70", "P71", "P72"}
+USUAL = {"P20", "P21", "P26", "P30", "P31", "P37", "P38", "P44", "P46", "P70", "P71", "P72"}
 
 ZONE = (
     "INSERT INTO mysql.time_zone (Use_leap_seconds) VALUES ('N'); SET @id = LAST_INSERT_ID();"
@@ -106,7 +106,7 @@ PLANTED = [
     ("P13", "E", ("/srv/fast", "shop.fast", "make the directory on the target")),
     ("P15", "E", ("Europe/Oslo", "shop.nightly", "/usr/share/zoneinfo")),
     ("P17", "E", ("shop.view_of_gone", "drop these views")),
-    ("P18", "W", ("follow the old server after the cutover", "server_id 77")),
+    ("P18", "W", ("follow the old server after the cutover", "point each of them at the new server")),
     ("P43", "E", ("203.0.113.9", "stop and forget it")),
     ("P55", "W", ("group_concat_max_len is 5000 on the source",)),
     ("P56", "W", ("log_bin_trust_function_creators is ON on the source",)),

@@ -41,8 +41,10 @@ def read_places(flavour: Flavour) -> dict:
     values = connection.variables(*DIRECTORIES, "innodb_directories")
     kind = flavour.name + ("-old" if flavour.name == "mariadb" and flavour.version < (10, 6) else "")
     rows = connection.rows(FILES[kind], ())
-    found = [{"name": _name(str(row["n"])), "path": str(row["f"])} for row in rows if is_outside(str(row["f"]), datadir)]
     general = connection.rows(GENERAL) if flavour.name == "mysql" and flavour.version >= (8, 0) else []
+    # The system tablespace and undo logs are the server's own: a copy puts them where its server looks for them.
+    tables = [(str(row["n"]), str(row["f"])) for row in rows if "/" in str(row["n"]) or row["n"] in [one["n"] for one in general]]
+    found = [{"name": _name(space), "path": path} for space, path in tables if is_outside(path, datadir)]
     return {
         "outside": sorted(found, key=lambda one: one["name"])[:MOST],
         "directories": {name: values[name] for name in DIRECTORIES if is_outside(values.get(name, ""), datadir)},
@@ -85,7 +87,8 @@ def look_at(paths: list) -> dict:
 
 def directories_of(source: dict) -> list:
     """The directories of the source's tables outside its data directory, without the schemas' folders that the server makes in them."""
-    parents = {os.path.dirname(os.path.dirname(one["path"])) for one in source["places"]["outside"]}
+    found, general = source["places"]["outside"], source["places"]["general"]
+    parents = {os.path.dirname(os.path.dirname(one["path"])) for one in found if one["name"] not in general}
     return sorted(parents)
 
 

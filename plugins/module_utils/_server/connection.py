@@ -28,6 +28,9 @@ STATEMENT_SECONDS, LONG_SECONDS = 600, 86400
 # What PyMySQL raises over a server that does not speak the protocol: a hostile one may answer anything.
 GARBLED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, struct.error)
 
+# The first statement of each session.
+FIRST = "SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, " + SETUP
+
 # What an operator can do about a login that fails: client and server error numbers.
 HINTS = {
     1040: "all of the server's connections are taken: end idle ones, or raise max_connections (SET GLOBAL max_connections = N) for the"
@@ -203,7 +206,7 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
         sql_mode="NO_ENGINE_SUBSTITUTION",
         # Not the server's default, which changes between versions: MariaDB 11's cannot be compared with what views of an upgraded
         # 10.5 hold, mysql.user among them.
-        init_command="SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, " + SETUP,
+        init_command=FIRST,
         connect_timeout=endpoint.connect_timeout,
         read_timeout=read_timeout,
         write_timeout=read_timeout,

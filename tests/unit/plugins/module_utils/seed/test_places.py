@@ -57,12 +57,15 @@ def test_outside(path, outside):
     ],
 )
 def test_files_are_asked_where_the_version_tells_them(name, version, table):
-    files = [{"n": "shop/t#P#p0", "f": "/srv/fast/shop/t#P#p0.ibd"}, {"n": "ts1", "f": "/srv/ts1.ibd"}, {"n": "shop/u", "f": "/var/lib/mysql/shop/u.ibd"}]
+    files = [{"n": "shop/t#P#p0", "f": "/srv/fast/shop/t#P#p0.ibd"}, {"n": "innodb_undo001", "f": "/srv/undo/undo001"}]
     values = {"innodb_log_group_home_dir": "/srv/redo", "innodb_undo_directory": "./", "innodb_directories": "/srv/fast;/srv/b"}
+    files += [{"n": "shop/u", "f": "/var/lib/mysql/shop/u.ibd"}, {"n": "ts1", "f": "/srv/ts1.ibd"}, {"n": "innodb_system", "f": "/srv/ibdata1"}]
     server = Server(name, version, files, values, general=["ts1"])
     told = places.read_places(server)
     assert table in server.asked[0]
-    assert told["outside"] == [{"name": "shop.t", "path": "/srv/fast/shop/t#P#p0.ibd"}, {"name": "ts1", "path": "/srv/ts1.ibd"}]
+    shared = [{"name": "ts1", "path": "/srv/ts1.ibd"}] if name == "mysql" else []
+    assert told["outside"] == [{"name": "shop.t", "path": "/srv/fast/shop/t#P#p0.ibd"}, *shared]
+    assert places.directories_of({"places": told}) == ["/srv/fast"]
     assert told["directories"] == {"innodb_log_group_home_dir": "/srv/redo"}
     assert told["known"] == ["/srv/fast", "/srv/b"]
     assert told["general"] == (["ts1"] if name == "mysql" else [])
@@ -84,5 +87,5 @@ def test_many_files_are_not_all_named():
 def test_directories_that_are_there(tmp_path):
     here = str(tmp_path)
     assert places.look_at([here, here + "/none"]) == {here: os.stat(here).st_uid}
-    source = {"places": {"outside": [{"name": "a.t", "path": here + "/a/t.ibd"}, {"name": "a.u", "path": here + "/a/u.ibd"}]}}
+    source = {"places": {"outside": [{"name": "a.t", "path": here + "/a/t.ibd"}, {"name": "a.u", "path": here + "/a/u.ibd"}], "general": []}}
     assert places.directories_of(source) == [here]

@@ -15,11 +15,8 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
 
 
-def test_every_session_is_patient_and_unlimited(monkeypatch):
-    given: dict = {}
-    monkeypatch.setattr(connection, "ProvenConnection", lambda **options: given.update(options))
-    connection.connect(Endpoint(unix_socket="/s"))
-    first = given["init_command"]
+def test_every_session_is_patient_and_unlimited():
+    first = connection.FIRST
     assert first.startswith("SET NAMES utf8mb4 COLLATE utf8mb4_general_ci, SESSION wait_timeout = 31536000, ")
     for name in ("net_write_timeout", "max_statement_time = 0", "max_execution_time = 0", "lc_messages", "idle_transaction_timeout = 0"):
         assert name in first
@@ -28,10 +25,10 @@ def test_every_session_is_patient_and_unlimited(monkeypatch):
 
 
 def test_connections_that_are_all_taken_are_told_whole_and_with_a_way_out(monkeypatch):
-    def refuse(**_options):
+    def refuse(*_args):
         raise pymysql.err.OperationalError(1040, "ny connections")
 
-    monkeypatch.setattr(connection, "ProvenConnection", refuse)
+    monkeypatch.setattr(connection, "_open", refuse)
     with pytest.raises(ServerError, match=r"\[1040\] Too many connections; all of the server's connections are taken.*max_connections"):
         connection.connect(Endpoint(unix_socket="/s"), "source")
 
