@@ -77,7 +77,8 @@ class Sandbox:
         command += ["--property=%s=%s" % item for item in properties(replace(self.room, seconds=seconds), self.version).items()]
         job = own_unit(_control_groups())
         command += ["--property=BindsTo=%s" % job, "--property=After=%s" % job] if job else []
-        return [*command, "--", *argv]
+        # In what follows the program systemd puts in the environment's variables (systemd.service(5), "Command lines").
+        return [*command, "--", argv[0], *(word.replace("$", "$$") for word in argv[1:])]
 
     def run(self, name: str, argv: t.Sequence[str], what: str) -> bytes:
         """All that a program said, on both of its streams.
