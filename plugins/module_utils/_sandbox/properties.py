@@ -52,7 +52,7 @@ class Room:
 
     :param owner: user and group, by number
     :param writable: the folders that it may write to; they must exist
-    :param seconds: after which it is ended
+    :param seconds: after which a program that is no stream is ended
     :param open_files: how many files it may open; 0 for the service manager's own limit
     :param loopback: whether it may connect to this host's own ports; else it has no network at all
     """

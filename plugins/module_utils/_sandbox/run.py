@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import typing as t
+from dataclasses import replace
 
 from .._child import ASK_SECONDS, run_child
 from .._errors import MigrationError
@@ -29,6 +30,8 @@ NAMES = ("probe", "unzip", "unpack", "prepare", "shutdown", "server", "upgrade",
 SYSTEMD = "/run/systemd/system"
 # Beyond the unit's own limit: a service manager that does not answer.
 GRACE_SECONDS, STOP_SECONDS = 60.0, 60.0
+# Of a stream: terabytes over a thin line.
+STREAM_SECONDS = 60 * 86400.0
 PYTHONS = ("/usr/bin/python3", "/usr/libexec/platform-python")
 
 
@@ -60,20 +63,22 @@ class Sandbox:
         self.systemd = has_systemd() if systemd is None else systemd
         self.version = systemd_version() if self.systemd else 0
 
-    def command(self, name: str, argv: t.Sequence[str]) -> list[str]:
+    def command(self, name: str, argv: t.Sequence[str], seconds: float = STREAM_SECONDS) -> list[str]:
         """The command that runs a program in the sandbox, on this process's own standard streams.
 
         :param name: one of NAMES: no two run at the same time
+        :param seconds: after which it is ended; a stream goes on for as long as its data do
         """
         if not self.systemd:
             return as_owner(self.room.owner) + list(argv)
         # oneshot: for no other type is an end by SIGTERM a failure (systemd.service(5), SuccessExitStatus=).
         command = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--service-type=oneshot"]
         command += ["--unit=%s" % unit_name(self.migration_id, name)]
-        command += ["--property=%s=%s" % item for item in properties(self.room, self.version).items()]
+        command += ["--property=%s=%s" % item for item in properties(replace(self.room, seconds=seconds), self.version).items()]
         job = own_unit(_control_groups())
         command += ["--property=BindsTo=%s" % job, "--property=After=%s" % job] if job else []
-        return [*command, "--", *argv]
+        # In what follows the program systemd puts in the environment's variables (systemd.service(5), "Command lines").
+        return [*command, "--", argv[0], *(word.replace("$", "$$") for word in argv[1:])]
 
     def run(self, name: str, argv: t.Sequence[str], what: str) -> bytes:
         """All that a program said, on both of its streams.
@@ -84,7 +89,7 @@ class Sandbox:
         self.stop(name)
         with tempfile.TemporaryFile() as words:
             try:
-                code = run_child(self.command(name, argv), self.room.seconds + GRACE_SECONDS, stdout=words, stderr=words, cwd="/").returncode
+                code = run_child(self.command(name, argv, self.room.seconds), self.room.seconds + GRACE_SECONDS, stdout=words, stderr=words, cwd="/").returncode
             except BaseException:
                 self.stop(name)
                 raise

@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
 
 # Words of programs, servers and systems that another try meets again: first of all, whatever else is said beside them.
 HOPELESS = (
+    (r"no backup of a server holds|which is no value of it|does not keep programs apart", "what the source sends is not taken"),
     (r"no space left|disk full|errcode: 28|errno 28|disk quota", "a disk is full"),
     (r"permission denied|access denied|operation not permitted|\[(1044|1045|1227|1698)\]", "something is not permitted"),
     (r"read-only file system|input/output error", "a disk is broken or read-only"),

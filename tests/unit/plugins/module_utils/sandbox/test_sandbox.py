@@ -130,6 +130,11 @@ def test_the_command_names_unit_and_properties():
     assert "--property=CapabilityBoundingSet=" in command and "--wait" in command and "--pipe" in command
 
 
+def test_no_word_of_a_command_is_taken_for_a_variable():
+    assert run.Sandbox("shop", ROOM, systemd=True).command("rows", ["/bin/x", "$HOME/${y}"])[-1] == "$$HOME/$${y}"
+    assert run.Sandbox("shop", ROOM, systemd=False).command("rows", ["/bin/x", "$HOME"])[-1] == "$HOME"
+
+
 def test_without_systemd_the_user_is_dropped_to():
     command = run.Sandbox("shop", ROOM, systemd=False).command("prepare", ["/bin/x"])
     assert command[:3] == ["setpriv", "--reuid=110", "--regid=115"] and command[-1] == "/bin/x"
