@@ -22,6 +22,7 @@ import sys
 import time
 import typing as t
 
+from .._accounts.logins import KEEP_FILE
 from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT
 from .._jobs.record import boot_id, is_locked
@@ -101,7 +102,8 @@ def arm(request: dict, server: Flavour) -> dict:
     with fence_lock(place):
         check_free(place, request["migration_id"])
         kept = {
-            **{name: request[name] for name in ("migration_id", "token", "login", "hold", "scheduler")},
+            **{name: request[name] for name in ("migration_id", "token", "hold", "scheduler")},
+            "login": own_login(folder, request["login"]),
             "accounts": strangers_privileges(server),
             "server": place,
             "boot_id": boot_id(),
@@ -116,6 +118,12 @@ def arm(request: dict, server: Flavour) -> dict:
             raise MigrationError("the lease's service on %s did not start within %g s" % (server.identity.hostname, READY_SECONDS))
         time.sleep(0.02)
     return kept
+
+
+def own_login(folder: str, login: dict) -> dict:
+    """How this host's guard logs in: by an account of its own where there is one, whose password has no date and is known to no other host."""
+    kept: t.Any = read_json(os.path.join(folder, KEEP_FILE))
+    return {**login, "user": kept["user"], "password": kept["password"]} if kept else login
 
 
 def check_free(place: str, migration_id: str) -> None:

@@ -38,8 +38,9 @@ class Server:
                 raise error
 
     def rows(self, sql, args=None):
-        others = "USER AS user" in sql
-        return [{"id": one, "user": self.users.get(one, "boss"), "own": OWN[0]} for one in (self.sessions if others else self.own)]
+        if sql == access.OTHERS:
+            return [{"id": one, "user": self.users.get(one, OWN[0]), "own": OWN[0]} for one in self.own]
+        return [{"id": one, "user": self.users.get(one, "boss"), "own": OWN[0]} for one in self.sessions]
 
     def value(self, sql, args=None):
         if sql == access.WHO_AM_I:
