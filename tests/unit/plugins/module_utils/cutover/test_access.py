@@ -142,6 +142,13 @@ def test_the_hold_goes_before_the_server_is_open_and_all_else_after_it(request_)
     ]  # fmt: skip
 
 
+def test_whichever_of_our_accounts_holds_the_lock_its_session_ends_and_no_replicas():
+    server = Server(own=[3, 4, 5, 6, 7])
+    digits = OWN[0].rpartition("_")[2]
+    server.users = {4: "nordbridge_keep_" + digits, 5: "nordbridge_repl_" + digits, 6: "nordbridge_keep_00000000", 7: "boss"}
+    assert access.our_others(server) == [3, 4]
+
+
 def test_a_file_that_cannot_be_removed_does_not_keep_it_closed(request_, monkeypatch):
     def unlink(path):
         raise OSError(errno.EROFS, "Read-only file system", path)
