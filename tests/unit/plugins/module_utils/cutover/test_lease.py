@@ -266,11 +266,25 @@ class TestService:
         assert service.step() == lease_service.LOOK_SECONDS
         assert service.server is host.server and host.server.done == []
 
-    def test_it_logs_in_by_this_hosts_own_account_where_there_is_one(self, host):
+    @pytest.mark.parametrize("privileged, fails, words", [
+        ([["nordbridge_keep_8d9001d3", "localhost", ["SUPER"], []]], False, ""),
+        ([["nordbridge_ctl_8d9001d3", "localhost", ["SUPER"], []]], False, "lacks the privileges"),
+        ([], True, "cannot log in"),
+    ])  # fmt: skip
+    def test_it_logs_in_by_this_hosts_own_account_where_that_could_open_the_server(self, host, monkeypatch, privileged, fails, words):
         keep = {"user": "nordbridge_keep_8d9001d3", "password": "known here alone"}
         folder = Path(host.root, "shop")
         folder.mkdir(parents=True)
         (folder / "keep.json").write_text(json.dumps(keep))
+        host.server.privileged_accounts = lambda: privileged
+        host.server.close = lambda: None
+        if fails:
+            monkeypatch.setattr(lease, "connect", lambda *_all, **_more: (_ for _ in ()).throw(ServerError("denied", 1045)))
+        if words:
+            with pytest.raises(MigrationError, match=words):
+                lease.arm(request_of(), host.server)
+            assert state(host) == "" and not host.started
+            return
         lease.arm(request_of(), host.server)
         login = service_of(host).kept["login"]
         assert login == {"unix_socket": "/s", **keep}
