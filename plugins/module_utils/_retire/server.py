@@ -91,14 +91,14 @@ def own_replication(server: Flavour, side: str, migration_id: str) -> list[Part]
 
 
 def admins(server: Flavour) -> list[str]:
-    """Who could write while a MySQL is open for administrators alone: others than the migration's, the server's own, and the host's root."""
+    """Who could write while a MySQL is open for administrators alone: others than the migration's and the installation's own."""
     own = server.connection.value("SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")
     rows = server.connection.rows(
-        "SELECT u.User AS u, u.Host AS h, u.plugin AS p FROM mysql.user u WHERE u.account_locked = 'N' AND (u.Super_priv = 'Y'"
+        "SELECT u.User AS u, u.Host AS h FROM mysql.user u WHERE u.account_locked = 'N' AND (u.Super_priv = 'Y'"
         " OR EXISTS (SELECT 1 FROM mysql.global_grants g WHERE g.USER = u.User AND g.HOST = u.Host AND g.PRIV = 'CONNECTION_ADMIN'))"
     )
-    found = [(_text(row["u"]), _text(row["h"]), _text(row["p"])) for row in rows]
-    return ["%s@%s" % (user, host) for user, host, plugin in found if is_stranger(user, str(own)) and (host, plugin) != ("localhost", "auth_socket")]
+    found = [(_text(row["u"]), _text(row["h"])) for row in rows]
+    return ["%s@%s" % login for login in found if is_stranger(login[0], str(own)) and login not in server.system_accounts]
 
 
 @contextmanager

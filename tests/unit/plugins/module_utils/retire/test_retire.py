@@ -134,6 +134,15 @@ def test_the_schema_goes_with_its_last_migration(rows, expected):
     assert found == expected if isinstance(expected, list) else [sql.split()[0] for sql in found] == ["DELETE"] * expected
 
 
+def test_who_could_write_while_a_server_is_open_for_administrators(monkeypatch):
+    one = Server()
+    one.system_accounts = (("root", "localhost"),)
+    there = [("root", "localhost"), ("root", "%"), (CTL, "localhost"), ("nordbridge_ctl_00000000", "localhost"), ("dba", "10.%")]
+    monkeypatch.setattr(one.connection, "rows", lambda _sql: [{"u": user, "h": host} for user, host in there])
+    monkeypatch.setattr(one.connection, "value", lambda _sql: KEEP)
+    assert server.admins(one) == ["root@%", "nordbridge_ctl_00000000@localhost", "dba@10.%"]
+
+
 @pytest.mark.parametrize("closed, log", [(False, 1), (True, 0)])
 def test_a_closed_servers_log_gets_nothing(closed, log):
     one = Server(closed)
