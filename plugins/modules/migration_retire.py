@@ -10,15 +10,14 @@ version_added: 1.0.0
 description:
   - Removes the migration's keys, units, files, accounts and passwords from its source or its target, its rows of the marker's schema, and the
     plugin C(clone) where the copy loaded it.
-  - Keeps the migration's journal, and whatever keeps a server closed that was cut over. The guard that does that gets a password of its own,
-    which this host alone knows.
+  - Keeps the migration's journal, and whatever keeps a server closed that was cut over. The guard that does that logs in by an account
+    of its own, which no other host knows.
   - Refuses while a job of the migration runs, while a lease stands, between the begin and the end of a cutover or rollback, and while a server
     replicates by the migration's account.
   - What cannot be removed is named in RV(left), and the rest is done. The same task again finishes.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes
   - nordbridge.mysql_migration.login
-  - nordbridge.mysql_migration.accounts
 options:
   migration_id:
     description: The migration's id.
@@ -67,7 +66,6 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._retire.run import retire
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._retire.things import SIDES
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import login_argument_spec
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 
 
 def main():
@@ -76,7 +74,6 @@ def main():
         "migration_id": {"type": "str", "required": True},
         "side": {"type": "str", "choices": sorted(SIDES), "required": True},
         "replication": {"type": "str", "default": ""},
-        **logged_argument_spec(),
     }
     run_module(retire, {**login_argument_spec(), **options})
 

@@ -111,8 +111,8 @@ def fence(host):
     taken = server.privileged_accounts()
     yield server
     last = host.open("nordbridge_test")
-    for row in last.connection.rows(access.OUR_OTHERS):
-        access.end_session(last.connection, int(row["id"]))
+    for number in access.our_others(last.connection):
+        access.end_session(last.connection, number)
     last.open_fence()
     access.give_privileges(last, [entry for entry in taken if entry[0] != "nordbridge_test"])
     assert host.writes() == ALL_OF_THEM

@@ -370,4 +370,20 @@ TABLE = [
         "if False:",
     ),
     Mutant("_cutover/lease.py", "the directory is not synced after the boot's link", "    sync_directory(os.path.dirname(link))\n", ""),
+    Mutant("_cutover/lease.py", "the guard logs in as the other host does", "    return {**login, ", "    return login or {**login, "),
+    Mutant(
+        "_server/unlogged.py",
+        "a password is shown by the process list",
+        "padded(sql, size) if fits else sql",
+        "sql",
+    ),
+    Mutant("_server/unlogged.py", "a password is sent although a log shows it", "if found and not waived:", "if False:"),
+    Mutant("_retire/server.py", "the guard's account goes from a closed server", '        if login != (keeper, "localhost")\n', ""),
+    Mutant("_retire/run.py", "a migration is retired under a lease", "if fence is not None and fence.state == ARMED:", "if False:"),
+    Mutant(
+        "_cutover/access.py",
+        "the session of another of our accounts goes on holding the lock",
+        'if may_hold_the_fence(str(row["user"]), str(row["own"]))]',
+        'if row["user"] == row["own"]]',
+    ),
 ]

@@ -45,9 +45,9 @@ PACKAGES = {
     "_tuning": ("tuning", "cutover"),
     "_state": ("state", "cutover", "tuning"),
 }
-BY_HAND = {"_seed": ("seed",), "_optionfiles": ("optionfiles", "binlog", "cutover")}
+BY_HAND = {"_seed": ("seed",), "_retire": ("retire",), "_optionfiles": ("optionfiles", "binlog", "cutover")}
 #: Tables of versions: what stands there was run on servers, or recorded; a number in it is no line that a unit could hold.
-LEFT_OUT = ("statements.py",)
+LEFT_OUT = ("statements.py", "control.py")
 #: These run the agent and its like as programs, where no survey sees which function runs.
 AS_PROGRAMS = {
     "_bridge": "module_utils/bridge/",

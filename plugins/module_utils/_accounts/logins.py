@@ -19,9 +19,12 @@ from .._state.paths import directory
 
 # The replication account only reads the binary log; the control account copies, beats, fences and reads positions.
 REPLICATION, CONTROL = "nordbridge_repl", "nordbridge_ctl"
+# By it a host keeps its own server closed, or opens it, whatever became of the other host: no other host knows its password.
+KEEP = "nordbridge_keep"
+KEEP_FILE = "keep.json"
 # On the target: by it the old server follows after the cutover, and may read the binary log alone.
 BACK = "nordbridge_back"
-OF_MIGRATIONS = re.compile(r"nordbridge_(?:ctl|repl|back)_([0-9a-f]{8})\Z")
+OF_MIGRATIONS = re.compile(r"nordbridge_(?:ctl|repl|back|keep)_([0-9a-f]{8})\Z")
 # MySQL accepts at most 32 characters in SOURCE_PASSWORD.
 PASSWORD_BYTES = 24
 
@@ -32,9 +35,14 @@ def account(kind: str, migration_id: str) -> str:
     Each migration has its own: with one name for all, the second migration of a source would change the first one's password, and
     the first one's fence would take the second one's sessions for its own.
 
-    :param kind: REPLICATION, CONTROL or BACK
+    :param kind: REPLICATION, CONTROL, KEEP or BACK
     """
     return "%s_%s" % (kind, hashlib.sha256(migration_id.encode()).hexdigest()[:8])
+
+
+def may_hold_the_fence(user: str, own: str) -> bool:
+    """Whether a session can be one by which the migration of an account closes or opens a server: its sessions end before that one acts."""
+    return user == own or (user.startswith((CONTROL, KEEP)) and not is_anothers(user, own))
 
 
 def is_anothers(user: str, own: str) -> bool:

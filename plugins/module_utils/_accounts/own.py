@@ -19,9 +19,11 @@ from .._server.control import IN_SCHEMA, SCHEMA_PATTERN, TAKEN_AWAY
 from .._server.unlogged import run_unlogged, unlogged
 from .._state.files import read_json, write_json
 from .._state.paths import SCHEMA, directory
-from .logins import CONTROL, REPLICATION, account
+from .logins import CONTROL, KEEP, KEEP_FILE, REPLICATION, account, make_password
 
 ROUNDS = 50000
+# Who closes and opens servers, and keeps the marker.
+FENCERS = (CONTROL, KEEP)
 # Beside the prints in their file, which an account's name cannot be.
 CLONE_LOADED = "clone_loaded"
 
@@ -73,7 +75,7 @@ class OwnAccounts:
         same = bool(exists) and self._same_password(own)
         lacking = list(own.privileges) if not exists else self._lacking(*login, own.privileges)
         # What the fence takes from everybody else, the control account takes and gives.
-        to_grant = [] if not own.user.startswith(CONTROL) else [one for one in self.server.fence_privileges if one in own.privileges]
+        to_grant = [] if not own.user.startswith(FENCERS) else [one for one in self.server.fence_privileges if one in own.privileges]
         surplus, unmarked = self._surplus(own) if exists else [], self._unmarked(own, bool(exists))
         if exists and to_grant and not lacking and self._may_grant(*login, to_grant):
             to_grant = []
@@ -107,11 +109,11 @@ class OwnAccounts:
     def _surplus(self, own: Own) -> list[str]:
         """What an earlier version of this collection gave the control account on everything."""
         held = {name for text in self._grants(own.user, own.host) for name in _privileges(text)}
-        return [name for name in TAKEN_AWAY if own.user.startswith(CONTROL) and name in held and name not in own.privileges]
+        return [name for name in TAKEN_AWAY if own.user.startswith(FENCERS) and name in held and name not in own.privileges]
 
     def _unmarked(self, own: Own, exists: bool) -> list[str]:
         """What the control account lacks in the marker's schema."""
-        if not own.user.startswith(CONTROL):
+        if not own.user.startswith(FENCERS):
             return []
         texts = self._grants(own.user, own.host) if exists else []
         held = {name for text in texts for name in _privileges(text, "`%s`.*" % SCHEMA_PATTERN)}
@@ -183,7 +185,7 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     if not check_mode:
         connection.run("SET SESSION sql_log_bin = 0")
     own = OwnAccounts(server, options["migration_id"], options["allow_logged_passwords"])
-    for one in _wanted(server, options):
+    for one in _wanted(server, options, check_mode):
         own.ensure(one, check_mode)
     if options["load_clone"] and not clone_is_active(server):
         own.plan.append("plugin clone")
@@ -202,16 +204,26 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     return {"changed": bool(own.plan), "plan": own.plan, "diff": diff}
 
 
-def _wanted(server: Flavour, options: dict) -> t.Iterator[Own]:
-    replication, control = account(REPLICATION, options["migration_id"]), account(CONTROL, options["migration_id"])
+def _wanted(server: Flavour, options: dict, check_mode: bool) -> t.Iterator[Own]:
+    migration_id, days = options["migration_id"], options["key_days"]
     privileges = server.known_privileges()
     for host in options["hosts"]:
-        yield Own(replication, host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), options["key_days"])
-        if host != "localhost":
-            yield Own(control, host, options["control_password"], options["tls"], privileges, options["key_days"])
-    # The agent logs in over the local socket, which TLS does not cross. By this account the source's own host keeps a server closed
-    # that was cut over, for as long as it must: its end is the playbook retire, and no date.
-    yield Own(control, "localhost", options["control_password"], False, privileges)
+        yield Own(account(REPLICATION, migration_id), host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), days)
+    control = account(CONTROL, migration_id)
+    for host in dict.fromkeys((*options["hosts"], "localhost")):
+        # The agent logs in over the local socket, which TLS does not cross.
+        yield Own(control, host, options["control_password"], options["tls"] and host != "localhost", privileges, days)
+    # No date: by it this host keeps a server closed that was cut over, for as long as it must.
+    yield Own(account(KEEP, migration_id), "localhost", _keep_password(migration_id, check_mode), False, privileges)
+
+
+def _keep_password(migration_id: str, check_mode: bool) -> str:
+    """From this host's own file, which is there before the account is."""
+    path = os.path.join(directory(migration_id), KEEP_FILE)
+    kept: t.Any = read_json(path) or {"user": account(KEEP, migration_id), "password": make_password()}
+    if not check_mode and not os.path.exists(path):
+        write_json(path, kept)
+    return str(kept["password"])
 
 
 def _marked(server: Flavour, migration_id: str) -> bool:

@@ -15,7 +15,7 @@ import os
 import time
 from contextlib import suppress
 
-from .._accounts.logins import is_anothers
+from .._accounts.logins import is_anothers, may_hold_the_fence
 from .._errors import MigrationError, ServerError
 from .._server.base import Flavour
 from .._server.connection import Connection
@@ -36,8 +36,9 @@ STILL_THERE = (
     "SELECT COUNT(*) FROM information_schema.PROCESSLIST p WHERE p.ID IN %s AND NOT EXISTS (SELECT 1 FROM information_schema.INNODB_TRX x"
     " WHERE x.trx_mysql_thread_id = p.ID AND x.trx_state = 'ROLLING BACK')"
 )
-OUR_OTHERS = (
-    "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AND ID <> CONNECTION_ID()"
+OTHERS = (
+    "SELECT ID AS id, USER AS user, SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS own FROM information_schema.PROCESSLIST"
+    " WHERE ID <> CONNECTION_ID()"
 )
 
 
@@ -134,9 +135,14 @@ def open_server(server: Flavour, request: dict, opened: bool = False, end_own: b
     return left
 
 
+def our_others(connection: Connection) -> list[int]:
+    """The sessions of the migration's own that may hold a fence, but this one; by whichever of its accounts."""
+    return [int(row["id"]) for row in connection.rows(OTHERS) if may_hold_the_fence(str(row["user"]), str(row["own"]))]
+
+
 def _open(server: Flavour, end_own: bool) -> None:
-    for row in server.connection.rows(OUR_OTHERS) if end_own else ():
-        end_session(server.connection, int(row["id"]))
+    for number in our_others(server.connection) if end_own else ():
+        end_session(server.connection, number)
     server.open_fence()
     if server.read_only():
         raise MigrationError("%s still answers that it is read-only" % server.connection.name)

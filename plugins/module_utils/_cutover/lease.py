@@ -22,7 +22,8 @@ import sys
 import time
 import typing as t
 
-from .._errors import MigrationError, Refusal
+from .._accounts.logins import KEEP_FILE
+from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.payload import BOOT
 from .._jobs.record import boot_id, is_locked
 from .._server.base import Flavour
@@ -97,11 +98,14 @@ def arm(request: dict, server: Flavour) -> dict:
     """
     folder, token = directory(request["migration_id"]), request["token"]
     check_place(request["hold"])
-    place = server.identity.datadir
+    place, login = server.identity.datadir, own_login(folder, request["login"])
+    if login != request["login"]:
+        check_guard(server, login)
     with fence_lock(place):
         check_free(place, request["migration_id"])
         kept = {
-            **{name: request[name] for name in ("migration_id", "token", "login", "hold", "scheduler")},
+            **{name: request[name] for name in ("migration_id", "token", "hold", "scheduler")},
+            "login": login,
             "accounts": strangers_privileges(server),
             "server": place,
             "boot_id": boot_id(),
@@ -116,6 +120,26 @@ def arm(request: dict, server: Flavour) -> dict:
             raise MigrationError("the lease's service on %s did not start within %g s" % (server.identity.hostname, READY_SECONDS))
         time.sleep(0.02)
     return kept
+
+
+def own_login(folder: str, login: dict) -> dict:
+    """How this host's guard logs in: by an account of its own where there is one, whose password has no date and is known to no other host."""
+    kept: t.Any = read_json(os.path.join(folder, KEEP_FILE))
+    return {**login, "user": kept["user"], "password": kept["password"]} if kept else login
+
+
+def check_guard(server: Flavour, login: dict) -> None:
+    """Refuse to close a server that the guard could not open again.
+
+    :raises MigrationError: where its account is not there, has another password, or lacks the privileges
+    """
+    words = "the account by which this host would open its server again, %s@localhost, %%s; run the playbook migrate again" % login["user"]
+    try:
+        connect(Endpoint(**login), "the fenced server, from its own host", read_timeout=SQL_SECONDS).close()
+    except ServerError as error:
+        raise MigrationError(words % ("cannot log in (%s)" % error)) from None
+    if [login["user"], "localhost"] not in [list(entry[:2]) for entry in server.privileged_accounts()]:
+        raise MigrationError(words % "lacks the privileges for it")
 
 
 def check_free(place: str, migration_id: str) -> None:

@@ -25,7 +25,6 @@ from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 from .._state.fences import ARMED, COMMITTED, FIRED, fence_lock
 from .._state.files import open_lock, read_json, take_lock
-from .._state.paths import directory
 from .access import close_again
 from .lease import DONE, decide, decide_state, is_over, lease_path, lock_path, work
 
@@ -58,23 +57,9 @@ class Service:
             except MigrationError:
                 self.drop()
         if self.server is None:
-            self.server = self._log_in()
+            self.server = open_flavour(connect(Endpoint(**self.kept["login"]), "the fenced server, from its own host", SQL_SECONDS))
         self.asked = time.monotonic()
         return self.server
-
-    def _log_in(self) -> Flavour:
-        """A new session. The playbook retire gives the guard another password, of which its file then holds both, see _retire/guard.py."""
-        try:
-            return _session(self.kept["login"])
-        except MigrationError:
-            fresh: t.Any = read_json(lease_path(directory(self.kept["migration_id"]), self.kept["token"])) or {}
-            others = [fresh[name] for name in ("login", "login_before") if fresh.get(name, self.kept["login"]) != self.kept["login"]]
-            for login in others:
-                with suppress(MigrationError):
-                    server = _session(login)
-                    self.kept = {**self.kept, "login": login}
-                    return server
-            raise
 
     def drop(self) -> None:
         """A connection that has failed is of no use any more."""
@@ -124,10 +109,6 @@ class Service:
         with fence_lock(self.kept["server"]):
             if decide_state(self.kept) == COMMITTED and close_again(server):
                 say("somebody had opened this server: it is closed again, for migration %s has cut it over" % self.kept["migration_id"])
-
-
-def _session(login: dict) -> Flavour:
-    return open_flavour(connect(Endpoint(**login), "the fenced server, from its own host", SQL_SECONDS))
 
 
 def say(words: str) -> None:

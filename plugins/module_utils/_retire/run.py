@@ -24,7 +24,7 @@ from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._state.phase import JOBS, phase_of
-from .guard import guard_file, guard_session, is_renewed, renew
+from .guard import guard_file, guard_login, guard_session
 from .remove import remove_all
 from .server import Part, admins, changeable, own_accounts, own_plugin, own_replication, own_rows, remove_parts
 from .things import SOURCE, TARGET, kept, things
@@ -35,7 +35,6 @@ BUSY = {
     "committed": "the cutover is committed and not finished: run the playbook cutover with -e cutover=%s, it goes forward only",
     "rolling_back": "a rollback is not finished: run the playbook rollback with -e rollback=%s",
 }
-RENEWED = "the password of the guard's account, for one that this host alone knows"
 FOLLOWING = "%s by the migration's own account still runs here; to end it: -e retire_replication=%s"
 
 
@@ -50,8 +49,8 @@ class Retired(t.NamedTuple):
 def retire(params: dict, check_mode: bool) -> dict:
     """The module's one function.
 
-    :param params: migration_id, side (source or target), replication (the id, where replication of the migration's own may be ended),
-        allow_logged_passwords, and a login
+    :param params: migration_id, side (source or target), replication (the id, where replication of the migration's own may be ended), and
+        a login
     :raises Refusal: with all that is still needed, before anything is touched
     """
     migration_id, side = params["migration_id"], params["side"]
@@ -109,14 +108,12 @@ def _retire(params: dict, check_mode: bool, stack: ExitStack) -> Retired:
         if own is not None and own.state == COMMITTED and own.migration_id != migration_id:
             left.append("accounts and marker: this server is closed by migration %s, whose playbook retire comes first" % own.migration_id)
         else:
-            parts = _parts(server, params, bool(guard))
+            parts = _parts(server, params, guard_login(guard).user if guard else "")
     found = things(migration_id, side, bool(guard))
     words = [part.words for part in parts] + [thing.words for thing in found]
-    renews = server is not None and bool(guard) and not is_renewed(guard)
-    words += [RENEWED] if renews else []
     if check_mode:
         return Retired(_distinct(words), _stays(params, server, guard), left)
-    removed = _in_server(params, server, parts, guard, renews, left) if server is not None else []
+    removed = _in_server(params, server, parts, guard, left) if server is not None else []
     gone, failed = remove_all(found)
     return Retired(_distinct(removed + gone), _stays(params, server, guard), left + failed)
 
@@ -130,7 +127,7 @@ def _server(params: dict, guard: str, left: list[str]) -> Flavour | None:
         return None
 
 
-def _parts(server: Flavour, params: dict, guarded: bool) -> list[Part]:
+def _parts(server: Flavour, params: dict, keeper: str) -> list[Part]:
     migration_id, side = params["migration_id"], params["side"]
     following = own_replication(server, side, migration_id)
     if following and params["replication"] != migration_id:
@@ -139,7 +136,7 @@ def _parts(server: Flavour, params: dict, guarded: bool) -> list[Part]:
         )
     return [
         *following,
-        *own_accounts(server, migration_id, guarded),
+        *own_accounts(server, migration_id, keeper),
         *own_rows(server, migration_id),
         *own_plugin(server, _clone_loaded(migration_id, side)),
     ]
@@ -153,9 +150,9 @@ def _clone_loaded(migration_id: str, side: str) -> bool:
     return bool((read_json(os.path.join(folder, "accounts.json")) or {}).get(CLONE_LOADED))
 
 
-def _in_server(params: dict, server: Flavour, parts: list[Part], guard: str, renews: bool, left: list[str]) -> list[str]:
+def _in_server(params: dict, server: Flavour, parts: list[Part], guard: str, left: list[str]) -> list[str]:
     """What was removed in the server."""
-    if not parts and not renews:
+    if not parts:
         return []
     opens = bool(guard) and server.administrators_admitted
     others = admins(server) if opens else []
@@ -171,15 +168,13 @@ def _in_server(params: dict, server: Flavour, parts: list[Part], guard: str, ren
             # Of a closed server the administrator has lost what its guard has kept; where that is needed no more, the guard opens and closes.
             worker = open_flavour(stack.enter_context(connect(from_options(params), params["side"]))) if opens else server
             closed = stack.enter_context(changeable(server))
-            if renews:
-                renew(guard, worker, params["allow_logged_passwords"])
             remove_parts(worker, parts, closed)
     except MigrationError as error:
         left.append("accounts and marker: %s" % error)
         return []
     if guard and server.gtid_written() != before:
         left.append("this server is closed, and somebody wrote on it meanwhile: %s" % server.gtid_extra(server.gtid_written(), before))
-    return [part.words for part in parts] + ([RENEWED] if renews else [])
+    return [part.words for part in parts]
 
 
 def _stays(params: dict, server: Flavour | None, guard: str) -> list[str]:

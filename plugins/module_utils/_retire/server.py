@@ -10,7 +10,7 @@ import typing as t
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .._accounts.logins import BACK, CONTROL, REPLICATION, account
+from .._accounts.logins import BACK, CONTROL, KEEP, REPLICATION, account
 from .._cutover.access import is_stranger
 from .._errors import Refusal
 from .._replication.status import only_status
@@ -36,15 +36,18 @@ class Part:
     logged: bool = False
 
 
-def own_accounts(server: Flavour, migration_id: str, guarded: bool) -> list[Part]:
-    """The migration's accounts; of a server that is kept closed all but the one by which its host does that."""
-    names = tuple(account(kind, migration_id) for kind in (REPLICATION, CONTROL, BACK))
+def own_accounts(server: Flavour, migration_id: str, keeper: str) -> list[Part]:
+    """The migration's accounts.
+
+    :param keeper: by which this host keeps the server closed: it stays; empty where the server is open
+    """
+    names = tuple(account(kind, migration_id) for kind in (REPLICATION, CONTROL, BACK, KEEP))
     rows = server.connection.rows("SELECT User AS u, Host AS h FROM mysql.user WHERE User IN %s ORDER BY User, Host", (names,))
     found = [(_text(row["u"]), _text(row["h"])) for row in rows]
     return [
         Part("account %s@%s" % login, "DROP USER IF EXISTS %s@%s", login)
         for login in found
-        if not (guarded and login == (account(CONTROL, migration_id), "localhost"))
+        if login != (keeper, "localhost")
     ]
 
 
@@ -88,14 +91,14 @@ def own_replication(server: Flavour, side: str, migration_id: str) -> list[Part]
 
 
 def admins(server: Flavour) -> list[str]:
-    """Who could write while a MySQL is open for administrators alone: others than the migration's, the server's own, and the host's root."""
+    """Who could write while a MySQL is open for administrators alone: others than the migration's and the installation's own."""
     own = server.connection.value("SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1)")
     rows = server.connection.rows(
-        "SELECT u.User AS u, u.Host AS h, u.plugin AS p FROM mysql.user u WHERE u.account_locked = 'N' AND (u.Super_priv = 'Y'"
+        "SELECT u.User AS u, u.Host AS h FROM mysql.user u WHERE u.account_locked = 'N' AND (u.Super_priv = 'Y'"
         " OR EXISTS (SELECT 1 FROM mysql.global_grants g WHERE g.USER = u.User AND g.HOST = u.Host AND g.PRIV = 'CONNECTION_ADMIN'))"
     )
-    found = [(_text(row["u"]), _text(row["h"]), _text(row["p"])) for row in rows]
-    return ["%s@%s" % (user, host) for user, host, plugin in found if is_stranger(user, str(own)) and (host, plugin) != ("localhost", "auth_socket")]
+    found = [(_text(row["u"]), _text(row["h"])) for row in rows]
+    return ["%s@%s" % login for login in found if is_stranger(login[0], str(own)) and login not in server.system_accounts]
 
 
 @contextmanager

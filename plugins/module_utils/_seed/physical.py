@@ -87,7 +87,7 @@ def drop_own_accounts(seed: Seed) -> None:
     """
     connection = seed.target.connection
     connection.run("SET SESSION lock_wait_timeout = %d" % GIVE_WAY_SECONDS)
-    for row in connection.rows("SELECT User AS u, Host AS h FROM mysql.user WHERE User RLIKE '^nordbridge_(repl|ctl)'"):
+    for row in connection.rows("SELECT User AS u, Host AS h FROM mysql.user WHERE User RLIKE '^nordbridge_(repl|ctl|keep)'"):
         _drop(connection, row["u"], row["h"])
 
 

@@ -231,10 +231,6 @@ class MemoryServer:
     def who_am_i(self, session: int) -> list[dict]:
         return [{"x": self.sessions[session].user[0]}]
 
-    def own_sessions(self, session: int) -> list[dict]:
-        user = self.sessions[session].user
-        return [{"id": one.number} for one in self.sessions.values() if one.user == user and one.number != session]
-
     def still_there(self, _session: int, args: tuple) -> list[dict]:
         return [{"x": len(set(args[0]) & set(self.sessions))}]
 
@@ -323,7 +319,7 @@ STATEMENTS = [
     (r"GRANT (.+?) ON \*\.\* TO %s@%s", "grant"),
     (re.escape(access.STRANGERS), "strangers"),
     (re.escape(access.WHO_AM_I), "who_am_i"),
-    (re.escape(access.OUR_OTHERS), "own_sessions"),
+    (re.escape(access.OTHERS), "strangers"),
     (re.escape(access.STILL_THERE), "still_there"),
     (r"KILL (\d+)", "kill"),
     (r"SHOW (?:ALL REPLICAS|REPLICA) STATUS", "status_of_replica"),

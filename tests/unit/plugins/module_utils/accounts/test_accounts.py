@@ -10,7 +10,7 @@ import stat
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts import logins, own
 
-CTL, REPL = "nordbridge_ctl_8d9001d3", "nordbridge_repl_8d9001d3"
+CTL, REPL, KEEP = "nordbridge_ctl_8d9001d3", "nordbridge_repl_8d9001d3", "nordbridge_keep_8d9001d3"
 
 
 def test_each_migration_has_accounts_of_its_own():
@@ -192,8 +192,21 @@ def test_passwords_end_but_the_one_by_which_a_closed_server_is_kept_closed(serve
         (REPL, "127.0.0.1"): 90,
         (REPL, "localhost"): 90,
         (CTL, "127.0.0.1"): 90,
-        (CTL, "localhost"): 0,
+        (CTL, "localhost"): 90,
+        (KEEP, "localhost"): 0,
     }
+
+
+def test_this_hosts_own_account_has_a_password_that_no_request_brings(server, tmp_path):
+    prepare(server)
+    kept = json.loads((tmp_path / "keep.json").read_text())
+    assert kept["user"] == KEEP and len(kept["password"]) == 32 and (tmp_path / "keep.json").stat().st_mode & 0o077 == 0
+    assert prepare(server)["changed"] is False and json.loads((tmp_path / "keep.json").read_text()) == kept
+
+
+@pytest.mark.parametrize("user, holds", [(CTL, True), (KEEP, True), (REPL, False), ("nordbridge_ctl_00000000", False), ("root", False)])
+def test_whose_sessions_may_hold_the_fence(user, holds):
+    assert logins.may_hold_the_fence(user, KEEP) is logins.may_hold_the_fence(user, CTL) is holds
 
 
 @pytest.mark.parametrize("state, plan", [((90, 45), ""), ((90, 46), "INTERVAL 90 DAY"), ((30, 0), "INTERVAL 90 DAY"), ((None, 1), "INTERVAL 90 DAY")])
@@ -220,6 +233,7 @@ def test_the_control_account_writes_in_the_markers_schema_alone(server):
     assert written and all(" ON `nordbridge\\_migration`.* TO " in sql for sql in written), "the underscore would match any letter"
     server.connection.in_schema.clear()
     lacks = ["account %s@%s: INSERT, UPDATE, DELETE, DROP on nordbridge_migration" % (CTL, where) for where in ("10.0.% REQUIRE SSL", "localhost")]
+    lacks.append(lacks[1].replace(CTL, KEEP))
     assert prepare(server)["plan"] == lacks
 
 
@@ -257,7 +271,8 @@ def test_the_control_account_may_give_back_what_the_fence_takes_and_nobody_else_
     server.known = ("SELECT", "SUPER", "READ_ONLY ADMIN")
     plan = prepare(server)["plan"]
     assert "SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN" in plan[1]
-    assert server.connection.grantable == {(CTL, host): ["SUPER", "READ_ONLY ADMIN"] for host in ("10.0.%", "localhost")}
+    held = [(CTL, "10.0.%"), (CTL, "localhost"), (KEEP, "localhost")]
+    assert server.connection.grantable == {login: ["SUPER", "READ_ONLY ADMIN"] for login in held}
     assert prepare(server)["plan"] == []
     server.connection.grantable[(CTL, "localhost")] = ["SUPER"]
     assert prepare(server)["plan"] == ["account " + CTL + "@localhost: GRANT OPTION for SUPER and READ_ONLY ADMIN"]

@@ -38,8 +38,9 @@ class Server:
                 raise error
 
     def rows(self, sql, args=None):
-        others = "USER AS user" in sql
-        return [{"id": one, "user": self.users.get(one, "boss"), "own": OWN[0]} for one in (self.sessions if others else self.own)]
+        if sql == access.OTHERS:
+            return [{"id": one, "user": self.users.get(one, OWN[0]), "own": OWN[0]} for one in self.own]
+        return [{"id": one, "user": self.users.get(one, "boss"), "own": OWN[0]} for one in self.sessions]
 
     def value(self, sql, args=None):
         if sql == access.WHO_AM_I:
@@ -139,6 +140,13 @@ def test_the_hold_goes_before_the_server_is_open_and_all_else_after_it(request_)
     assert server.done == [
         "KILL 3", "open", "SET SESSION sql_log_bin = 0", "give SUPER,READ_ONLY ADMIN to boss", "SET GLOBAL event_scheduler = ON",
     ]  # fmt: skip
+
+
+def test_whichever_of_our_accounts_holds_the_lock_its_session_ends_and_no_replicas():
+    server = Server(own=[3, 4, 5, 6, 7])
+    digits = OWN[0].rpartition("_")[2]
+    server.users = {4: "nordbridge_keep_" + digits, 5: "nordbridge_repl_" + digits, 6: "nordbridge_keep_00000000", 7: "boss"}
+    assert access.our_others(server) == [3, 4]
 
 
 def test_a_file_that_cannot_be_removed_does_not_keep_it_closed(request_, monkeypatch):

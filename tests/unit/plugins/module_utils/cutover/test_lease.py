@@ -266,21 +266,28 @@ class TestService:
         assert service.step() == lease_service.LOOK_SECONDS
         assert service.server is host.server and host.server.done == []
 
-    @pytest.mark.parametrize("accepted", ["s3cret", "before", "own"])
-    def test_it_finds_the_password_that_the_end_of_the_migration_gives_it(self, host, session, monkeypatch, accepted):
-        def connect(login, *_more):
-            if login.password != accepted:
-                raise ServerError("denied", 1045)
-            return host.server
-
-        monkeypatch.setattr(lease_service, "connect", connect)
-        monkeypatch.setattr(lease_service, "directory", lambda migration_id: os.path.join(host.root, migration_id))
-        service = service_of(host)
-        path = lease.lease_path(host.root + "/shop", TOKEN)
-        kept = json.loads(open(path).read())
-        both = {"login": {**kept["login"], "password": "own"}, "login_before": {**kept["login"], "password": "before"}}
-        Path(path).write_text(json.dumps({**kept, **both}))
-        assert service.connected() is host.server and service.kept["login"]["password"] == accepted
+    @pytest.mark.parametrize("privileged, fails, words", [
+        ([["nordbridge_keep_8d9001d3", "localhost", ["SUPER"], []]], False, ""),
+        ([["nordbridge_ctl_8d9001d3", "localhost", ["SUPER"], []]], False, "lacks the privileges"),
+        ([], True, "cannot log in"),
+    ])  # fmt: skip
+    def test_it_logs_in_by_this_hosts_own_account_where_that_could_open_the_server(self, host, monkeypatch, privileged, fails, words):
+        keep = {"user": "nordbridge_keep_8d9001d3", "password": "known here alone"}
+        folder = Path(host.root, "shop")
+        folder.mkdir(parents=True)
+        (folder / "keep.json").write_text(json.dumps(keep))
+        host.server.privileged_accounts = lambda: privileged
+        host.server.close = lambda: None
+        if fails:
+            monkeypatch.setattr(lease, "connect", lambda *_all, **_more: (_ for _ in ()).throw(ServerError("denied", 1045)))
+        if words:
+            with pytest.raises(MigrationError, match=words):
+                lease.arm(request_of(), host.server)
+            assert state(host) == "" and not host.started
+            return
+        lease.arm(request_of(), host.server)
+        login = service_of(host).kept["login"]
+        assert login == {"unix_socket": "/s", **keep}
 
     @pytest.mark.parametrize("early", [False, True], ids=["time", "undo"])
     def test_it_opens_the_server_at_its_end_and_leaves_no_password(self, host, session, early):

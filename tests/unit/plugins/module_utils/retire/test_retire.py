@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._retire import guard, remove, run, server, things
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.fences import ARMED, COMMITTED, FIRED, RELEASED, Fence
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 FOLDER = "var/lib/mysql_migration/shop"
-CTL, REPL, BACK = ("nordbridge_%s_8d9001d3" % kind for kind in ("ctl", "repl", "back"))
+CTL, REPL, BACK, KEEP = ("nordbridge_%s_8d9001d3" % kind for kind in ("ctl", "repl", "back", "keep"))
 
 
 def put(root, *paths, text="x\n"):
@@ -87,7 +86,7 @@ class Connection:
         self.accounts, self.counts, self.schema, self.ran, self.name = list(accounts), rows, schema, [], "source"
 
     def rows(self, sql, args=None):
-        assert args == ((REPL, CTL, BACK),) and "mysql.user" in sql
+        assert args == ((REPL, CTL, BACK, KEEP),) and "mysql.user" in sql
         return [{"u": user, "h": host} for user, host in self.accounts]
 
     def row(self, _sql, _args):
@@ -122,10 +121,10 @@ class Server:
         self.connection.run("read_only %s" % on)
 
 
-@pytest.mark.parametrize("guarded, left", [(False, []), (True, [(CTL, "localhost")])])
-def test_all_accounts_go_but_the_one_that_keeps_a_server_closed(guarded, left):
-    held = [(CTL, "127.0.0.1"), (CTL, "localhost"), (REPL, "localhost")]
-    parts = server.own_accounts(Server(accounts=held), "shop", guarded)
+@pytest.mark.parametrize("keeper, left", [("", []), (KEEP, [(KEEP, "localhost")]), (CTL, [(CTL, "localhost")])])
+def test_all_accounts_go_but_the_one_that_keeps_a_server_closed(keeper, left):
+    held = [(CTL, "127.0.0.1"), (CTL, "localhost"), (KEEP, "localhost"), (REPL, "localhost")]
+    parts = server.own_accounts(Server(accounts=held), "shop", keeper)
     assert [part.args for part in parts] == [login for login in held if login not in left] and not any(part.logged for part in parts)
 
 
@@ -133,6 +132,15 @@ def test_all_accounts_go_but_the_one_that_keeps_a_server_closed(guarded, left):
 def test_the_schema_goes_with_its_last_migration(rows, expected):
     found = [part.sql for part in server.own_rows(Server(rows=rows), "shop")]
     assert found == expected if isinstance(expected, list) else [sql.split()[0] for sql in found] == ["DELETE"] * expected
+
+
+def test_who_could_write_while_a_server_is_open_for_administrators(monkeypatch):
+    one = Server()
+    one.system_accounts = (("root", "localhost"),)
+    there = [("root", "localhost"), ("root", "%"), (CTL, "localhost"), ("nordbridge_ctl_00000000", "localhost"), ("dba", "10.%")]
+    monkeypatch.setattr(one.connection, "rows", lambda _sql: [{"u": user, "h": host} for user, host in there])
+    monkeypatch.setattr(one.connection, "value", lambda _sql: KEEP)
+    assert server.admins(one) == ["root@%", "nordbridge_ctl_00000000@localhost", "dba@10.%"]
 
 
 @pytest.mark.parametrize("closed, log", [(False, 1), (True, 0)])
@@ -151,65 +159,17 @@ def test_a_server_that_was_open_for_administrators_is_closed_again_whatever_fail
     assert one.connection.ran == ["admit", "read_only True"]
 
 
-class TestGuard:
-    @pytest.fixture
-    def path(self, tmp_path):
-        path = tmp_path / "lease-0a.json"
-        path.write_text(json.dumps({"login": {"unix_socket": "/s", "user": CTL, "password": "old"}, "hold": "/etc/x"}))
-        return path
-
-    @pytest.fixture
-    def passwords(self, monkeypatch):
-        """What the server accepts."""
-        accepted = {"old"}
-
-        def connect(login, _name, _seconds):
-            if login.password not in accepted:
-                raise ServerError("denied", 1045)
-            return Connection()
-
-        monkeypatch.setattr(guard, "connect", connect)
-        monkeypatch.setattr(guard, "open_flavour", lambda connection: connection)
-        return accepted
-
-    class Account:
-        def __init__(self, accepted, fails=False):
-            self.accepted, self.connection, self.fails = accepted, self, fails
-
-        def identified_by(self, password):
-            return "IDENTIFIED AS %s", password, False
-
-        def run(self, sql, args=None):
-            if sql.startswith("ALTER USER"):
-                if self.fails:
-                    raise ServerError("closed", 1290)
-                self.accepted.clear()
-                self.accepted.add(args[1])
-
-    @pytest.fixture(autouse=True)
-    def quiet(self, monkeypatch):
-        monkeypatch.setattr(guard, "unlogged", lambda _server: nullcontext([]))
-
-    def test_it_has_a_password_of_its_own_then(self, path, passwords):
-        guard.renew(str(path), self.Account(passwords), False)
-        kept = json.loads(path.read_text())
-        assert passwords == {kept["login"]["password"]} and kept["login"]["password"] != "old" and kept["hold"] == "/etc/x"
-        assert guard.is_renewed(str(path)) and path.stat().st_mode & 0o077 == 0
-
-    def test_a_death_on_the_way_leaves_a_file_by_which_the_guard_logs_in(self, path, passwords):
-        with pytest.raises(ServerError):
-            guard.renew(str(path), self.Account(passwords, fails=True), False)
-        assert not guard.is_renewed(str(path))
-        assert guard.guard_session(str(path)), "by the password before, which stands in the file still"
-        guard.renew(str(path), self.Account(passwords), False)
-        assert guard.is_renewed(str(path)) and guard.guard_session(str(path))
-        assert '"old"' not in path.read_text()
-
-    def test_a_password_that_the_server_does_not_take_leaves_both(self, path, passwords):
-        account = self.Account(set())
-        with pytest.raises(MigrationError, match="is not accepted"):
-            guard.renew(str(path), account, False)
-        assert json.loads(path.read_text())["login_before"]["password"] == "old"
+@pytest.mark.parametrize("state, there, expected", [(COMMITTED, True, True), (COMMITTED, False, False), (RELEASED, True, False), (ARMED, True, False)])
+def test_a_guard_is_there_where_the_commit_closed_this_hosts_server(tmp_path, monkeypatch, state, there, expected):
+    login = {"unix_socket": "/s", "user": KEEP, "password": "p"}
+    monkeypatch.setattr(guard, "last_of", lambda _id: Fence(state, "shop", "0a", "/d"))
+    monkeypatch.setattr(guard, "directory", lambda _id: str(tmp_path))
+    if there:
+        (tmp_path / "lease-0a.json").write_text(json.dumps({"login": login, "hold": "/etc/x"}))
+    path = guard.guard_file("shop")
+    assert path == (str(tmp_path / "lease-0a.json") if expected else "")
+    if expected:
+        assert guard.guard_login(path).user == KEEP
 
 
 class TestRefusals:
