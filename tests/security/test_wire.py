@@ -39,10 +39,10 @@ ASK = ["clear", "dialog", "full", "switch to full", "sha256", "switch to sha256"
 
 @pytest.fixture(scope="module", params=["mariadb", "mysql"])
 def ready(request) -> Pair:
-    """A migration that is READY."""
+    """A migration that is READY, copied as the product chooses: CLONE goes through the tunnel, too."""
     pair = request.getfixturevalue(request.param)
     pair.load(200)
-    pair.migrate().ok()
+    pair.migrate("-e", "target_seed_method=auto").ok()
     for host in (SOURCE, TARGET):
         prepare(pair, host)
     pair.sh(SOURCE, CERTIFICATES)
