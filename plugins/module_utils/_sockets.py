@@ -32,11 +32,13 @@ class TcpSocket(t.NamedTuple):
     inode: str
 
 
-def parse_table(text: str) -> list[TcpSocket]:
-    """The sockets of a table; IPv4 addresses in IPv6 sockets are told as IPv4."""
-    found = []
+def parse_table(text: str, port: int | None = None) -> list[TcpSocket]:
+    """The sockets of a table, or those with that local port alone; IPv4 addresses in IPv6 sockets are told as IPv4."""
+    found, ending = [], "" if port is None else ":%04X" % port
     for line in text.splitlines()[1:]:
         fields = line.split()
+        if not fields[1].endswith(ending):
+            continue
         (address, port), (peer, peer_port) = (_address(fields[at]) for at in (1, 2))
         found.append(TcpSocket(address, port, peer, peer_port, fields[3], int(fields[7]), fields[9]))
     return found
@@ -51,13 +53,13 @@ def _address(text: str) -> tuple[str, int]:
     return str(mapped or address), int(port, 16)
 
 
-def read_sockets() -> list[TcpSocket]:
-    """All TCP sockets of this host's network namespace."""
+def read_sockets(port: int | None = None, tables: tuple = TABLES) -> list[TcpSocket]:
+    """The TCP sockets of this host's network namespace, all or those with that local port. The kernel takes milliseconds for a table."""
     found: list[TcpSocket] = []
-    for path in TABLES:
+    for path in tables:
         try:
             with open(path, encoding="ascii") as stream:
-                found += parse_table(stream.read())
+                found += parse_table(stream.read(), port)
         except OSError:  # a host without IPv6 has no tcp6
             continue
     return found
@@ -76,8 +78,8 @@ def owner_of(sockets: list[TcpSocket], local: tuple[str, int], peer: tuple[str, 
 
 def find_owner(local: tuple[str, int], peer: tuple[str, int]) -> int | None:
     """C(owner_of) as of now. A table is read in pieces, and what moves meanwhile can be passed over: so None is asked again at once."""
-    for _try in range(3):
-        uid = owner_of(read_sockets(), local, peer)
+    for path in TABLES * 3:
+        uid = owner_of(read_sockets(local[1], (path,)), local, peer)
         if uid is not None:
             return uid
     return None
@@ -101,5 +103,5 @@ def held_by_root(host: str, port: int) -> bool:
     """Whether nobody but root can answer at this host's port: no other can bind it, and root listens there now."""
     if host not in LOOPBACK_NAMES or port >= unprivileged_start():
         return False
-    there = listeners(read_sockets(), port)
+    there = listeners(read_sockets(port), port)
     return bool(there) and all(one.uid == 0 for one in there)

@@ -248,6 +248,8 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 )
 
 LOOPBACK = ("127.0.0.1", "localhost")
+# How the units of a tunnel's end are called.
+PROXY = "-tunnel-proxy.service"
 OPTIONS = {
     "needs": {"type": "list", "elements": "str", "choices": list(privileges.PURPOSES), "default": []},
     "local": {"type": "bool"},
@@ -286,6 +288,8 @@ def who_listens(port: int) -> str:
     unit = holder(port)
     if not unit:
         return "nobody on this host listens at port %d" % port
+    if unit.endswith(PROXY):
+        return "port %d is the tunnel's end: see systemctl status %s %s" % (port, unit, unit.replace(PROXY, "-tunnel.service"))
     return (
         "port %d of this host is held by %s: if that is not this migration's own tunnel, stop it (systemctl disable --now), or choose "
         "another port (target_tunnel_port)" % (port, unit)

@@ -196,7 +196,8 @@ def test_the_tunnels_key_opens_one_port_and_nothing_else(source, target, folder)
     assert source.host.user("nordbridge").shell == "/usr/sbin/nologin"
     keys = source.host.file("/var/lib/mysql_migration_tunnel/.ssh/authorized_keys").content_string.splitlines()
     assert len(keys) == 1
-    assert 'restrict,port-forwarding,permitopen="127.0.0.1:3306" ssh-ed25519 ' in keys[0]
+    options = 'restrict,port-forwarding,command="/bin/false",permitopen="127.0.0.1:3306",permitlisten="255.255.255.255:1" ssh-ed25519 '
+    assert keys[0].startswith('from="') and options in keys[0]
     tunnel = f"ssh -F {folder}/ssh_config -o ClearAllForwardings=yes -o LogLevel=INFO"
     # ssh ends with 255 where it is refused, which would look like a lost connection to the test's own ssh.
     login = target.host.check_output(f"{tunnel} tunnel id 2>&1 || true")

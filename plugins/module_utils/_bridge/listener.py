@@ -25,7 +25,7 @@ def free(request: dict) -> None:
     :param request: port, user
     """
     uid = pwd.getpwnam(request["user"]).pw_uid
-    there = [one for one in listeners(read_sockets(), int(request["port"])) if one.uid == uid]
+    there = [one for one in listeners(read_sockets(int(request["port"])), int(request["port"])) if one.uid == uid]
     ended = sorted({pid for one in there for pid in owners(one.inode) if is_session(pid, uid)})
     for pid in ended:
         os.kill(pid, signal.SIGTERM)
@@ -34,7 +34,7 @@ def free(request: dict) -> None:
 
 def holder(port: int) -> str:
     """Who on this host listens at a port of the loopback, by unit or at least by process; empty for nobody that can be seen."""
-    found = {_unit(pid) for one in listeners(read_sockets(), port) for pid in owners(one.inode)}
+    found = {_unit(pid) for one in listeners(read_sockets(port), port) for pid in owners(one.inode)}
     return "; ".join(sorted(found))
 
 

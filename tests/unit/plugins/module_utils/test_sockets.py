@@ -39,6 +39,12 @@ def test_a_table_is_read_in_the_hosts_own_byte_order():
     assert found[1] == TcpSocket("127.0.0.1", 13307, "127.0.0.1", 0x9999, "01", 998, "4713")
 
 
+def test_one_ports_sockets_alone():
+    here = word("127.0.0.1")
+    text = TABLE % ((here,) * 6)
+    assert [one.state for one in parse_table(text, 13307)] == ["0A", "01"] and parse_table(text, 0x33FC) == []
+
+
 def test_an_ipv4_address_in_an_ipv6_socket_is_that_address():
     mapped = "%08X%08X%s%s" % (0, 0, word("0.0.255.255"), word("127.0.0.1"))
     line = "   0: %s:0CEA %s:1234 01 00000000:00000000 00:00000000 00000000   100        0 9 1" % (mapped, mapped)
@@ -92,7 +98,7 @@ LISTENING = TcpSocket("127.0.0.1", 300, "0.0.0.0", 0, "0A", 0, "7")
     ],
 )
 def test_a_port_that_nobody_but_root_can_answer_at(monkeypatch, host, port, start, there, held):
-    monkeypatch.setattr(_sockets, "read_sockets", lambda: there)
+    monkeypatch.setattr(_sockets, "read_sockets", lambda _port: there)
     monkeypatch.setattr(_sockets, "unprivileged_start", lambda: start)
     assert held_by_root(host, port) is held
     assert len(listeners(there, port)) == len(there)

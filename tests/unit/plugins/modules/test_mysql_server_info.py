@@ -88,6 +88,11 @@ def test_the_same_server_at_the_other_end_is_taken_and_another_one_told_with_who
     assert "port 13306 of this host is held by nordbridge-old-tunnel.service" in str(told.value)
 
 
+def test_this_migrations_own_end_is_no_stranger(monkeypatch) -> None:
+    with pytest.raises(Refusal, match="port 317 is the tunnel's end: see systemctl status nordbridge-shop-tunnel-proxy.service nordbridge-shop-tunnel.service"):
+        bridged(monkeypatch, replace(ONE, hostname="db2"), 317, "nordbridge-shop-tunnel-proxy.service")
+
+
 def test_a_login_that_fails_there_says_so_too(monkeypatch) -> None:
     monkeypatch.setattr(module, "holder", lambda _port: "")
 
