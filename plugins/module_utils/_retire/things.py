@@ -19,8 +19,8 @@ SIDES = (SOURCE, TARGET)
 # Units' names are nordbridge-ID-KIND. Those of a lease (lease-TOKEN, boot-TOKEN) keep a closed server closed, and are never listed here.
 UNITS = "/etc/systemd/system"
 UNIT_KINDS: dict[str, tuple] = {
-    TARGET: ("tunnel.service", "back.service", "gate.socket", "gate.service"),
-    SOURCE: ("agent.socket", "agent@.service", "back-gate.socket", "back-gate.service"),
+    TARGET: ("tunnel.service", "tunnel-proxy.service", "back.service", "back-proxy.service"),
+    SOURCE: ("agent.socket", "agent@.service", "back-proxy.service"),
 }
 # Files of keys, of which the lines go whose comment is nordbridge-KIND-ID. Root's own held the agent's key in an earlier version.
 KEY_FILES: dict[str, tuple] = {
