@@ -93,7 +93,7 @@ def zones(case: Case) -> list[Hit]:
     if re.match(r"[A-Za-z]", default) and default.upper() != "SYSTEM" and default.lower() not in known:
         hits.append(Hit("sessions on the source are in the time zone %s (time_zone), which the target does not know by name" % default))
     if source["known_zones"] and not known and not hits:
-        text = "the source knows %d time zones by name, and the target none: a write of a session in such a zone stops replication (error 1298)"
+        text = "the source knows %d time zones by name, and the target none: a write of a session in such a zone stops replication (1298)"
         hits.append(Hit(text % len(source["known_zones"]), WARNING))
     return hits
 
@@ -117,7 +117,8 @@ def views(case: Case) -> list[Hit]:
     found = case.source["setups"]["broken_views"]
     if not found or not by_statements(case):
         return []
-    return [Hit("%d view(s) lie on what is not there, or may not be read by their definers, and a dump ends at them: %s" % (len(found), listed(found)))]
+    text = "%d view(s) lie on what is not there, or may not be read by their definers, and a dump ends at them: %s"
+    return [Hit(text % (len(found), listed(found)))]
 
 
 def followers(case: Case) -> list[Hit]:

@@ -33,7 +33,7 @@ _COLUMNS = {
     "EVENT_DEFINITION": "body_utf8",
     "EVENT_TYPE": "IF(execute_at IS NULL, 'RECURRING', 'ONE TIME')",
     "EXECUTE_AT": "execute_at",
-    "INTERVAL_VALUE": "interval_expression",
+    "INTERVAL_VALUE": "interval_value",
     "INTERVAL_FIELD": "interval_field",
 }
 _OWN_TABLE = "(SELECT %s FROM mysql.event) AS EVENTS" % ", ".join("%s AS %s" % (told, name) for name, told in _COLUMNS.items())
