@@ -96,7 +96,9 @@ def test_an_option_of_another_kind_is_refused(hostile):
 def later():
     """A target of a later series, which needs the source's programs."""
     pair = Pair("mariadb-10.5", "mariadb-10.11")
-    pair.name += "-hostile"
+    # A migration's id is 31 characters long at most.
+    pair.name = pair.name.partition("-mariadb")[0] + "-lent"
+    pair.folder = f"/var/lib/mysql_migration/{pair.name}"
     pair.out = ROOT / "build/integration" / pair.name
     pair.up()
     yield pair
