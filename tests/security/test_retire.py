@@ -23,7 +23,7 @@ systemctl list-units --all --plain --no-legend 'nordbridge-ID-*' | cut -d' ' -f1
 find /var/lib/mysql_migration/ID -type f ! -path '*/jobs/*' 2>/dev/null
 true
 """
-RECORD = {"state.json", "state.json.previous", "events.jsonl", "lock", "change.lock"}
+RECORD = {"state.json", "state.json.previous", "events.jsonl", "lock", "change.lock", "switched"}
 
 
 def left(pair: Pair, host: str) -> list[str]:
