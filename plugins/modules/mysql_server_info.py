@@ -223,7 +223,7 @@ server:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import facts, privileges
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import holder
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse.listener import holder
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect

@@ -63,7 +63,7 @@ KEEP = (
 systemctl stop SERVICE
 rm -rf /root/ready; mkdir /root/ready
 cp -a /var/lib/mysql/. /root/ready
-tar -C / -cf /root/ready.tar etc/mysql $(cd / && ls -d var/lib/mysql_migration 2>/dev/null || true)
+tar -C / -cf /root/ready.tar etc/mysql $(cd / && ls -d var/lib/mysql_migration var/lib/mysql_migration_agent 2>/dev/null || true)
 """
 )
 BACK = (
@@ -90,9 +90,10 @@ written(json.loads(sys.argv[1]))
 SECOND = r"""
 folder=/var/lib/mysql_migration/second
 mkdir -p -m 700 $folder && cp {pack} $folder/agent.zip
-boot='import sys; sys.path.insert(0, sys.argv[1]); from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.agent import main; main()'
+(umask 077; echo '{policy}' >$folder/agent.json)
+boot='import sys; sys.path.insert(0, sys.argv[1]); from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.dispatch import main; main()'
 ( (echo '{request}'; echo privileges; echo sessions; sleep 3) |
-  SSH_ORIGINAL_COMMAND=lease timeout 20 python3 -I -c "$boot" $folder/agent.zip >/root/faults-second.log 2>&1 </dev/stdin; ) >/dev/null 2>&1 &
+  SSH_ORIGINAL_COMMAND=lease timeout 20 python3 -I -c "$boot" $folder/agent.zip $folder/agent.json >/root/faults-second.log 2>&1 </dev/stdin; ) >/dev/null 2>&1 &
 """
 #: The module's own function, from a pack of the collection.
 LAUNCH = """
@@ -108,7 +109,7 @@ except MigrationError as error:
 GO = r"""
 set -eu
 systemctl start SERVICE
-for unit in $(ls /etc/systemd/system | grep '^nordbridge-.*\.service$' || true); do systemctl start "$unit"; done
+for unit in $(ls /etc/systemd/system | grep -E '^nordbridge-[^@]*\.(service|socket)$' || true); do systemctl start "$unit"; done
 for attempt in $(seq 100); do CLIENT -e 'SELECT 1' >/dev/null 2>&1 && exit 0; sleep 0.2; done
 exit 1
 """

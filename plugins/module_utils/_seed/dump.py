@@ -115,7 +115,7 @@ def _stream(
         unpack = Stage("zstd on the target", ["zstd", "-q", "-d", "-c"])
         loader = client_stage(target, handle, LOADER_SESSION + target.loader_defaults)
         bridge = Stage("the dump on the source", agent_command(options["migration_id"], "dump"))
-        words = json.dumps(dump_request(source, schemas, source_login, options)).encode()
+        words = json.dumps(dump_request(source, schemas, options)).encode()
         if options.get("dump_file"):
             _land(bridge, words, options["dump_file"], copy)
             bridge, words = Stage("the dump file", ["cat", options["dump_file"]]), b""
@@ -126,7 +126,7 @@ def _stream(
         os.close(handle)
 
 
-def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict, part: str = "") -> dict:
+def dump_request(source: Flavour, schemas: list, options: dict, part: str = "") -> dict:
     """What the agent's verb `dump` is asked for."""
     return {
         "flavour": source.name,
@@ -135,7 +135,6 @@ def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict,
         "schemas": schemas,
         "lock_wait": options["lock_wait"],
         "part": part,
-        "login": {"user": login.user, "password": login.password, "unix_socket": options["source_socket"]},
         "level": options["zstd_level"],
         **{name: options[name] for name in MANNERS},
     }

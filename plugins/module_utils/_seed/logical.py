@@ -42,7 +42,7 @@ def copy_logically(seed: Seed, load: Loader, kept: Kept | None = None) -> dict:
     told = check_settings(seed.source, seed.target)
     for server in (seed.source, seed.target):
         server.connection.run("SET SESSION wait_timeout = %d" % IDLE_SECONDS)
-    moment = Moment(lambda: ask(seed.options["migration_id"], seed.source_login, seed.options["source_socket"]))
+    moment = Moment(lambda: ask(seed.options["migration_id"]))
     for number in range(1, SNAPSHOTS + 1):
         try:
             result, accounts = _copy_of_moment(seed, load, moment, kept)

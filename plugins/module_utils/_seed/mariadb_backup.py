@@ -131,8 +131,7 @@ def _stream(seed: Seed, folder: str, started: float) -> int:
         line = copy_line(passed["plain"], max(total, 1), passed["packed"], time.monotonic() - started)
         seed.progress.say("seed", line, done=passed["plain"], total=total, crossed=passed["packed"])
 
-    login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
-    request = {"login": login, "threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
+    request = {"threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
     stages = [
         Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
         Stage("zstd on the target", ["zstd", "-q", "-d", "-c"]),

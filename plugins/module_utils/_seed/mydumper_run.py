@@ -113,8 +113,7 @@ def dump_rows(
     :param tick: called now and then
     :raises MigrationError: where anything of it failed, or its coordinates are not those that the source stood at
     """
-    login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
-    asked = {"login": login, "lock_wait": seed.options["lock_wait"], "seconds": seed.options["hold_seconds"]}
+    asked = {"lock_wait": seed.options["lock_wait"], "seconds": seed.options["hold_seconds"]}
     handle = private_file(option_file(client_options(seed.source_login), seed.options["lock_wait"]))
     program = [find_program([PROGRAM]), "--defaults-file=/proc/self/fd/%d" % handle, *options(rows, threads, pattern)]
     try:
