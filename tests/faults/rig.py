@@ -524,10 +524,10 @@ class Rig(Pair):
         self.bring_pack(SOURCE)
         hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
         request = {
-            "migration_id": "second", "token": "%016x" % time.monotonic_ns(), "seconds": 6.0, "hold": hold, "scheduler": "ON",
-            "login": {"unix_socket": "/run/mysqld/mysqld.sock"}, "promoted": "another server",
+            "token": "%016x" % time.monotonic_ns(), "seconds": 6.0, "scheduler": "ON", "promoted": "another server",
         }  # fmt: skip
-        self.do(SOURCE, SECOND.format(pack="/root/faults.zip", request=json.dumps(request)))
+        policy = {"migration_id": "second", "login": {"unix_socket": "/run/mysqld/mysqld.sock"}, "hold": hold}
+        self.do(SOURCE, SECOND.format(pack="/root/faults.zip", request=json.dumps(request), policy=json.dumps(policy)))
 
     def launch(self, use: str = "launch") -> Run:
         """The cutover as the module does it on the target: the same call with the same options, without a controller.
@@ -538,7 +538,7 @@ class Rig(Pair):
         hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
         params: dict[str, Any] = {
             "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
-            "max_transaction_seconds": 5, "source_socket": "/run/mysqld/mysqld.sock", "source_hold": hold, "target_hold": hold,
+            "max_transaction_seconds": 5, "source_hold": hold, "target_hold": hold,
             "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
             "switches": [], "old_address": "", "new_address": "",
         }  # fmt: skip
