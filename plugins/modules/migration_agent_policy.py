@@ -79,6 +79,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+path:
+  description: The policy's file.
+  returned: success
+  type: str
+  sample: /var/lib/mysql_migration_agent/shop/agent.json
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.install import amend_policy

@@ -223,9 +223,9 @@ server:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import facts, privileges
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse.listener import holder
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse.listener import holder
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import from_options, login_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.identity import (

@@ -91,9 +91,11 @@ SECOND = r"""
 folder=/var/lib/mysql_migration/second
 mkdir -p -m 700 $folder && cp {pack} $folder/agent.zip
 (umask 077; echo '{policy}' >$folder/agent.json)
-boot='import sys; sys.path.insert(0, sys.argv[1]); from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.dispatch import main; main()'
+utils=ansible_collections.nordbridge.mysql_migration.plugins.module_utils
+boot="import sys; sys.path.insert(0, sys.argv[1]); from $utils._agent.dispatch import main; main()"
 ( (echo '{request}'; echo privileges; echo sessions; sleep 3) |
-  SSH_ORIGINAL_COMMAND=lease timeout 20 python3 -I -c "$boot" $folder/agent.zip $folder/agent.json >/root/faults-second.log 2>&1 </dev/stdin; ) >/dev/null 2>&1 &
+  SSH_ORIGINAL_COMMAND=lease timeout 20 python3 -I -c "$boot" $folder/agent.zip $folder/agent.json \
+     >/root/faults-second.log 2>&1 </dev/stdin; ) >/dev/null 2>&1 &
 """
 #: The module's own function, from a pack of the collection.
 LAUNCH = """

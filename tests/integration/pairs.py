@@ -49,7 +49,8 @@ else
     rm -rf /etc/mysql /root/.ssh
     tar -C / -xf /root/pristine.tar
 fi
-rm -rf /var/lib/mysql_migration /var/lib/mysql_migration_tunnel /var/lib/mysql_migration_agent /etc/systemd/system/nordbridge-* /etc/systemd/system/*/nordbridge-*
+rm -rf /var/lib/mysql_migration /var/lib/mysql_migration_tunnel /var/lib/mysql_migration_agent
+rm -rf /etc/systemd/system/nordbridge-* /etc/systemd/system/*/nordbridge-*
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null || true
 for user in nordbridge nordbridge-agent; do if id $user >/dev/null 2>&1; then pkill -KILL -u $user || true; userdel $user; fi; done

@@ -31,7 +31,8 @@ VERBS: dict[str, dict] = {
 }  # fmt: skip
 FIELDS = sorted({name for request in VERBS.values() for name in request} | {"login", "path", "hold", "migration_id", "port", "old_port", "host"})
 NASTY = st.sampled_from(
-    ["a\nresult-file=/root/.ssh/authorized_keys2", "--result-file=/root/x", "$(touch /etc/x)", "; touch /etc/x", "../../etc/passwd", "\u0000", "x" * 5000, "`id`"]
+    ["a\nresult-file=/root/.ssh/authorized_keys2", "--result-file=/root/x", "$(touch /etc/x)",
+      "; touch /etc/x", "../../etc/passwd", "\u0000", "x" * 5000, "`id`"]
 )
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), NASTY),

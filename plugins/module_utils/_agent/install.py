@@ -205,7 +205,7 @@ def amend_policy(params: dict, check_mode: bool) -> dict:
     given = {name: _given(params[name]) for name in ("forwarder", "way_back") if params[name] is not None}
     if kept is None:
         if check_mode:
-            return {"changed": bool(given), "diff": {"before": "", "after": ""}}
+            return {"changed": bool(given), "path": place.policy, "diff": {"before": "", "after": ""}}
         raise Refusal("the agent of migration %s is not installed on this host; run the playbook migrate again" % params["migration_id"])
     before = policy_text(policy_of(kept, place.policy))
     after = policy_text(policy_of({**kept, **given}, place.policy))
@@ -213,7 +213,7 @@ def amend_policy(params: dict, check_mode: bool) -> dict:
         write_text(place.policy, after, mode=0o640)
         os.chown(place.policy, -1, _group(params["user"]))
     headers = {"before_header": place.policy, "after_header": place.policy}
-    return {"changed": before != after, "diff": {"before": shown(before), "after": shown(after), **headers}}
+    return {"changed": before != after, "path": place.policy, "diff": {"before": shown(before), "after": shown(after), **headers}}
 
 
 def _given(value: dict) -> dict:

@@ -88,7 +88,7 @@ def check_may_erase(seed: Seed) -> None:
 
     :raises Refusal: with why
     """
-    source, target = seed.source, seed.target
+    target = seed.target
     known = call(seed.options["migration_id"], "fence", {})
     place = target.identity.datadir
     here = {

@@ -21,7 +21,7 @@ NAME = "nordbridge.mysql_migration"
 ROLES = sorted(path.parent.name for path in HERE.glob("roles/*/tasks"))
 MODULES = sorted(path.stem for path in HERE.glob("plugins/modules/*.py"))
 #: The inventory's variables, which every role describes alike where it names them.
-SHARED = re.compile(r"migration_(id|source|bridge|copy_only|source_address|source_ssh_port|target_address)")
+SHARED = re.compile(r"migration_(id|source|bridge|copy_only|source_address|source_ssh_port|target_address|key_days)")
 
 
 def load(path: str):
