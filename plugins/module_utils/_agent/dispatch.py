@@ -17,7 +17,7 @@ import sys
 import typing as t
 
 from .._errors import MigrationError, Refusal
-from .fields import MAX_REQUEST, parse, plain, read_object
+from .fields import MAX_REQUEST, Nothing, parse, plain, read_object
 from .policy import Policy, read_policy
 from .verbs import VERBS, Verb
 
@@ -39,13 +39,23 @@ def read_request(stream: t.BinaryIO) -> bytes:
     return stream.readline(MAX_REQUEST)
 
 
+def parse_request(name: str, verb: Verb, line: bytes) -> t.Any:
+    """The request as its type.
+
+    :raises Refusal: for another, and where none came: whoever stood by and died has asked for nothing
+    """
+    if not line.strip() and verb.request is not Nothing:
+        raise Refusal("no request came for %s" % name)
+    return parse(verb.request, read_object(line.strip()), name)
+
+
 def perform(name: str, line: bytes, policy: t.Callable[[], Policy]) -> None:
     """Parse a request and do what it asks, with what the host's own policy adds.
 
     :param policy: reads it; only verbs that need something of it do
     """
     verb = verb_of(name)
-    asked = plain(parse(verb.request, read_object(line), name))
+    asked = plain(parse_request(name, verb, line))
     verb.function({**asked, **(policy().part(verb.host) if verb.host else {})})
 
 

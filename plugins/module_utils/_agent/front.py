@@ -19,8 +19,8 @@ import socket
 import sys
 
 from .._errors import MigrationError
-from .dispatch import guarded, perform, verb_of
-from .fields import MAX_REQUEST, parse, read_object
+from .dispatch import guarded, parse_request, perform, verb_of
+from .fields import MAX_REQUEST
 from .policy import read_policy
 from .verbs import AGENT, Verb
 
@@ -63,8 +63,8 @@ def hand_on(name: str, verb: Verb, place: str) -> int:
             side.connect(place)
             side.sendmsg([name.encode() + b"\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", STREAMS))])
             line = read_line(0)
-            parse(verb.request, read_object(line), name)
-            side.sendall(line if line.endswith(b"\n") else line + b"\n")
+            parse_request(name, verb, line)
+            side.sendall((line.strip() or b"{}") + b"\n")
             answer = side.recv(16)
         except OSError as error:
             raise MigrationError("the agent's privileged side does not answer (%s): systemctl status of its socket tells why" % error.strerror) from None

@@ -122,10 +122,10 @@ class Release:
         No privilege is ever given by them
     """
 
-    token: str = checked(text(64, r"[0-9A-Za-z]*", "a token, or empty"), "")
-    scheduler: str = checked(choice("ON", "OFF", "DISABLED"), "OFF")
+    token: str = checked(text(64, r"[0-9A-Za-z]*", "a token, or empty"))
+    scheduler: str = checked(choice("ON", "OFF", "DISABLED"))
     accounts: tuple = checked(
-        several(row(text(80), text(255), several(text(64), 200), several(text(64), 200)), MOST_ACCOUNTS), ()
+        several(row(text(80), text(255), several(text(64), 200), several(text(64), 200)), MOST_ACCOUNTS)
     )  # fmt: skip
 
 

@@ -234,6 +234,23 @@ def test_its_failures_are_the_sessions(sides):
     assert process.returncode == 1 and not out and words.decode().startswith("nordbridge agent: this host's own policy has no forwarder")
 
 
+@pytest.mark.parametrize("verb", ["release", "lease", "unlease", "decided", "switch"])
+def test_who_stood_by_and_died_has_asked_for_nothing(sides, verb):
+    """A rollback's job opens this call before the fence. Its death must not open the old server beside the new one."""
+    process = sides.front(verb)
+    out, words = process.communicate(b"", 20)
+    assert process.returncode == 1 and not out and b"no request came" in words
+    with pytest.raises(Refusal):
+        dispatch.perform(verb, b"", lambda: pytest.fail("nothing is to be done"))
+    with pytest.raises(Refusal):
+        dispatch.perform(verb, b"\n", lambda: pytest.fail("nothing is to be done"))
+
+
+def test_a_release_says_all_of_itself():
+    with pytest.raises(Refusal, match="token is missing; scheduler is missing; accounts is missing"):
+        parsed("release", {})
+
+
 def test_what_the_front_refuses_reaches_nobody(sides):
     process = sides.front("unlease")
     _out, words = process.communicate(b'{"token": "a;b"}', 20)
