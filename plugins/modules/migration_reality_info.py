@@ -19,10 +19,6 @@ options:
     description: The migration's id.
     type: str
     required: true
-  source_socket:
-    description: The old server's socket on its own host, which is asked whether its next restart would leave it closed.
-    type: path
-    default: /run/mysqld/mysqld.sock
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -69,7 +65,6 @@ def main():
     """Parse, ask, report."""
     options = {
         "migration_id": {"type": "str", "required": True},
-        "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
     }
     run_module(look, options)
 

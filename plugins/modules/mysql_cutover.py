@@ -32,10 +32,6 @@ options:
       - It must be longer than O(budget).
     type: float
     default: 10.0
-  source_socket:
-    description: The socket of the source's server, for its own host.
-    type: path
-    default: /run/mysqld/mysqld.sock
   fence_seconds:
     description: Seconds that the fence may take to close before it is given up.
     type: float
@@ -126,7 +122,6 @@ def main():
         "gate": {"type": "str", "required": True},
         "budget": {"type": "float", "default": 5.0},
         "lease": {"type": "float", "default": 10.0},
-        "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "fence_seconds": {"type": "float", "default": 2.0},
         "max_lag": {"type": "float", "default": 1.0},
         "max_transaction_seconds": {"type": "int", "default": 5},

@@ -69,10 +69,6 @@ options:
     description: The socket of the target's server.
     type: path
     default: /run/mysqld/mysqld.sock
-  old_socket:
-    description: The socket of the source's server.
-    type: path
-    default: /run/mysqld/mysqld.sock
   drive_switches:
     description:
       - Whether switches are driven, O(switches) or where these are empty those of the cutover.
@@ -121,7 +117,7 @@ outcome:
   sample: undone
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import lease_service  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
@@ -145,7 +141,6 @@ def main():
         "new_hold": {"type": "path", "required": True},
         "old_hold": {"type": "path", "required": True},
         "new_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-        "old_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "drive_switches": {"type": "bool", "default": True},
     }
     run_module(launch_rollback, {**switches_argument_spec(), **options})

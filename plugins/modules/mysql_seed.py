@@ -64,10 +64,6 @@ options:
       - Fewer threads than asked for read the source where more would take longer than this; where one would, the method is refused.
     type: float
     default: 5.0
-  source_socket:
-    description: The socket of the source's server, where the agent's dump logs in.
-    type: path
-    default: /run/mysqld/mysqld.sock
   wipe:
     description: The migration's id, as the permission to ERASE the user data that the target holds.
     type: str
@@ -199,7 +195,6 @@ def main():
         "threads": {"type": "int", "default": 2},
         "load_streams": {"type": "int", "default": 0},
         "hold_seconds": {"type": "float", "default": 5.0},
-        "source_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "wipe": {"type": "str", "default": ""},
         "dump_file": {"type": "path"},
         "max_transaction_seconds": {"type": "int", "default": 60},

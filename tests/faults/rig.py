@@ -65,7 +65,7 @@ KEEP = (
 systemctl stop SERVICE
 rm -rf /root/ready; mkdir /root/ready
 cp -a /var/lib/mysql/. /root/ready
-tar -C / -cf /root/ready.tar etc/mysql $(cd / && ls -d var/lib/mysql_migration 2>/dev/null || true)
+tar -C / -cf /root/ready.tar etc/mysql $(cd / && ls -d var/lib/mysql_migration var/lib/mysql_migration_agent 2>/dev/null || true)
 """
 )
 BACK = (
@@ -92,9 +92,12 @@ written(json.loads(sys.argv[1]))
 SECOND = r"""
 folder=/var/lib/mysql_migration/second
 mkdir -p -m 700 $folder && cp {pack} $folder/agent.zip
-boot='import sys; sys.path.insert(0, sys.argv[1]); from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.agent import main; main()'
+(umask 077; echo '{policy}' >$folder/agent.json)
+utils=ansible_collections.nordbridge.mysql_migration.plugins.module_utils
+boot="import sys; sys.path.insert(0, sys.argv[1]); from $utils._agent.dispatch import main; main()"
 ( (echo '{request}'; echo privileges; echo sessions; sleep 3) |
-  SSH_ORIGINAL_COMMAND=lease timeout 20 python3 -I -c "$boot" $folder/agent.zip >/root/faults-second.log 2>&1 </dev/stdin; ) >/dev/null 2>&1 &
+  SSH_ORIGINAL_COMMAND=lease timeout 20 python3 -I -c "$boot" $folder/agent.zip $folder/agent.json \
+     >/root/faults-second.log 2>&1 </dev/stdin; ) >/dev/null 2>&1 &
 """
 #: The module's own function, from a pack of the collection.
 LAUNCH = """
@@ -110,7 +113,7 @@ except MigrationError as error:
 GO = r"""
 set -eu
 systemctl start SERVICE
-for unit in $(ls /etc/systemd/system | grep '^nordbridge-.*\.service$' || true); do systemctl start "$unit"; done
+for unit in $(ls /etc/systemd/system | grep -E '^nordbridge-[^@]*\.(service|socket)$' || true); do systemctl start "$unit"; done
 for attempt in $(seq 100); do CLIENT -e 'SELECT 1' >/dev/null 2>&1 && exit 0; sleep 0.2; done
 exit 1
 """
@@ -525,10 +528,10 @@ class Rig(Pair):
         self.bring_pack(SOURCE)
         hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
         request = {
-            "migration_id": "second", "token": "%016x" % time.monotonic_ns(), "seconds": 6.0, "hold": hold, "scheduler": "ON",
-            "login": {"unix_socket": "/run/mysqld/mysqld.sock"}, "promoted": "another server",
+            "token": "%016x" % time.monotonic_ns(), "seconds": 6.0, "scheduler": "ON", "promoted": "another server",
         }  # fmt: skip
-        self.do(SOURCE, SECOND.format(pack="/root/faults.zip", request=json.dumps(request)))
+        policy = {"migration_id": "second", "login": {"unix_socket": "/run/mysqld/mysqld.sock"}, "hold": hold}
+        self.do(SOURCE, SECOND.format(pack="/root/faults.zip", request=json.dumps(request), policy=json.dumps(policy)))
 
     def launch(self, use: str = "launch") -> Run:
         """The cutover as the module does it on the target: the same call with the same options, without a controller.
@@ -539,7 +542,7 @@ class Rig(Pair):
         hold = "/etc/mysql/%s.conf.d/zz-nordbridge-hold.cnf" % self.client
         params: dict[str, Any] = {
             "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
-            "max_transaction_seconds": 5, "source_socket": "/run/mysqld/mysqld.sock", "source_hold": hold, "target_hold": hold,
+            "max_transaction_seconds": 5, "source_hold": hold, "target_hold": hold,
             "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
             "switches": [], "old_address": "", "new_address": "",
         }  # fmt: skip

@@ -49,11 +49,12 @@ else
     rm -rf /etc/mysql /root/.ssh
     tar -C / -xf /root/pristine.tar
 fi
-rm -rf /var/lib/mysql_migration /var/lib/mysql_migration_tunnel /etc/systemd/system/nordbridge-* /etc/systemd/system/*/nordbridge-*
+rm -rf /var/lib/mysql_migration /var/lib/mysql_migration_tunnel /var/lib/mysql_migration_agent
+rm -rf /etc/systemd/system/nordbridge-* /etc/systemd/system/*/nordbridge-*
 rm -f /etc/ssh/sshd_config.d/nordbridge-*.conf && systemctl reload ssh
 systemctl daemon-reload
 systemctl reset-failed 2>/dev/null || true
-if id nordbridge >/dev/null 2>&1; then userdel nordbridge; fi
+for user in nordbridge nordbridge-agent; do if id $user >/dev/null 2>&1; then pkill -KILL -u $user || true; userdel $user; fi; done
 systemctl start SERVICE
 for attempt in $(seq 100); do CLIENT -e 'SELECT 1' >/dev/null 2>&1 && exit 0; sleep 0.2; done
 exit 1

@@ -45,7 +45,7 @@ def quoted(text: str) -> str:
 def touched(pair: Pair) -> list[str]:
     """What a migration leaves: files, users, accounts, drop-ins."""
     files = "ls -d /var/lib/mysql_migration* /etc/systemd/system/nordbridge* 2>/dev/null; find /etc/mysql -name '*nordbridge*';"
-    files += "grep -l nordbridge /root/.ssh/authorized_keys; getent passwd nordbridge; true"
+    files += "grep -l nordbridge /root/.ssh/authorized_keys; getent passwd nordbridge nordbridge-agent; true"
     accounts = "SELECT User FROM mysql.user WHERE User LIKE 'nordbridge%'; SHOW DATABASES LIKE 'nordbridge%';"
     return [f"{host}: {line}" for host in (SOURCE, TARGET) for line in pair.sh(host, files).split() + sum(pair.sql(host, accounts), [])]
 

@@ -115,13 +115,9 @@ TOGETHER = {"mariadb": (later_file, init_file), "mysql": (persisted, later_file,
 SINGLE = {"mariadb": (behind_the_include, unit_option), "mysql": (persisted, behind_the_include, unit_option)}
 
 
-def held(pair: Pair, host: str = SOURCE) -> list[str]:
+def held(pair: Pair) -> list[str]:
     """Why an old server is not closed for good, by its own host's agent."""
-    folder = f"/etc/mysql/{pair.client}.conf.d"
-    request = {
-        "migration_id": pair.name, "path": f"{folder}/zz-nordbridge-hold.cnf", "login": {"user": "root", "unix_socket": "/run/mysqld/mysqld.sock"},
-    }  # fmt: skip
-    answer = pair.sh(host, f"cd {pair.folder}; echo '{json.dumps(request)}' | SSH_ORIGINAL_COMMAND=held ./agent")
+    answer = pair.sh(SOURCE, f"echo '{{}}' | SSH_ORIGINAL_COMMAND=held /var/lib/mysql_migration_agent/{pair.name}/agent")
     return json.loads(answer)["against"]
 
 

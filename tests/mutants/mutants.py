@@ -41,6 +41,7 @@ from trial import LEAST_S, PATIENCE, UNITS, Copy, Known, Survey, Watch  # noqa: 
 PACKAGES = {
     "_cutover": ("cutover", "bridge"),
     "_bridge": ("bridge",),
+    "_agent": ("agent",),
     "_server": ("server", "cutover", "tuning", "seed", "replication"),
     "_tuning": ("tuning", "cutover"),
     "_state": ("state", "cutover", "tuning"),
@@ -51,6 +52,7 @@ LEFT_OUT = ("statements.py", "control.py")
 #: These run the agent and its like as programs, where no survey sees which function runs.
 AS_PROGRAMS = {
     "_bridge": "module_utils/bridge/",
+    "_agent": "module_utils/agent/",
     "_cutover": "module_utils/cutover/test_lease",
     "_state": "module_utils/bridge/test_bridge.py",
 }

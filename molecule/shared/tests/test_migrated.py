@@ -211,13 +211,15 @@ def test_the_tunnels_key_opens_one_port_and_nothing_else(source, target, folder)
 
 def test_the_agents_key_runs_the_agent_and_nothing_else(source, target, folder):
     agent = f"ssh -F {folder}/ssh_config agent"
-    assert '"agent": 1' in target.host.check_output(f"echo '{{}}' | {agent} probe")
+    assert '"agent": 2' in target.host.check_output(f"echo '{{}}' | {agent} probe")
     answer = target.host.check_output(f"echo '{{}}' | {agent} 'cat /etc/shadow' 2>&1 || true")
     assert "root:" not in answer
     assert "is not one of" in answer
-    keys = [line for line in source.host.file("/root/.ssh/authorized_keys").content_string.splitlines() if "nordbridge" in line]
+    assert "nordbridge" not in source.host.file("/root/.ssh/authorized_keys").content_string
+    keys = source.host.file("/var/lib/mysql_migration_agent/.ssh/authorized_keys").content_string.splitlines()
     assert len(keys) == 1
-    assert f'restrict,command="{folder}/agent"' in keys[0]
+    assert f'restrict,command="{folder.rpartition("/")[2]}"' in keys[0]
+    assert 'from="' in keys[0] and 'expiry-time="' in keys[0]
 
 
 # --- nothing is told ------------------------------------------------------

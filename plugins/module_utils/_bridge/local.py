@@ -10,7 +10,7 @@ import os
 import sys
 
 from .._jobs.payload import BOOT, pack
-from .._state.files import write_text
+from .._state.files import write_json, write_text
 from .._state.paths import directory
 
 
@@ -19,11 +19,23 @@ def place_local(migration_id: str) -> None:
     write_text(_payload(migration_id), pack())
 
 
+def place_policy(migration_id: str, policy: dict) -> None:
+    """Keep this host's own word for the local agent.
+
+    :param policy: plain data, see _agent/policy.py
+    """
+    write_json(_policy(migration_id), policy)
+
+
 def local_command(migration_id: str, verb: str) -> list[str]:
     """The command for a verb, as ssh would give it to the agent of another host."""
-    boot = [sys.executable, "-I", "-c", BOOT % "_bridge.agent", _payload(migration_id)]
+    boot = [sys.executable, "-I", "-c", BOOT % "_agent.dispatch", _payload(migration_id), _policy(migration_id)]
     return ["env", "SSH_ORIGINAL_COMMAND=%s" % verb, *boot]
 
 
 def _payload(migration_id: str) -> str:
     return os.path.join(directory(migration_id), "agent.zip")
+
+
+def _policy(migration_id: str) -> str:
+    return os.path.join(directory(migration_id), "agent.json")

@@ -78,7 +78,7 @@ class Context:
 
     def _request(self, **more: t.Any) -> dict:
         """A request to the fenced server's host about this attempt's lease: once it has ended, nothing is done by it any more."""
-        return {"migration_id": self.options["migration_id"], "token": self.facts.get("lease", ""), **more}
+        return {"token": self.facts.get("lease", ""), **more}
 
     # Where each server's own host is: a rollback has the two the other way round.
 
@@ -88,8 +88,7 @@ class Context:
 
     def ask_hold(self, verb: str) -> dict:
         """What the fenced server's host says about its hold: holdable or held, see the agent's verbs."""
-        path = self.facts.get("source_hold", self.options["source_hold"])
-        return self.ask_fenced_host(verb, self._request(path=path, login=self.options["source_local"]))
+        return self.ask_fenced_host(verb, {})
 
     def arm(self, request: dict) -> Lease:
         """A lease that the source's host keeps."""

@@ -62,6 +62,9 @@ READY_SECONDS = 15.0
 FINISH_SECONDS = 20.0
 STAND_IN_SECONDS = 3.0
 SQL_SECONDS = 10
+# A word over the connection that armed the lease is no longer than this.
+MAX_WORD = 200
+NOT_GIVEN = "this host has lost its own record of the privileges that were taken; see whether these accounts need theirs again: %s"
 # How long sessions that were asked to end are waited for.
 ENDING_SECONDS = 2.0
 
@@ -288,6 +291,10 @@ class Session:
         """End the lease by its work."""
         return finish(self.kept)
 
+    def unknown(self) -> dict:
+        """The answer to anything else."""
+        raise MigrationError("a lease knows the words %s" % ", ".join(sorted(self.words)))
+
 
 def ending_seconds(kept: dict) -> float:
     """What is left of a lease."""
@@ -305,10 +312,10 @@ def serve(request: dict) -> None:
         session = Session(open_flavour(connection), {})
         session.kept = arm(request, session.server)
         _answer({"word": "arm", "armed": True, "accounts": session.kept["accounts"]})
-        for line in iter(sys.stdin.readline, ""):
+        for line in iter(lambda: sys.stdin.readline(MAX_WORD), ""):
             word = line.strip()
             try:
-                _answer({"word": word, **session.words[word]()})
+                _answer({"word": word, **session.words.get(word, session.unknown)()})
             except (MigrationError, OSError) as error:
                 _answer({"word": word, "error": str(error)})
 
@@ -392,7 +399,10 @@ def decide_state(kept: dict) -> str:
 def release(request: dict) -> dict:
     """Open a server for good that a commit had closed: a rollback has made it the primary again.
 
-    :param request: migration_id, token (of the cutover that closed it), login, hold (path), accounts (as taken), scheduler
+    :param request: migration_id, token (of the cutover that closed it), login, hold (path), accounts (as the other side knows that they
+        were taken), scheduler
+    :returns: left, what is still to be done, in words. A privilege is given back by this host's own record alone: a host that could name
+        accounts and privileges would give itself what it likes
     :raises MigrationError: where another migration has closed it since
     """
     folder = directory(request["migration_id"])
@@ -406,7 +416,10 @@ def release(request: dict) -> dict:
                 decide_fence(fence, RELEASED)
             kept: t.Any = read_json(lease_path(folder, request["token"])) if request["token"] else None
             # Nobody holds a lock on it any more, and the rollback's job goes on with its own session.
-            left = open_server(server, kept or request, end_own=False)
+            own = kept or {"hold": request["hold"], "accounts": [], "scheduler": request["scheduler"]}
+            left = open_server(server, own, end_own=False)
+            if kept is None and request["accounts"]:
+                left = [*left, NOT_GIVEN % names_of(request["accounts"])]
             if kept is not None and not left:
                 forget(kept)
     return {"changed": True, "left": left}

@@ -112,7 +112,7 @@ def _left_over(who: str, rest: str, primary: Seen, other: Seen) -> list[str]:
 def look(params: dict, _check_mode: bool) -> dict:
     """Ask both servers; the module's one function.
 
-    :param params: migration_id; source_socket (of the old server, on its own host)
+    :param params: migration_id
     :raises MigrationError: with all that is wrong
     """
     folder = directory(params["migration_id"])
@@ -126,7 +126,7 @@ def look(params: dict, _check_mode: bool) -> dict:
     old = _ask(os.path.join(folder, "source.json"), NAMES["old"], {}, [])
     unasked = ""
     if phase == "done" and not old.error:
-        old, unasked = _with_restart(params, state, old, os.path.join(folder, "source.json"))
+        old, unasked = _with_restart(params, state, old)
     found = wrong_now(phase, new, old)
     result = {"changed": False, "phase": phase, "looked": True, "new": asdict(new), "old": asdict(old), "wrong": found}
     if found:
@@ -138,13 +138,11 @@ def look(params: dict, _check_mode: bool) -> dict:
     return {**result, "warnings": warnings + ([unasked] if unasked else [])}
 
 
-def _with_restart(params: dict, state: dict, old: Seen, login_file: str) -> tuple[Seen, str]:
+def _with_restart(params: dict, state: dict, old: Seen) -> tuple[Seen, str]:
     """What the old server's own host says of its next start, and why it could not be asked."""
     path = state["cutover"].get("facts", {}).get("source_hold", "")
-    login = read_login_file(login_file)
-    local = {"user": login.user, "password": login.password, "unix_socket": params["source_socket"]}
     try:
-        answer = call(params["migration_id"], "held", {"path": path, "login": local}) if path else {"against": []}
+        answer = call(params["migration_id"], "held", {}) if path else {"against": []}
     except MigrationError as error:
         return old, "whether the old server stays closed after its next restart is not known: %s" % error
     return replace(old, opens=answer["against"]), ""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from .._bridge.call import call
-from .._bridge.local import local_command, place_local
+from .._bridge.local import local_command, place_local, place_policy
 from .._bridge.standby import Standby
 from .._errors import MigrationError, Refusal
 from .._jobs.module import launch_job
@@ -24,6 +24,7 @@ from .._reverse.follow import open_pair
 from .._reverse.rules import why_not
 from .._seed.landing import check_two
 from .._server.base import Flavour
+from .._server.endpoint import read_login_file
 from .._state.journal import Journal
 from .._state.paths import directory
 from .._state.phase import phase_of
@@ -32,7 +33,7 @@ from .launch import await_end, check_budget
 from .lease_client import Lease
 from .lost import in_words, lost_writes
 from .preflight import closed_words, hold_reasons, replication_reasons, session_reasons
-from .run import RESULT, Course, source_local, travel
+from .run import RESULT, Course, travel
 from .steps import Steps
 
 PHRASES = (
@@ -94,8 +95,7 @@ class RollbackSteps(Steps):
 
     def closed_elsewhere(self) -> list[str]:
         """What would close the old server at its next restart, by its own host's word."""
-        request = {"path": self.options["target_hold"], "login": self.options["old_local"]}
-        return call(self.options["migration_id"], "held", self._request(**request))["closed"]
+        return call(self.options["migration_id"], "held", {})["closed"]
 
     def unhold_promoted(self) -> None:
         """It stays writable across a restart since its host has opened it."""
@@ -105,10 +105,7 @@ class RollbackSteps(Steps):
     def _release(self) -> None:
         facts = self.options["cutover"]
         request = {
-            "migration_id": self.options["migration_id"],
             "token": facts.get("lease", ""),
-            "login": self.options["old_local"],
-            "hold": self.options["target_hold"],
             "accounts": facts.get("privileges_taken", []),
             "scheduler": "OFF",
         }
@@ -125,7 +122,7 @@ class RollbackSteps(Steps):
 
     def ask_promoted_history(self, request: dict) -> dict:
         """The old server's host reads its own logs."""
-        return call(self.options["migration_id"], "written", {**request, "login": self.options["old_local"]})
+        return call(self.options["migration_id"], "written", request)
 
     def known_before(self) -> str:
         """What the old server wrote as the primary that it was."""
@@ -212,7 +209,6 @@ def check_cut_over(journal: Journal, migration_id: str) -> None:
         raise Refusal("there is nothing to roll back: migration %s is in phase %s, and was not cut over" % (migration_id, phase))
 
 
-SOCKET = "/run/mysqld/mysqld.sock"
 ENTRY = "_cutover.rollback:run"
 
 ROLLBACK = Course("rollback", RollbackSteps, "source_hold", check_cut_over, tell)
@@ -221,20 +217,19 @@ ROLLBACK = Course("rollback", RollbackSteps, "source_hold", check_cut_over, tell
 def run(options: dict, progress: Progress) -> dict:
     """Roll back, or carry on where an earlier run stopped.
 
-    :param options: migration_id, new_hold, old_hold, new_socket, old_socket (paths), lossy, budget, lease, fence_seconds, max_lag,
+    :param options: migration_id, new_hold, old_hold, new_socket (paths), lossy, budget, lease, fence_seconds, max_lag,
         max_transaction_seconds (seconds), switches (definitions that lead back)
     """
     folder = directory(options["migration_id"])
+    login = read_login_file(os.path.join(folder, FENCE_FILE))
+    own = {"user": login.user, "password": login.password, "unix_socket": options["new_socket"]}
+    place_policy(options["migration_id"], {"migration_id": options["migration_id"], "login": own, "hold": options["new_hold"]})
     exchanged = {
         **options,
         "source_login": os.path.join(folder, FENCE_FILE),
         "target_login": os.path.join(folder, "source.json"),
         "source_hold": options["new_hold"],
         "target_hold": options["old_hold"],
-        "source_socket": options["new_socket"],
-        "old_local": source_local(
-            {"source_login": os.path.join(folder, "source.json"), "source_socket": options.get("old_socket") or SOCKET}
-        ),
         "cutover": Journal(folder).read().get("cutover", {}).get("facts", {}),
     }
     return travel(exchanged, progress, ROLLBACK)

@@ -150,7 +150,7 @@ CUTOVER = Course("cutover", Steps, "target_hold", check_seeded, warnings={NAME: 
 def run(options: dict, progress: Progress) -> dict:
     """Cut over, or carry on where an earlier run stopped.
 
-    :param options: migration_id, source_login, target_login (files), source_hold, target_hold, source_socket (paths),
+    :param options: migration_id, source_login, target_login (files), source_hold, target_hold (paths),
         budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds), switches (definitions),
         accept_late_writes (the migration's id: what only the old server has is known)
     """
@@ -170,7 +170,7 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
         # Found wrong at promotion, it could not be undone any more.
         check_place(options[course.local_hold])
         servers = Servers(*_open(options, record, stack))
-        details = {**options, "source_local": source_local(options), "job": course.key}
+        details = {**options, "job": course.key}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
         # What is still held when the job ends in any way is released by the end of its keepers.
         stack.callback(steps.close)
@@ -179,12 +179,6 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
         else:
             record.attempt += 1
         return Drive(steps, record, progress).drive()
-
-
-def source_local(options: dict) -> dict:
-    """How the source's own host logs in for the lease; it crosses the bridge and is nowhere else."""
-    login = read_login_file(options["source_login"])
-    return {"user": login.user, "password": login.password, "unix_socket": options["source_socket"]}
 
 
 def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:

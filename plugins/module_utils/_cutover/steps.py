@@ -175,7 +175,7 @@ class Steps(StopWrites):
 
     def ask_fenced_history(self, request: dict) -> dict:
         """The source's host reads its own logs."""
-        return self.ask_fenced_host("written", {**request, "login": self.options["source_local"]})
+        return self.ask_fenced_host("written", request)
 
     def ask_promoted_history(self, request: dict) -> dict:
         """The target's are here."""

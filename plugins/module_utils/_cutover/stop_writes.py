@@ -77,8 +77,6 @@ class StopWrites(Context):
         )
         request = {
             "seconds": self.options["lease"],
-            "login": self.options["source_local"],
-            "hold": self.facts["source_hold"],
             "scheduler": self.facts["scheduler"],
             "promoted": self.servers.target.identity.label,
         }

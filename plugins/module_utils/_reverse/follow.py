@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import typing as t
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
@@ -87,7 +86,7 @@ def _reach(migration_id: str, new: Flavour) -> list[str]:
     """Have the old server's host log in to the new one, by the way and the account of the replication to come."""
     login = read_login_file(os.path.join(directory(migration_id), BACK_FILE))
     try:
-        answer = call(migration_id, "reach", {"login": asdict(login)})
+        answer = call(migration_id, "reach", {"user": login.user, "password": login.password})
     except MigrationError as error:
         old_agent = "; the agent there is of an older version: run the playbook migrate again" if "is not one of" in str(error) else ""
         return ["the old server's host cannot log in to the new server: %s%s" % (error, old_agent)]

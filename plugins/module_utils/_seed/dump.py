@@ -116,7 +116,7 @@ def _stream(
         unpack = Stage("zstd on the target", ["zstd", "-q", "-d", "-c"])
         loader = client_stage(target, handle, LOADER_SESSION + target.loader_defaults)
         bridge = Stage("the dump on the source", agent_command(options["migration_id"], "dump"))
-        words = json.dumps(dump_request(source, schemas, source_login, options)).encode()
+        words = json.dumps(dump_request(source, schemas, options)).encode()
         if options.get("dump_file"):
             _land(bridge, words, options["dump_file"], copy)
             bridge, words = Stage("the dump file", ["cat", options["dump_file"]]), b""
@@ -127,7 +127,7 @@ def _stream(
         os.close(handle)
 
 
-def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict, part: str = "") -> dict:
+def dump_request(source: Flavour, schemas: list, options: dict, part: str = "") -> dict:
     """What the agent's verb `dump` is asked for."""
     hidden = hides_events(source.name, source.version, source.connection.variable("event_scheduler") or "")
     return {
@@ -139,7 +139,6 @@ def dump_request(source: Flavour, schemas: list, login: Endpoint, options: dict,
         "part": part,
         # Where events cannot be read, the plan has seen that there is none.
         **({"events": False} if hidden else {}),
-        "login": {"user": login.user, "password": login.password, "unix_socket": options["source_socket"]},
         "level": options["zstd_level"],
         **{name: options[name] for name in MANNERS},
     }

@@ -55,7 +55,7 @@ def serve(request: dict) -> None:
         _say({"place": place(source)})
         left = float(request["seconds"]) - (time.monotonic() - asked)
         ready, _write, _error = select.select([sys.stdin], [], [], max(0.0, left))
-        word, after = bool(ready and sys.stdin.readline()), place(source)
+        word, after = bool(ready and sys.stdin.readline(200)), place(source)
         connection.run(source.statement("backup_unlock"))
         _say({"asked": word, "place": after, "seconds": round(time.monotonic() - asked, 3)})
 

@@ -4,11 +4,8 @@
 # For use inside this collection only: no stability is promised to others.
 """What may never be erased, whoever permits it: a server that is the primary, or may be. Asked by the plan, and by what erases."""
 
-# tell() is part of the agent, whose answers go to standard output.
-# pylint: disable=ansible-bad-function
 from __future__ import annotations
 
-import json
 import time
 import typing as t
 
@@ -28,14 +25,6 @@ PROMOTED = ("cutting_over", "committed", "done", "rolling_back")
 # A copy that broke may have brought the schema and not yet its table.
 IS_MARKED = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = 'marker'"
 MARKERS = "SELECT migration_id AS i, role AS r, created_at AS c FROM `%s`.marker ORDER BY created_at, migration_id" % SCHEMA
-
-
-def tell(request: dict) -> None:
-    """The agent's verb C(fence): tell the record of this host's server.
-
-    :param request: server (its data directory)
-    """
-    print(json.dumps(told_fence(request["server"])))
 
 
 def committed_words(fence: dict) -> str:
@@ -99,8 +88,8 @@ def check_may_erase(seed: Seed) -> None:
 
     :raises Refusal: with why
     """
-    source, target = seed.source, seed.target
-    known = call(seed.options["migration_id"], "fence", {"server": source.identity.datadir})
+    target = seed.target
+    known = call(seed.options["migration_id"], "fence", {})
     place = target.identity.datadir
     here = {
         **told_fence(place),

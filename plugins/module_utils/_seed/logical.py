@@ -38,7 +38,7 @@ def copy_logically(seed: Seed, load: Loader, kept: Kept | None = None) -> dict:
     :raises AccountsMoved: where accounts changed each time that the snapshot was taken
     """
     told = check_settings(seed.source, seed.target)
-    moment = Moment(lambda: ask(seed.options["migration_id"], seed.source_login, seed.options["source_socket"]))
+    moment = Moment(lambda: ask(seed.options["migration_id"]))
     for number in range(1, SNAPSHOTS + 1):
         try:
             result, accounts = _copy_of_moment(seed, load, moment, kept)

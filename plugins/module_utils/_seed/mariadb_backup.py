@@ -183,8 +183,7 @@ def _stream(seed: Seed, new: Arriving, started: float) -> int:
         line = copy_line(passed["plain"], max(total, 1), passed["packed"], time.monotonic() - started)
         seed.progress.say("seed", line, done=passed["plain"], total=total, crossed=passed["packed"])
 
-    login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
-    request = {"login": login, "threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
+    request = {"threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
     stages = [
         Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
         Stage("zstd on the target", new.sandbox.command("unzip", [find_program(["zstd"]), "-q", "-d", "-c"])),

@@ -48,10 +48,9 @@ def serve(request: dict) -> None:
         print(json.dumps({"before": before, "accounts": accounts, "after": source.account_changes()}))
 
 
-def ask(migration_id: str, login: Endpoint, unix_socket: str) -> dict:
+def ask(migration_id: str) -> dict:
     """What the agent tells of the accounts."""
-    request = {"login": {"user": login.user, "password": login.password, "unix_socket": unix_socket}}
-    return call(migration_id, "accounts", request, ANSWER_SECONDS)
+    return call(migration_id, "accounts", {}, ANSWER_SECONDS)
 
 
 def moved(first: dict, second: dict) -> str:

@@ -198,7 +198,7 @@ def _fetch(seed: Seed, schemas: list, part: str, path: str) -> None:
     :raises MigrationError: where it is cut off
     """
     reader = DumpReader()
-    request = json.dumps(dump_request(seed.source, schemas, seed.source_login, seed.options, part)).encode()
+    request = json.dumps(dump_request(seed.source, schemas, seed.options, part)).encode()
     with open(path, "wb") as stream:
 
         def take(chunk: bytes) -> None:

@@ -119,8 +119,7 @@ def dump_rows(
     :param sandbox: where the program runs: it speaks with the source, and may write to that folder alone
     :raises MigrationError: where anything of it failed, or its coordinates are not those that the source stood at
     """
-    login = {"user": seed.source_login.user, "password": seed.source_login.password, "unix_socket": seed.options["source_socket"]}
-    asked = {"login": login, "lock_wait": seed.options["lock_wait"], "seconds": seed.options["hold_seconds"]}
+    asked = {"lock_wait": seed.options["lock_wait"], "seconds": seed.options["hold_seconds"]}
     handle = private_file(option_file(client_options(seed.source_login), seed.options["lock_wait"]))
     # The service manager hands on standard streams alone; the file is the user's who opens it there.
     os.fchown(handle, *sandbox.room.owner)

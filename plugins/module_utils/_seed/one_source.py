@@ -42,8 +42,7 @@ def check_one_source(seed: Seed) -> None:
     :raises Refusal: naming both
     """
     login, found = seed.source_login, [seed.source.identity]
-    request = {"login": {"user": login.user, "password": login.password, "unix_socket": seed.options["source_socket"]}}
-    found.append(from_facts(call(seed.options["migration_id"], "who", request)))
+    found.append(from_facts(call(seed.options["migration_id"], "who", {})))
     open_now = [connect(login, "source") for _number in range(MORE)]
     try:
         found += [read_identity(connection) for connection in open_now]

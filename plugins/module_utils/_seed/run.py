@@ -40,7 +40,7 @@ def run(options: dict, progress: Progress) -> dict:
     """Seed the target.
 
     :param options: migration_id, method, borrow_programs (see upgrade.py), planned (what the plan named), source_login and target_login
-        (files), source_socket, wipe, dump_file, service (the target's unit), threads, load_streams, hold_seconds (of mydumper),
+        (files), wipe, dump_file, service (the target's unit), threads, load_streams, hold_seconds (of mydumper),
         max_transaction_seconds, lock_wait (seconds), zstd_level, clone_compression (see clone.py); bandwidth, nice, ionice (see
         polite.py), tries, target_reserve_mb, source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
     """

@@ -4,11 +4,8 @@
 # For use inside this collection only: no stability is promised to others.
 """Room on a disk, as the account that asks has it."""
 
-# tell() is part of the agent, whose answers go to standard output.
-# pylint: disable=ansible-bad-function
 from __future__ import annotations
 
-import json
 import os
 
 
@@ -19,11 +16,3 @@ def free_bytes(path: str) -> int | None:
     except OSError:
         return None
     return found.f_bavail * found.f_frsize
-
-
-def tell(request: dict) -> None:
-    """The agent's verb `space`.
-
-    :param request: paths, of which nothing but the free room of their file systems is told
-    """
-    print(json.dumps({"free": {path: free_bytes(path) for path in request["paths"]}}))

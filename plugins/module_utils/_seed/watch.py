@@ -64,7 +64,6 @@ class Watch:
         # When the needs were known, and when the binary logs were listed: an older list tells nothing of a file that has grown since.
         self._needs_at = self._logs_at = 0.0
         self.expected = data_bytes(seed.source)
-        self.paths = source_paths(seed.source.connection)
         self._armed = False
         self._connections: dict[str, Connection] = {}
         self._lock = threading.Lock()
@@ -192,7 +191,7 @@ class Watch:
         began = self.clock()
         seen = self._ask_server("seldom", self._history)
         try:
-            free = call(self.seed.options["migration_id"], "space", {"paths": self.paths}, ANSWER_SECONDS)["free"]
+            free = call(self.seed.options["migration_id"], "space", {}, ANSWER_SECONDS)["free"]
             seen["source_free"] = {"%s:%s" % (self.seed.source.identity.hostname, path): room for path, room in free.items()}
         except MigrationError as error:
             print("watch: the source's disk cannot be seen: %s" % error, flush=True)

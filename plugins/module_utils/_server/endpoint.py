@@ -14,6 +14,8 @@ from .._errors import Refusal
 
 # How a connection treats TLS. "preferred" is for paths that are already encrypted (the tunnel, a local socket).
 TLS_MODES = ("preferred", "required", "verify_ca", "verify_identity")
+# The longest value in an option file.
+MAX_OPTION = 4000
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Endpoint:
     connect_timeout: int = 10
 
     def __post_init__(self) -> None:
+        texts = ("unix_socket", "host", "user", "password", "tls", "tls_ca")
+        wrong = [name for name in texts if not isinstance(getattr(self, name), str)]
+        wrong += [name for name in ("port", "connect_timeout") if type(getattr(self, name)) is not int]  # pylint: disable=unidiomatic-typecheck  # no bool
+        if wrong:
+            raise Refusal("a server's endpoint: %s must be text, port and connect_timeout whole numbers; wrong: %s" % (", ".join(texts), ", ".join(wrong)))
         if not self.unix_socket and not self.host:
             raise Refusal("a server's endpoint needs login_unix_socket, or login_host and login_port: neither is given")
         if self.tls not in TLS_MODES:
@@ -128,6 +135,13 @@ def client_options(endpoint: Endpoint) -> str:
 
 
 def _quoted(value: str) -> str:
-    """A value in double quotes, with the escapes that option files know."""
-    table = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return '"%s"' % "".join(table.get(char, char) for char in value)
+    """A value in double quotes, with the escapes that option files know.
+
+    :raises Refusal: for one that the programs would read as more than one line: they take an option file in pieces of 4,094 bytes
+    """
+    if not isinstance(value, str) or any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise Refusal("a login holds a control character, or is no text: the servers' own programs cannot be given it")
+    quoted = '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')
+    if len(quoted.encode("utf-8")) > MAX_OPTION:
+        raise Refusal("a login is longer than %d bytes: the servers' own programs cannot be given it" % MAX_OPTION)
+    return quoted

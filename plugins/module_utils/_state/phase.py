@@ -62,7 +62,7 @@ def migration_info(params: dict, _check_mode: bool) -> dict:
 def _what_the_source_knows(migration_id: str) -> str:
     """How far the migration is by the record on the source's own host, in words."""
     try:
-        state = call(migration_id, "decided", {"migration_id": migration_id}, ASK_SECONDS)["state"]
+        state = call(migration_id, "decided", {}, ASK_SECONDS)["state"]
     except MigrationError as error:
         return "The source's host could not be asked how far the migration is: %s" % error
     words = {

@@ -64,7 +64,9 @@ class Keeping:
 
     def start(self, facts: list[dict]) -> None:
         """Hand it the switches, and what is known of each."""
-        self.say({"switches": self._switches, "facts": [facts[number] for number in self.numbers], "seconds": self._seconds})
+        # The source's host has its own word for addresses and ports: see _agent/policy.py.
+        told = [{"type": one["type"]} for one in self._switches] if self.place == SOURCE else self._switches
+        self.say({"switches": told, "facts": [facts[number] for number in self.numbers], "seconds": self._seconds})
         self.answer(START_SECONDS)
 
     def say(self, request: dict) -> None:

@@ -302,7 +302,6 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(steps, "wake_events", lambda _server, events: (len(events), []))
     monkeypatch.setattr(context, "call", world.agent)
     monkeypatch.setattr(context, "open_lease", lambda _id, _request: FakeLease(world))
-    monkeypatch.setattr(cutover, "source_local", lambda _options: {})
     monkeypatch.setattr(context, "remove_hold", remove_hold)
     monkeypatch.setattr(context, "opened_by_nobody", lambda _server, _path: world.elsewhere)
     monkeypatch.setattr(stop_writes, "check_ready", lambda *_args: world.effect("preflight"))
@@ -330,7 +329,7 @@ class Quiet:
 
 OPTIONS = {
     "migration_id": "shop", "source_login": "s", "target_login": "t", "source_hold": "/etc/mysql/zz", "target_hold": "/etc/mysql/zz",
-    "source_socket": "/run/s", "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
+    "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
 }  # fmt: skip
 
 

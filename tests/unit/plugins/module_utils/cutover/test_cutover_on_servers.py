@@ -16,7 +16,10 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import agent
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch, verbs
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.fields import parse, plain
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.policy import Login, Policy
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.requests import Arm
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import (
     again,
     context,
@@ -44,12 +47,14 @@ LOGINS = {"unix_socket": "/s", "user": "nordbridge_ctl", "password": "s3cret"}
 class Talk:
     """The connection to the source's host, whose part is played here, by the same code."""
 
+    policy: Policy
+
     def __init__(self, *_words):
         self.session, self.answers = None, []
 
     def say(self, line):
         if line.startswith("{"):
-            request = json.loads(line)
+            request = {**plain(parse(Arm, json.loads(line), "lease")), **self.policy.part(("migration_id", "login", "hold"))}
             connection = lease.connect(request["login"], "its own host", read_timeout=1)
             self.session = lease.Session(lease.open_flavour(connection), {})
             self.session.kept = lease.arm(request, self.session.server)
@@ -112,7 +117,7 @@ class Pair:
     def call(self, _id, verb, request):
         out = io.StringIO()
         with redirect_stdout(out):
-            agent.VERBS[verb](request)
+            dispatch.perform(verb, json.dumps(request).encode(), lambda: Talk.policy)
         return json.loads(out.getvalue())
 
     def state(self):
@@ -133,7 +138,7 @@ def place(pair, monkeypatch, tmp_path):
     for name in ("read_fence", "place_fence", "decide_fence", "find_fence"):
         monkeypatch.setattr(lease, name, partial(getattr(fences, name), root=root))
     monkeypatch.setattr(lease, "directory", lambda migration_id: os.path.join(root, migration_id))
-    for module, name in ((lease, "_start"), (lease, "check_place"), (hold, "check_place"), (agent, "check_place"), (cutover, "check_place")):
+    for module, name in ((lease, "_start"), (lease, "check_place"), (hold, "check_place"), (verbs, "check_place"), (cutover, "check_place")):
         monkeypatch.setattr(module, name, lambda *_args: None)
     served = SimpleNamespace(yes=True)
     # The service is known to run while the lease is armed; afterwards who asks for its work does it.
@@ -141,20 +146,21 @@ def place(pair, monkeypatch, tmp_path):
     monkeypatch.setattr(lease, "STAND_IN_SECONDS", 0.0)
     # How a server's own program reads the hold is tested by itself: no program runs here.
     monkeypatch.setattr(lease, "place_hold", written)
-    for module, name in ((agent, "predict_hold"), (agent, "prove_hold"), (agent, "opened_by_nobody"), (context, "opened_by_nobody")):
+    for module, name in ((verbs, "predict_hold"), (verbs, "prove_hold"), (verbs, "opened_by_nobody"), (context, "opened_by_nobody")):
         monkeypatch.setattr(module, name, lambda *_args: [])
-    monkeypatch.setattr(agent, "Endpoint", lambda **login: login)
+    monkeypatch.setattr(Talk, "policy", Policy("shop", Login(**LOGINS), str(pair.holds["source"])), raising=False)
+    monkeypatch.setattr(verbs, "find_fence", partial(fences.find_fence, root=root))
+    monkeypatch.setattr(verbs, "Endpoint", lambda **login: login)
     for module in (lease, lease_service):
         monkeypatch.setattr(module, "fence_lock", lambda place, seconds=0.2: fences.fence_lock(place, root, seconds))
         monkeypatch.setattr(module, "Endpoint", lambda **login: login)
-    for module in (lease, lease_service, cutover, agent):
+    for module in (lease, lease_service, cutover, verbs):
         monkeypatch.setattr(module, "connect", pair.connect)
         monkeypatch.setattr(module, "open_flavour", lambda connection: connection.raw.server.over(connection))
     monkeypatch.setattr(lease_client, "Talk", Talk)
     monkeypatch.setattr(lease_client, "agent_command", lambda *_args: [])
     monkeypatch.setattr(context, "call", pair.call)
     monkeypatch.setattr(cutover, "read_login_file", lambda _path: LOGINS)
-    monkeypatch.setattr(cutover, "source_local", lambda _options: LOGINS)
     monkeypatch.setattr(cutover, "directory", lambda _id: str(tmp_path / "journal"))
     for name in ("look", "check_ready"):
         monkeypatch.setattr(stop_writes, name, lambda *_args: None)
@@ -184,7 +190,7 @@ def cut(pair):
     def once(**options):
         fixed = {
             "migration_id": "shop", "source_login": "s", "target_login": "t", "source_hold": str(pair.holds["source"]),
-            "target_hold": str(pair.holds["target"]), "source_socket": "/s", "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0,
+            "target_hold": str(pair.holds["target"]), "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0,
             "max_lag": 1.0, "max_transaction_seconds": 5,
         }  # fmt: skip
         try:

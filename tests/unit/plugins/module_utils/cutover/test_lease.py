@@ -483,7 +483,7 @@ def test_a_token_names_no_other_file(host):
 
 def test_serving_answers_each_word_and_takes_nothing_by_a_lost_connection(host, monkeypatch, capsys):
     lines = iter(["privileges\n", "sessions\n", "take\n", ""])
-    monkeypatch.setattr(lease.sys, "stdin", SimpleNamespace(readline=lambda: next(lines)))
+    monkeypatch.setattr(lease.sys, "stdin", SimpleNamespace(readline=lambda _most: next(lines)))
     lease.serve(request_of())
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert told[0] == {"word": "arm", "armed": True, "accounts": [BOSS]}
@@ -494,7 +494,7 @@ def test_serving_answers_each_word_and_takes_nothing_by_a_lost_connection(host, 
 
 def test_serving_says_what_failed_and_goes_on(host, monkeypatch, capsys):
     lines = iter(["privileges\n", "end\n", ""])
-    monkeypatch.setattr(lease.sys, "stdin", SimpleNamespace(readline=lambda: next(lines)))
+    monkeypatch.setattr(lease.sys, "stdin", SimpleNamespace(readline=lambda _most: next(lines)))
     host.server.accounts = []
     monkeypatch.setattr(lease, "take_privileges", lambda server, _accounts: server.accounts.append(BOSS))
     host.served = False
@@ -504,3 +504,11 @@ def test_serving_says_what_failed_and_goes_on(host, monkeypatch, capsys):
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "boss@%" in told[1]["error"]
     assert told[2]["outcome"] == "fired"
+
+
+def test_a_word_that_is_none_ends_nothing(host, monkeypatch, capsys):
+    lines = iter(["fly\n", "take\n", ""])
+    monkeypatch.setattr(lease.sys, "stdin", SimpleNamespace(readline=lambda _most: next(lines)))
+    lease.serve(request_of())
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "knows the words end, hold, privileges, sessions, take" in told[1]["error"] and told[2]["taken"] is False

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import in_words
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import JobStatus
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
 
 CUT = {
@@ -20,7 +22,7 @@ CUT = {
     "facts": {"position": {"gtid": "0-1-50"}, "lease": "t1", "privileges_taken": [["boss", "%", ["SUPER"], []]]},
 }
 OPTIONS = {
-    "migration_id": "shop", "new_hold": "/etc/mysql/new", "old_hold": "/etc/mysql/old", "new_socket": "/run/s", "old_socket": "/run/o", "lossy": False,
+    "migration_id": "shop", "new_hold": "/etc/mysql/new", "old_hold": "/etc/mysql/old", "new_socket": "/run/s", "lossy": False,
     "budget": 5.0, "lease": 10.0, "fence_seconds": 2.0, "max_lag": 1.0, "max_transaction_seconds": 5,
 }  # fmt: skip
 
@@ -35,11 +37,11 @@ def agent_of(world):
 
     def agent(_id, verb, request, command=None):
         world.effect(verb if command else "%s old" % verb)
-        assert verb == "probe" or request["migration_id"] == "shop", (verb, request)
+        assert not {"login", "hold", "path", "migration_id"} & set(request), "the host's own affair"
         if verb == "unlease":
             return world.unlease()
         if verb == "release":
-            assert (request["token"], request["hold"], request["scheduler"]) == ("t1", "/etc/mysql/old", "OFF")
+            assert (request["token"], request["scheduler"]) == ("t1", "OFF")
             assert request["accounts"] == CUT["facts"]["privileges_taken"]
             world.target.update(read_only=False, hold=False, accounts=set())
             world.after("release")
@@ -84,7 +86,9 @@ def back(world, monkeypatch, tmp_path):
     monkeypatch.setattr(rollback, "call", agent)
     monkeypatch.setattr(rollback, "Standby", standby_of(world, agent))
     monkeypatch.setattr(rollback, "Lease", lease_of(world))
-    monkeypatch.setattr(rollback, "source_local", lambda options: {"unix_socket": options["source_socket"]})
+    monkeypatch.setattr(rollback, "read_login_file", lambda path: Endpoint(host="x", user=os.path.basename(path), password="s3cret"))
+    monkeypatch.setattr(rollback, "place_policy", lambda _id, policy: world.policies.append(policy))
+    world.policies = []
     monkeypatch.setattr(rollback, "directory", lambda _id: str(tmp_path))
     monkeypatch.setattr(rollback, "check_back", lambda *_args: world.effect("preflight") or [])
     monkeypatch.setattr(rollback, "lost_writes", lambda *_args, **_more: {"transactions": 50})

@@ -281,10 +281,10 @@ class TestPayload:
         path = tmp_path / "payload.zip"
         path.write_bytes(payload.pack())
         done = subprocess.run(
-            [sys.executable, "-I", "-c", payload.BOOT % "_bridge.agent", str(path)],
+            [sys.executable, "-I", "-c", payload.BOOT % "_agent.dispatch", str(path)],
             input=b"{}", capture_output=True, env={"SSH_ORIGINAL_COMMAND": "probe", "PATH": os.environ["PATH"]}, cwd="/", check=False,
         )  # fmt: skip
-        assert json.loads(done.stdout)["agent"] == 1, done.stderr
+        assert json.loads(done.stdout)["agent"] == 2, done.stderr
 
 
 # --- one that hangs ---

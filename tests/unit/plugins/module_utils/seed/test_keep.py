@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -89,7 +88,7 @@ def asked(monkeypatch, answer, target):
 
 
 def test_the_process_that_erases_asks_both_hosts(monkeypatch):
-    assert asked(monkeypatch, NOTHING, Server()) == [("shop", "fence", {"server": "/var/lib/mysql/"})]
+    assert asked(monkeypatch, NOTHING, Server()) == [("shop", "fence", {})]
     assert asked(monkeypatch, NOTHING, Server(marked=True))
     with pytest.raises(Refusal, match="must not be erased, and nothing was touched: the source was cut over by migration shop"):
         asked(monkeypatch, {**NOTHING, "fence": fence("committed")}, Server())
@@ -97,12 +96,6 @@ def test_the_process_that_erases_asks_both_hosts(monkeypatch):
         asked(monkeypatch, NOTHING, Server(marked=True, read_only="OFF"))
     with pytest.raises(MigrationError, match="no answer"):
         asked(monkeypatch, MigrationError("no answer"), Server())
-
-
-def test_the_agent_tells_the_record(monkeypatch, capsys):
-    monkeypatch.setattr(keep, "told_fence", lambda place: {**NOTHING, "fence_unknown": place})
-    keep.tell({"server": "/data"})
-    assert json.loads(capsys.readouterr().out) == {"fence": None, "fence_unknown": "/data"}
 
 
 def test_each_try_of_a_copy_asks_again_before_it_begins(monkeypatch):

@@ -138,7 +138,7 @@ def watched(monkeypatch):
     monkeypatch.setattr(watching, "connect", lambda *_args, **_more: server)
     monkeypatch.setattr(watching, "open_flavour", lambda _connection: SimpleNamespace(retention_seconds=lambda: 0))
     monkeypatch.setattr(watching, "free_bytes", lambda _path: room["target"])
-    monkeypatch.setattr(watching, "call", lambda _id, verb, request, _seconds: {"free": dict.fromkeys(request["paths"], room["source"])})
+    monkeypatch.setattr(watching, "call", lambda _id, verb, request, _seconds: {"free": dict.fromkeys(watching.source_paths(server), room["source"])})
     return SimpleNamespace(seed=seed, server=server, room=room)
 
 

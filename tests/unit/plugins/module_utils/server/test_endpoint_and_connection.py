@@ -64,10 +64,21 @@ class TestEndpoint:
         assert endpoint.from_options({"login_user": "root"}).unix_socket in ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
 
     def test_an_option_file_for_programs(self):
-        text = endpoint.client_options(Endpoint(unix_socket="/s", user="ro\"ot", password="a\\b\n"))
-        assert text == '[client]\nuser="ro\\"ot"\npassword="a\\\\b\\n"\nsocket="/s"\n'
+        text = endpoint.client_options(Endpoint(unix_socket="/s", user="ro\"ot", password="a\\b"))
+        assert text == '[client]\nuser="ro\\"ot"\npassword="a\\\\b"\nsocket="/s"\n'
         assert endpoint.client_options(Endpoint(host="db", port=3307)) == '[client]\nuser="root"\nhost="db"\nport=3307\nprotocol=TCP\n'
         assert json.loads(endpoint.login_text(Endpoint(host="db")))["host"] == "db"
+
+    @pytest.mark.parametrize("password", ["a\nuser=root", "a\rb", "a\tb", "a\0b", "x" * 4001, '"' * 2001, "\u00e6" * 2001])
+    def test_no_login_is_more_than_its_line_of_an_option_file(self, password):
+        """The programs read lines of 4,094 bytes, and the rest of a longer one as the next option."""
+        with pytest.raises(Refusal, match="own programs cannot be given it"):
+            endpoint.client_options(Endpoint(host="db", password=password))
+
+    @pytest.mark.parametrize("wrong", [{"user": ["root\nresult-file=/x"]}, {"password": 7}, {"port": "3306"}, {"port": True}, {"unix_socket": None}])
+    def test_a_login_has_types(self, wrong):
+        with pytest.raises(Refusal, match="endpoint"):
+            Endpoint(**{"host": "db", **wrong})
 
 
 class TestConnection:

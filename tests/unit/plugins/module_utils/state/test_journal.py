@@ -195,7 +195,7 @@ def test_how_far_a_damaged_journals_migration_is_the_sources_host_says(journal, 
     monkeypatch.setattr(phases, "call", call)
     with pytest.raises(Refusal, match="is damaged .* The source's host says that the migration is CUT OVER: the target is the primary"):
         phases.migration_info({"migration_id": "shop"}, False)
-    assert asked == [("shop", "decided", {"migration_id": "shop"})]
+    assert asked == [("shop", "decided", {})]
 
     def silent(*_request):
         raise MigrationError("no way")

@@ -1,0 +1,145 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import pwd
+import stat
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import install
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+
+KEY = "ssh-ed25519 AAAAC3Nz root@oslo-db1"
+LINE = 'from="192.0.2.10",expiry-time="202701010000",restrict,command="shop" ssh-ed25519 AAAAC3Nz nordbridge-agent-shop'
+HOLD = "/etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf"
+NOW = datetime.datetime(2026, 11, 1, 12, 0)
+
+
+def test_the_key_may_run_one_command_from_one_address_until_a_day():
+    assert install.key_line(KEY, "192.0.2.10", "shop", "202701010000") == LINE
+    assert install.key_line(KEY, "", "shop", "").startswith("restrict,command=")
+    assert install.kept_options("x\n%s\n" % LINE, "shop") == ("192.0.2.10", "202701010000")
+    assert install.kept_options(LINE, "shop2") == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("kept", "after"),
+    [
+        ("", "202701301200"), ("nonsense", "202701301200"), ("202612151200", "202701301200"), ("202612170000", "202612170000"),
+        ("202701301200", "202701301200"), ("203001010000", "202701301200"), ("202001010000", "202701301200"),
+    ],
+)  # fmt: skip
+def test_an_end_is_moved_when_less_than_half_is_left(kept, after):
+    assert install.expiry(kept, 90, NOW) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", LINE + "\n"),
+        ("ssh-rsa B me\n", "ssh-rsa B me\n%s\n" % LINE),
+        ("ssh-rsa B me", "ssh-rsa B me\n%s\n" % LINE),
+        ("old nordbridge-agent-shop\nssh-rsa B me\n", "ssh-rsa B me\n%s\n" % LINE),
+        ("x nordbridge-agent-shop2\n", "x nordbridge-agent-shop2\n%s\n" % LINE),
+        ("%s\n%s\n" % (LINE, LINE), LINE + "\n"),
+        ("%s\nssh-rsa B me\n" % LINE, "%s\nssh-rsa B me\n" % LINE),
+    ],
+)
+def test_one_line_and_every_other_as_it_was(before, after):
+    assert install.with_line(before, LINE) == after
+    assert install.with_line(after, LINE) == after
+
+
+def test_roots_own_keys_lose_our_line_and_no_other():
+    assert install.without_line("a b me\n# c\nx nordbridge-agent-shop\n", "nordbridge-agent-shop") == "a b me\n# c\n"
+    assert install.without_line("a b me", "nordbridge-agent-shop") == "a b me"
+
+
+def test_the_launcher_quotes_and_isolates():
+    text = install.launcher_text("/usr/bin/python3", "_agent.front", "/var/lib/it's/agent.zip")
+    assert text.startswith("#!/bin/sh\n")
+    assert "exec /usr/bin/python3 -I -c " in text
+    assert subprocess.run(["sh", "-n"], input=text.encode(), check=False).returncode == 0
+
+
+@pytest.fixture
+def placed(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    monkeypatch.setattr(install, "directory", lambda migration_id, root="": str((home if root else tmp_path) / migration_id))
+    monkeypatch.setattr(install, "armed_by", lambda _id: False)
+    monkeypatch.setattr(install.pwd, "getpwnam", lambda _name: SimpleNamespace(pw_uid=999, pw_gid=os.getgid()))
+    params = {
+        "migration_id": "shop", "user": "nordbridge-agent", "public_key": KEY, "from_address": "", "key_days": 90, "server_socket": "/s",
+        "server_user": None, "server_password": "s3cret", "hold": HOLD, "home": str(home), "root_keys": str(tmp_path / "root_keys"),
+    }  # fmt: skip
+    return lambda check=False, **more: install.install_agent({**params, **more}, check), tmp_path, params
+
+
+def test_the_agent_is_installed_once(placed):
+    run, folder, params = placed
+    (folder / "root_keys").write_text("ssh-rsa B me\nrestrict,command=\"/x\" ssh-ed25519 A nordbridge-agent-shop\n")
+    assert run(check=True)["changed"] is True
+    assert not (folder / "home").exists() and "nordbridge" in (folder / "root_keys").read_text()
+    result = run()
+    assert result["changed"] is True and "s3cret" not in json.dumps(result)
+    assert run()["changed"] is False and run(check=True)["changed"] is False
+    assert (folder / "root_keys").read_text() == "ssh-rsa B me\n"
+    home = folder / "home"
+    modes = {"shell": 0o755, "shop/agent": 0o755, "shop/agent.zip": 0o644, "shop/agent.json": 0o640, ".ssh/authorized_keys": 0o640, ".ssh": 0o750}
+    assert {name: stat.S_IMODE((home / name).stat().st_mode) for name in modes} == modes
+    assert stat.S_IMODE((folder / "shop/agent").stat().st_mode) == 0o700, "the privileged side's launcher"
+    assert json.loads((home / "shop/agent.json").read_text())["login"]["user"].startswith("nordbridge_ctl_")
+    assert run(from_address="192.0.2.10")["changed"] is True
+    assert run()["changed"] is False and 'from="192.0.2.10"' in (home / ".ssh/authorized_keys").read_text()
+
+
+def test_the_login_shell_starts_a_front_and_nothing_else(placed):
+    run, folder, _params = placed
+    run()
+    shell = str(folder / "home/shell")
+    for words in ([], ["-i"], ["-c", ""], ["-c", "../../bin/sh"], ["-c", "shop; id"], ["-c", "-x"], ["-c", "shop\nid"], ["-c", "/bin/sh"]):
+        assert subprocess.run([shell, *words], capture_output=True, check=False).returncode == 1, words
+    environment = {"SSH_ORIGINAL_COMMAND": "probe", "PATH": os.environ["PATH"], "SSH_CLIENT": "192.0.2.7 1 22"}
+    done = subprocess.run([shell, "-c", "shop"], input=b"{}", capture_output=True, env=environment, check=True)
+    assert json.loads(done.stdout) == {"agent": 2, "user": os.getuid(), "client": "192.0.2.7"}
+
+
+def test_a_changed_pack_is_a_change_but_not_under_a_lease(placed, monkeypatch):
+    run, folder, _params = placed
+    run()
+    (folder / "shop" / "agent.zip").write_bytes(b"old")
+    monkeypatch.setattr(install, "armed_by", lambda _id: True)
+    with pytest.raises(Refusal, match="the lease of a cutover runs on what is there"):
+        run()
+    monkeypatch.setattr(install, "armed_by", lambda _id: False)
+    assert run(check=True)["changed"] is True and run()["changed"] is True
+
+
+def test_the_agents_user_is_there_and_not_root(placed, monkeypatch):
+    run, _folder, _params = placed
+    monkeypatch.setattr(install.pwd, "getpwnam", lambda _name: pwd.getpwuid(0))
+    with pytest.raises(Refusal, match="must not be root"):
+        run()
+
+
+def test_a_policy_is_amended_and_kept(placed):
+    run, folder, params = placed
+    back = {"host": "127.0.0.1", "port": 913, "tls": "preferred", "tls_ca": None, "tunnel_user": "nordbridge"}
+    asked = {**params, "forwarder": None, "way_back": back}
+    with pytest.raises(Refusal, match="not installed"):
+        install.amend_policy(asked, False)
+    assert install.amend_policy(asked, True)["changed"] is True
+    run()
+    assert install.amend_policy(asked, True)["changed"] is True
+    result = install.amend_policy(asked, False)
+    assert result["changed"] is True and "s3cret" not in json.dumps(result)
+    assert install.amend_policy(asked, False)["changed"] is False
+    assert run()["changed"] is False, "what another role has added stays"
+    kept = json.loads((folder / "home/shop/agent.json").read_text())
+    assert kept["way_back"]["port"] == 913 and kept["forwarder"] is None and kept["login"]["password"] == "s3cret"
