@@ -173,7 +173,6 @@ VERBS: dict[str, Verb] = {
     "present": Verb(requests.Present, AGENT, tell_programs),
     "space": Verb(Nothing, AGENT, space, LOGIN),
     "accounts": Verb(Nothing, AGENT, accounts, LOGIN),
-    "writers": Verb(Nothing, AGENT, writers, LOGIN),
     "who": Verb(Nothing, AGENT, who, LOGIN),
     "freeze": Verb(requests.Freeze, AGENT, freeze, LOGIN),
     "dump": Verb(requests.Dump, AGENT, stream_dump, LOGIN),
@@ -182,8 +181,9 @@ VERBS: dict[str, Verb] = {
     "host": Verb(Nothing, SERVER, host),
     "backup": Verb(requests.Backup, SERVER, stream_backup, LOGIN),
     "written": Verb(requests.Written, SERVER, written, LOGIN),
-    # The records of fences are root's; so are the server's configuration, the lease's unit and the firewall.
+    # The records of fences and of the binary log's change are root's; so are the server's configuration, the lease's unit and the firewall.
     "fence": Verb(Nothing, ROOT, fence, LOGIN),
+    "writers": Verb(Nothing, ROOT, writers, LOGIN),
     "decided": Verb(requests.Decided, ROOT, decided, ("migration_id",)),
     "holdable": Verb(Nothing, ROOT, holdable, ("login", "hold")),
     "held": Verb(Nothing, ROOT, held, ("login", "hold")),

@@ -147,7 +147,7 @@ def test_another_migrations_lease_is_not_this_ones(monkeypatch):
 
 def test_as_few_as_possible_are_root():
     assert {name for name, verb in verbs.VERBS.items() if verb.user == verbs.ROOT} == {
-        "fence", "decided", "holdable", "held", "lease", "unlease", "release", "free", "switch",
+        "fence", "decided", "holdable", "held", "lease", "unlease", "release", "free", "switch", "writers",
     }  # fmt: skip
     assert {name for name, verb in verbs.VERBS.items() if verb.user == verbs.SERVER} == {"host", "backup", "written"}
 
