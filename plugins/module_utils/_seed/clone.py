@@ -21,6 +21,7 @@ from .._server.unlogged import run_unlogged
 from .clone_wire import carried, choose_wire
 from .context import Seed
 from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
+from .places import target_obstacle
 from .watch import StoppedEarly
 
 OLDEST = (8, 0, 17)
@@ -55,7 +56,9 @@ def obstacle(source: dict, target: dict) -> str:
         return "performance_schema is OFF on the target, and only there a server tells whether its CLONE ended well"
     if source["not_innodb"]:
         return "CLONE copies tables empty that are not InnoDB: %s" % ", ".join(source["not_innodb"])
-    blocked = host_obstacle(target) or series_obstacle(source, target) or files_obstacle(source, target) or room_obstacle(source, target)
+    blocked = host_obstacle(target) or series_obstacle(source, target) or files_obstacle(source, target)
+    # Whether a clone finds its way to redo and undo logs elsewhere was not tried.
+    blocked = blocked or target_obstacle(target) or room_obstacle(source, target)
     if not blocked and not target["host"]["restarts"]:
         return "the target's service manager does not start the server again by itself (Restart=no)"
     return blocked

@@ -78,6 +78,11 @@ def test_a_named_method_is_taken_though_another_is_faster():
         (conditions(encrypted=["default_table_encryption"]), conditions(), "default_table_encryption"),
         (conditions(not_innodb=["shop.log (MyISAM)"]), conditions(), "shop.log (MyISAM)"),
         (conditions(bytes=1 << 60), conditions(), "MB free"),
+        (
+            conditions(),
+            conditions(places={"directories": {"innodb_undo_directory": "/srv/undo"}}),
+            "outside its data directory (innodb_undo_directory = /srv/undo)",
+        ),
         (conditions(), conditions(values={"performance_schema": "OFF"}), "performance_schema is OFF on the target"),
         (
             conditions(places={"outside": [{"name": "shop.t", "path": "/srv/fast/shop/t.ibd"}]}),
