@@ -61,6 +61,7 @@ class Dump(Manners):
     schemas: tuple = checked(several(name_of(), MOST_NAMES), ())
     lock_wait: int = checked(whole(1, MAX_LOCK_SECONDS), 10)
     part: str = checked(choice(*sorted(PARTS)), "")
+    events: bool = checked(flag(), True)
 
     def __post_init__(self) -> None:
         missing = [name for name in ("flavour", "programs", "schemas") if not getattr(self, name)]
