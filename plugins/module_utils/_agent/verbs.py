@@ -176,11 +176,12 @@ VERBS: dict[str, Verb] = {
     "who": Verb(Nothing, AGENT, who, LOGIN),
     "freeze": Verb(requests.Freeze, AGENT, freeze, LOGIN),
     "dump": Verb(requests.Dump, AGENT, stream_dump, LOGIN),
-    "reach": Verb(requests.Reach, AGENT, reach_back, ("way_back",)),
     # Their programs read the server's own files, which its user owns.
     "host": Verb(Nothing, SERVER, host),
     "backup": Verb(requests.Backup, SERVER, stream_backup, LOGIN),
     "written": Verb(requests.Written, SERVER, written, LOGIN),
+    # The server itself will follow by this way: its proxy lets the server's user through, and not the agent's.
+    "reach": Verb(requests.Reach, SERVER, reach_back, ("way_back",)),
     # The records of fences and of the binary log's change are root's; so are the server's configuration, the lease's unit and the firewall.
     "fence": Verb(Nothing, ROOT, fence, LOGIN),
     "writers": Verb(Nothing, ROOT, writers, LOGIN),
