@@ -17,14 +17,16 @@ import shlex
 import sys
 
 from .._accounts.logins import CONTROL, account
-from .._errors import Refusal
+from .._bridge.authorized_keys import check_options, expiry, with_entry
+from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT, pack
 from .._state.fences import armed_by
-from .._state.files import read_json, read_text, write_text
+from .._state.files import open_lock, read_json, read_text, take_lock, write_text
 from .._state.paths import check_id, directory
 from .policy import NAME, Policy, policy_of, policy_text
 
 HOME = "/var/lib/mysql_migration_agent"
+LOCK_SECONDS = 60.0
 ROOT_KEYS = "/root/.ssh/authorized_keys"
 # sshd runs a forced command through the login shell. This one runs nothing but the front of the migration that the command names.
 SHELL = """#!/bin/sh
@@ -40,6 +42,7 @@ def key_line(public_key: str, from_address: str, migration_id: str, expires: str
 
     :param expires: as sshd(8) reads expiry-time, in the host's own time
     """
+    check_options({"from_address": from_address, "expires": expires})
     kind, key = public_key.split()[:2]
     source = 'from="%s",' % from_address if from_address else ""
     limit = 'expiry-time="%s",' % expires if expires else ""
@@ -53,32 +56,10 @@ def kept_options(text: str, migration_id: str) -> tuple[str, str]:
     return found[0].group(1) if found[0] else "", found[1].group(1) if found[1] else ""
 
 
-def expiry(kept: str, days: int, now: datetime.datetime) -> str:
-    """When a key ends: as it stands while more than half of its days are left, else days from now.
-
-    :param kept: what stands there; empty for nothing
-    """
-    try:
-        left = datetime.datetime.strptime(kept, "%Y%m%d%H%M") - now
-    except ValueError:
-        left = datetime.timedelta(0)
-    half = datetime.timedelta(days=days) / 2
-    return kept if half < left <= 2 * half else (now + 2 * half).strftime("%Y%m%d%H%M")
-
-
 def launcher_text(python: str, main: str, *arguments: str) -> str:
     """A launcher: a shell script, because what a key or a unit runs should be readable."""
     words = [python, "-I", "-c", BOOT % main, *arguments]
     return "#!/bin/sh\n# The agent of nordbridge.mysql_migration.\nexec %s\n" % " ".join(map(shlex.quote, words))
-
-
-def with_line(text: str, line: str) -> str:
-    """A file's text with exactly one line of that last word (the key's comment), every other line as it was."""
-    mark = line.rsplit(" ", 1)[1]
-    kept = [old for old in text.splitlines() if not old.endswith(" " + mark)]
-    if line in text.splitlines() and len(kept) == len(text.splitlines()) - 1:
-        return text
-    return "\n".join(kept + [line]) + "\n"
 
 
 def without_line(text: str, mark: str) -> str:
@@ -143,11 +124,23 @@ def install_agent(params: dict, check_mode: bool) -> dict:
     :param params: migration_id, user (the agent's), public_key, from_address (empty: as it stands), key_days, server_socket, server_user,
         server_password, hold
     """
+    home = params.get("home") or HOME
+    if check_mode:
+        return _install(params, home, True)
+    os.makedirs(home, mode=0o755, exist_ok=True)
+    with open_lock(os.path.join(home, "lock")) as lock:
+        # Another migration of this source writes the same file of keys.
+        if not take_lock(lock, LOCK_SECONDS):
+            raise MigrationError("another migration has been installing its agent for more than %g s" % LOCK_SECONDS)
+        return _install(params, home, False)
+
+
+def _install(params: dict, home: str, check_mode: bool) -> dict:
     migration_id = params["migration_id"]
-    place, now = Place(migration_id, params.get("home") or HOME), datetime.datetime.now()
+    place, now = Place(migration_id, home), datetime.datetime.now()
     address, ends = kept_options(read_text(place.keys), migration_id)
     line = key_line(params["public_key"], params["from_address"] or address, migration_id, expiry(ends, params["key_days"], now))
-    keys = with_line(read_text(place.keys), line)
+    keys = with_entry(read_text(place.keys), line)
     root_keys = without_line(read_text(params.get("root_keys") or ROOT_KEYS), "nordbridge-agent-%s" % migration_id)
     scripts, policy, packed = place.scripts(migration_id, sys.executable), policy_text(wanted_policy(params, place)), pack()
     after = {**scripts, place.policy: policy, place.keys: keys, params.get("root_keys") or ROOT_KEYS: root_keys}

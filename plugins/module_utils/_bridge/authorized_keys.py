@@ -30,9 +30,7 @@ def entry(options: dict, public_key: str, comment: str) -> str:
     :param options: from_address, expires, open and listen (C(address:port); empty for nothing)
     :raises Refusal: where a value could be read as another option
     """
-    for name, value in options.items():
-        if not re.fullmatch(r"[0-9A-Za-z.:*?!/,_%\[\]-]*", value):
-            raise Refusal("%s is %r, which cannot stand in authorized_keys" % (name, value))
+    check_options(options)
     if not options["from_address"]:
         raise Refusal("the address that %s may be used from is not known: set migration_target_address" % comment)
     kind, key = public_key.split()[:2]
@@ -40,6 +38,16 @@ def entry(options: dict, public_key: str, comment: str) -> str:
         'from="%s",expiry-time="%s",restrict,port-forwarding,command="%s",permitopen="%s",permitlisten="%s" %s %s %s'
         % (options["from_address"], options["expires"], COMMAND, options["open"] or NOTHING, options["listen"] or NOTHING, kind, key, comment)
     )
+
+
+def check_options(options: dict) -> None:
+    """Refuse a value that could be read as another option.
+
+    :raises Refusal: with its name
+    """
+    for name, value in options.items():
+        if not re.fullmatch(r"[0-9A-Za-z.:*?!/,_%\[\]-]*", value):
+            raise Refusal("%s is %r, which cannot stand in authorized_keys" % (name, value))
 
 
 def kept_expiry(text: str, comment: str) -> str:

@@ -28,32 +28,9 @@ def test_the_key_may_run_one_command_from_one_address_until_a_day():
     assert install.kept_options(LINE, "shop2") == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("kept", "after"),
-    [
-        ("", "202701301200"), ("nonsense", "202701301200"), ("202612151200", "202701301200"), ("202612170000", "202612170000"),
-        ("202701301200", "202701301200"), ("203001010000", "202701301200"), ("202001010000", "202701301200"),
-    ],
-)  # fmt: skip
-def test_an_end_is_moved_when_less_than_half_is_left(kept, after):
-    assert install.expiry(kept, 90, NOW) == after
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ("", LINE + "\n"),
-        ("ssh-rsa B me\n", "ssh-rsa B me\n%s\n" % LINE),
-        ("ssh-rsa B me", "ssh-rsa B me\n%s\n" % LINE),
-        ("old nordbridge-agent-shop\nssh-rsa B me\n", "ssh-rsa B me\n%s\n" % LINE),
-        ("x nordbridge-agent-shop2\n", "x nordbridge-agent-shop2\n%s\n" % LINE),
-        ("%s\n%s\n" % (LINE, LINE), LINE + "\n"),
-        ("%s\nssh-rsa B me\n" % LINE, "%s\nssh-rsa B me\n" % LINE),
-    ],
-)
-def test_one_line_and_every_other_as_it_was(before, after):
-    assert install.with_line(before, LINE) == after
-    assert install.with_line(after, LINE) == after
+def test_an_address_that_is_more_than_one_is_refused():
+    with pytest.raises(Refusal, match="cannot stand in authorized_keys"):
+        install.key_line(KEY, '*",command="/bin/sh', "shop", "202701010000")
 
 
 def test_roots_own_keys_lose_our_line_and_no_other():
