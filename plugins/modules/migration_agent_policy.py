@@ -21,26 +21,6 @@ options:
     description: The agent's own user.
     type: str
     default: nordbridge-agent
-  forwarder:
-    description: Where the forwarder of this host may lead. It stays as it is where this is not given.
-    type: dict
-    suboptions:
-      new_address:
-        description: The target's IPv4 address.
-        type: str
-        required: true
-      new_port:
-        description: The port of the target's server.
-        type: int
-        default: 3306
-      old_port:
-        description: The port of the source's server, whose new connections are forwarded.
-        type: int
-        default: 3306
-      listen_port:
-        description: The port where the forwarder itself listens.
-        type: int
-        default: 33066
   way_back:
     description: How the old server reaches the new one for reverse replication. It stays as it is where this is not given.
     type: dict
@@ -92,16 +72,11 @@ path:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.install import amend_policy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
 
 
 def main() -> None:
     """Parse, write, report."""
-    forwarder = {
-        "new_address": {"type": "str", "required": True},
-        "new_port": {"type": "int", "default": 3306},
-        "old_port": {"type": "int", "default": 3306},
-        "listen_port": {"type": "int", "default": 33066},
-    }
     way_back = {
         "host": {"type": "str", "required": True},
         "port": {"type": "int", "required": True},
@@ -113,8 +88,8 @@ def main() -> None:
     options = {
         "migration_id": {"type": "str", "required": True},
         "user": {"type": "str", "default": "nordbridge-agent"},
-        "forwarder": {"type": "dict", "options": forwarder},
         "way_back": {"type": "dict", "options": way_back},
+        **switches_argument_spec(),
     }
     run_module(amend_policy, options)
 

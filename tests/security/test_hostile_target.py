@@ -16,6 +16,8 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 from pairs import SOURCE, TARGET, Pair
 
+from plugins.module_utils._switch.table import digest_of
+
 #: What the fuzzing may take, and from where it begins.
 FUZZ_S, FUZZ_SEED, EXAMPLES = 60.0, 20261128, 120
 #: All that a request must not have changed on the source: keys, units, timers, the server's configuration, users.
@@ -26,7 +28,7 @@ VERBS: dict[str, dict] = {
     "dump": {"flavour": "mariadb", "programs": ["mariadb-dump"], "gtid": True, "schemas": ["shop"], "lock_wait": 1, "part": "definitions", "level": 1},
     "backup": {"threads": 1, "level": 1}, "reach": {"user": "x", "password": "x"}, "unlease": {"token": "abc"},
     "lease": {"token": "fuzz", "seconds": 1, "scheduler": "ON", "promoted": "x"}, "release": {"token": "", "accounts": [], "scheduler": "ON"},
-    "switch": {"switches": [{"type": "forwarder"}], "facts": [{}], "seconds": 1},
+    "switch": {"digests": ["ab" * 32], "seconds": 1},
     "written": {"question": "before", "seconds": 5, "mark": {"file": "x", "position": 4}, "seed": ""},
 }  # fmt: skip
 FIELDS = sorted({name for request in VERBS.values() for name in request} | {"login", "path", "hold", "migration_id", "port", "old_port", "host"})
@@ -80,8 +82,10 @@ def test_a_forwarder_is_the_owners_wish(ready: Pair) -> None:
     ports = {"type": "forwarder", "new_address": "192.0.2.1", "new_port": 22, "old_port": 22, "listen_port": 2222}
     code, words = asked(ready, "switch", {**VERBS["switch"], "switches": [ports]})
     assert code == 1 and "unknown fields" in words, words
+    code, words = asked(ready, "switch", {**VERBS["switch"], "digests": [digest_of(ports)]})
+    assert code == 1 and "no such switch" in words, words
     code, words = asked(ready, "switch", VERBS["switch"])
-    assert code == 1 and "no forwarder for this migration" in words, words
+    assert code == 1 and "no such switch for this migration" in words, words
     assert "REDIRECT" not in ready.sh(SOURCE, "iptables -t nat -S 2>/dev/null || true")
 
 

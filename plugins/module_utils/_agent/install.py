@@ -21,9 +21,10 @@ from .._bridge.authorized_keys import check_options, expiry, with_entry
 from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT, pack
 from .._state.fences import armed_by
-from .._state.files import open_lock, read_json, read_text, take_lock, write_text
+from .._state.files import open_lock, read_bytes, read_json, read_text, take_lock, write_text
 from .._state.paths import check_id, directory
-from .policy import NAME, Policy, policy_of, policy_text
+from .._switch.table import SOURCE, place_of, read_switches
+from .policy import MOST_SWITCHES, NAME, Policy, policy_of, policy_text
 
 HOME = "/var/lib/mysql_migration_agent"
 LOCK_SECONDS = 60.0
@@ -109,7 +110,8 @@ def wanted_policy(params: dict, place: Place) -> Policy:
         "user": params["server_user"] or account(CONTROL, params["migration_id"]),
         "password": params["server_password"] or "",
     }
-    more = {name: kept.get(name) for name in ("forwarder", "way_back")}
+    more = {name: kept.get(name) for name in ("switches", "way_back")}
+    more = {name: value for name, value in more.items() if value is not None}
     return policy_of({"migration_id": params["migration_id"], "login": login, "hold": params["hold"], **more}, "the agent's policy")
 
 
@@ -145,7 +147,7 @@ def _install(params: dict, home: str, check_mode: bool) -> dict:
     scripts, policy, packed = place.scripts(migration_id, sys.executable), policy_text(wanted_policy(params, place)), pack()
     after = {**scripts, place.policy: policy, place.keys: keys, params.get("root_keys") or ROOT_KEYS: root_keys}
     before = {path: read_text(path) for path in after}
-    changed_pack = any(_read_bytes(path) != packed for path in place.packs)
+    changed_pack = any(read_bytes(path) != packed for path in place.packs)
     if not check_mode and changed_pack and armed_by(migration_id):
         raise Refusal(
             "the agent of migration %s is not renewed, and nothing was changed: the lease of a cutover runs on what is there; it ends by"
@@ -188,18 +190,22 @@ def _write(place: Place, texts: dict[str, str], packed: bytes, group: int) -> No
 
 
 def amend_policy(params: dict, check_mode: bool) -> dict:
-    """Add to a host's policy what a later part of the migration needs, or take it away.
+    """Add to a host's policy what a later part of the migration needs.
 
-    :param params: migration_id, user, forwarder, way_back (plain data; None: as it is)
+    :param params: migration_id, user, way_back (plain data; None: as it is), switches (definitions, of which this host's are added),
+        old_address and new_address (HOST:PORT, for switches that name none)
     :raises Refusal: where the agent was never installed
     """
     place = Place(params["migration_id"], params.get("home") or HOME)
     kept = read_json(place.policy)
-    given = {name: _given(params[name]) for name in ("forwarder", "way_back") if params[name] is not None}
+    given = _given(params)
     if kept is None:
         if check_mode:
             return {"changed": bool(given), "path": place.policy, "diff": {"before": "", "after": ""}}
         raise Refusal("the agent of migration %s is not installed on this host; run the playbook migrate again" % params["migration_id"])
+    if "switches" in given:
+        there = kept.get("switches") or []
+        given["switches"] = [*there, *(one for one in given["switches"] if one not in there)][-MOST_SWITCHES:]
     before = policy_text(policy_of(kept, place.policy))
     after = policy_text(policy_of({**kept, **given}, place.policy))
     if not check_mode and before != after:
@@ -209,13 +215,13 @@ def amend_policy(params: dict, check_mode: bool) -> dict:
     return {"changed": before != after, "path": place.policy, "diff": {"before": shown(before), "after": shown(after), **headers}}
 
 
-def _given(value: dict) -> dict:
-    return {name: one for name, one in value.items() if one is not None}
-
-
-def _read_bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return b""
+def _given(params: dict) -> dict:
+    """What the options add to a policy."""
+    given: dict = {}
+    if params.get("way_back") is not None:
+        given["way_back"] = {name: one for name, one in params["way_back"].items() if one is not None}
+    definitions = read_switches(
+        params.get("switches"), params["migration_id"], params.get("old_address") or "", params.get("new_address") or ""
+    )
+    own = [one for one in definitions if place_of(one) == SOURCE]
+    return {**given, **({"switches": own} if own else {})}

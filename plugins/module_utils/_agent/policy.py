@@ -16,12 +16,15 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from .._errors import Refusal
-from .fields import BadField, checked, choice, optional, read_object, record, text, whole
+from .._switch.table import SOURCE, open_switch, place_of
+from .fields import BadField, checked, choice, optional, read_object, record, several, text, whole
 
 PATH = text(1000, r"/[^\0]*", "an absolute path")
 HOST = text(255, r"[0-9A-Za-z][0-9A-Za-z.:_-]*", "a host name or an address")
 PORT = whole(1, 65535)
 NAME = "agent.json"
+# Those of earlier attempts stay: an undo may need them.
+MOST_SWITCHES = 32
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,17 @@ class Login:
     password: str = checked(text(1000), "")
 
 
-@dataclass(frozen=True)
-class Forwarder:
-    """What the forwarder on this host may forward; the owner has asked for one."""
-
-    new_address: str = checked(text(15, r"[0-9]{1,3}(\.[0-9]{1,3}){3}", "an IPv4 address"))
-    new_port: int = checked(PORT, 3306)
-    old_port: int = checked(PORT, 3306)
-    listen_port: int = checked(PORT, 33066)
+def source_switch(value: t.Any) -> dict:
+    """A switch that this host drives."""
+    if not isinstance(value, dict):
+        raise BadField("must be an object")
+    try:
+        switch = open_switch(value)
+    except (Refusal, TypeError) as error:
+        raise BadField(str(error)) from None
+    if place_of(value) != SOURCE:
+        raise BadField("%s is not driven on this host" % switch.name)
+    return value
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Policy:
     migration_id: str = checked(text(31, r"[a-z0-9][a-z0-9-]*", "a migration's id"))
     login: Login = checked(record(Login))
     hold: str = checked(text(300, r"/etc(/[\w.-]+)+", "a path under /etc"))
-    forwarder: t.Optional[Forwarder] = checked(optional(record(Forwarder)), None)
+    switches: tuple = checked(several(source_switch, MOST_SWITCHES), ())
     way_back: t.Optional[WayBack] = checked(optional(record(WayBack)), None)
 
     def part(self, names: t.Iterable[str]) -> dict:
@@ -79,7 +85,7 @@ class Policy:
         lacking = [name for name, value in found.items() if value is None]
         if lacking:
             raise Refusal("this host's own policy has no %s for this migration: its owner has not asked for one" % lacking[0].replace("_", " "))
-        return {name: value if isinstance(value, str) else asdict(value) for name, value in found.items()}
+        return {name: value if isinstance(value, (str, tuple)) else asdict(value) for name, value in found.items()}
 
 
 def policy_of(data: t.Any, where: str) -> Policy:

@@ -32,6 +32,7 @@ from .fields import (
 MAX_LEASE_SECONDS = 3600.0
 MAX_FREEZE_SECONDS = 60.0
 MAX_LOCK_SECONDS = 600
+MOST_SWITCHES = 32
 MOST_NAMES = 10000
 MOST_ACCOUNTS = 20000
 
@@ -174,25 +175,10 @@ class Written:
 
 
 @dataclass(frozen=True)
-class OneSwitch:
-    """A switch by its kind alone."""
-
-    type: str = checked(choice("forwarder", "forwarder_off"))
-
-
-@dataclass(frozen=True)
-class Found:
-    """What an earlier check of a switch has found."""
-
-    forwards: t.Optional[bool] = checked(flag(), None)
-
-
-@dataclass(frozen=True)
 class Switches:
-    """See keeper.serve."""
+    """See keeper.serve: switches by the digests of this host's own definitions."""
 
-    switches: tuple = checked(several(record(OneSwitch), 4))
+    digests: tuple = checked(several(text(64, r"[0-9a-f]{64}", "a SHA-256"), MOST_SWITCHES))
     seconds: float = checked(number(0.0, MAX_LEASE_SECONDS))
-    facts: tuple = checked(several(record(Found), 4), ())
 
 

@@ -37,10 +37,16 @@ from .._server.connection import connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 from .._state.fences import Fence, find_fence, last_of
+from .._state.files import read_json, write_json
 from .._state.history import told_fence
+from .._state.paths import directory
 from .._switch import keeper
+from .._switch.table import find_switches
 from . import requests
 from .fields import Nothing
+
+# What the checks of this host's switches have found: an undo and a rollback go by it.
+FOUND = "switches.json"
 
 
 def _print(answer: dict) -> None:
@@ -139,11 +145,15 @@ def free_back(request: dict) -> None:
 
 
 def switch(request: dict) -> None:
-    """Drive the forwarder of this host, with the host's own addresses and ports."""
-    own = {**request["forwarder"], "migration_id": request["migration_id"]}
-    switches = [{**own, "type": one["type"]} for one in request["switches"]]
-    facts = [{name: value for name, value in one.items() if value is not None} for one in request["facts"]]
-    keeper.serve({"switches": switches, "facts": facts if len(facts) == len(switches) else [], "seconds": request["seconds"]})
+    """Drive switches of this host, by its own definitions and by what its own checks have found."""
+    path, digests = os.path.join(directory(request["migration_id"]), FOUND), request["digests"]
+    known: dict = read_json(path) or {}
+
+    def keep(facts: list[dict]) -> None:
+        write_json(path, {**known, **dict(zip(digests, facts))})
+
+    chosen = find_switches(request["switches"], digests, known)
+    keeper.serve({"switches": chosen, "facts": [known.get(one, {}) for one in digests], "seconds": request["seconds"]}, keep=keep)
 
 
 #: Who runs a verb: the agent's own user, the one that the server runs as, or root. As few as possible as root.
@@ -192,5 +202,5 @@ VERBS: dict[str, Verb] = {
     "unlease": Verb(requests.Token, ROOT, unlease, ("migration_id",)),
     "release": Verb(requests.Release, ROOT, release, ("migration_id", "login", "hold")),
     "free": Verb(Nothing, ROOT, free_back, ("way_back",)),
-    "switch": Verb(requests.Switches, ROOT, switch, ("migration_id", "forwarder")),
+    "switch": Verb(requests.Switches, ROOT, switch, ("migration_id", "switches")),
 }

@@ -19,7 +19,7 @@ from .._child import run_child
 from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT, pack
 from .._sockets import LISTENING, LOOPBACK_NAMES, read_sockets, unprivileged_start
-from .._state.files import open_lock, read_json, read_text, take_lock, write_json, write_text
+from .._state.files import open_lock, read_bytes, read_json, read_text, take_lock, write_json, write_text
 from .._state.paths import ROOT, check_id, directory
 from .listener import holder
 from .ports import ORDINARY, check_given, choose_port, privileged_ports
@@ -184,21 +184,13 @@ def _stale(params: dict, folder: str, path: str, unit: str, settings: Settings) 
     """Whether anything lacks, and the difference without the token."""
     text, wanted = _unit_text(params, folder, path, unit, settings), json.loads(json.dumps(asdict(settings)))
     before, after = _shown(read_json(path) or {}) + read_text(_unit_path(unit)), _shown(wanted) + text
-    same = before == after and (read_json(path) or {}) == wanted and _read_bytes(os.path.join(folder, "proxy.zip")) == pack()
+    same = before == after and (read_json(path) or {}) == wanted and read_bytes(os.path.join(folder, "proxy.zip")) == pack()
     header = "%s, %s" % (path, _unit_path(unit))
     return not same, {"before": before, "after": after, "before_header": header, "after_header": header}
 
 
 def _shown(settings: dict) -> str:
     return json.dumps({name: value for name, value in settings.items() if name != "token"}, sort_keys=True) + "\n" if settings else ""
-
-
-def _read_bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return b""
 
 
 def _stop(unit: str) -> None:

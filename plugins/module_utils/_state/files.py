@@ -105,6 +105,15 @@ def read_json(path: str) -> t.Any:
         return None
 
 
+def read_bytes(path: str) -> bytes:
+    """A file's content; empty where there is none."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return b""
+
+
 def read_text(path: str) -> str:
     """The content of a file; empty where there is none."""
     try:

@@ -19,7 +19,7 @@ from .._bridge.talk import Talk
 from .._errors import MigrationError, Refusal
 from .._jobs.payload import BOOT
 from .._state.paths import job_directory
-from .table import HOSTS, SOURCE, TARGET, TYPES, open_switch, place_of
+from .table import HOSTS, SOURCE, TARGET, TYPES, digest_of, open_switch, place_of
 
 START_SECONDS = 30.0
 #: Beyond what the switches themselves may take.
@@ -64,9 +64,11 @@ class Keeping:
 
     def start(self, facts: list[dict]) -> None:
         """Hand it the switches, and what is known of each."""
-        # The source's host has its own word for addresses and ports: see _agent/policy.py.
-        told = [{"type": one["type"]} for one in self._switches] if self.place == SOURCE else self._switches
-        self.say({"switches": told, "facts": [facts[number] for number in self.numbers], "seconds": self._seconds})
+        if self.place == SOURCE:
+            # That host has its own definitions, and remembers what it has found: see _agent/policy.py.
+            self.say({"digests": [digest_of(one) for one in self._switches], "seconds": self._seconds})
+        else:
+            self.say({"switches": self._switches, "facts": [facts[number] for number in self.numbers], "seconds": self._seconds})
         self.answer(START_SECONDS)
 
     def say(self, request: dict) -> None:

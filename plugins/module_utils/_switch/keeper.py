@@ -31,11 +31,13 @@ MAX_REQUEST = 1 << 22
 class Keeper:
     """Some switches, and whether they hold clients now."""
 
-    def __init__(self, request: dict) -> None:
+    def __init__(self, request: dict, keep: t.Callable[[list[dict]], None] = lambda facts: None) -> None:
         """Take over the switches.
 
         :param request: switches (definitions), facts (of each, from an earlier check), seconds (that a hold may last)
+        :param keep: gets what a check has found, for a later keeper
         """
+        self.keep = keep
         self.switches = [open_switch(given) for given in request["switches"]]
         self.facts: list[dict] = request.get("facts") or [{} for _switch in self.switches]
         self.seconds = float(request["seconds"])
@@ -63,6 +65,8 @@ class Keeper:
             errors[number] = "; ".join(text for text in told if text)
         if verb in ("switch", "release", "undo") and not any(errors):
             self.held_until = 0.0
+        if verb == "check" and not any(errors):
+            self.keep(self.facts)
         return {"facts": self.facts, "seconds": seconds, "errors": errors}
 
     def _one(self, verb: str, switch: Switch, number: int) -> str:
@@ -107,8 +111,10 @@ class Keeper:
             sys.stdout = None
 
 
-def serve(request: dict, place: str = SOURCE) -> None:
+def serve(request: dict, place: str = SOURCE, keep: t.Callable[[list[dict]], None] = lambda facts: None) -> None:
     """Keep the switches of a place, as the agent's verb.
+
+    :param keep: see Keeper
 
     :raises Refusal: for a switch that this host does not drive: the agent runs no programs at the target's word
     """
@@ -117,7 +123,7 @@ def serve(request: dict, place: str = SOURCE) -> None:
             raise Refusal("the keeper on %s drives no switch of %s" % (HOSTS[place], HOSTS[place_of(given)]))
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    keeper = Keeper(request)
+    keeper = Keeper(request, keep)
     try:
         keeper.serve()
     except KeyboardInterrupt:

@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import typing as t
+
 from .._errors import Refusal
 from .base import Switch, check_options
 from .command import Command
@@ -100,3 +104,31 @@ def switches_back(driven: list[dict]) -> list[dict]:
     if reasons:
         raise Refusal("; ".join(reasons))
     return sorted(found, key=lambda definition: not TYPES[definition["type"]].leads)
+
+
+def digest_of(definition: dict) -> str:
+    """What names a definition where its content is not to be told: the SHA-256 of its JSON."""
+    return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()
+
+
+def find_switches(own: t.Iterable[dict], digests: t.Iterable[str], known: dict) -> list[dict]:
+    """A host's own definitions by their digests, or what leads back from them.
+
+    :param own: the definitions
+    :param known: what earlier checks on this host have found, by digest
+    :raises Refusal: for one that is not there
+    """
+    ways = {digest_of(one): one for one in own}
+    for one in list(ways.values()):
+        try:
+            back = open_switch(one).back(known.get(digest_of(one), {}))
+        except Refusal:
+            continue  # it is not known where to
+        ways.setdefault(digest_of(back), back)
+    wanted = list(digests)
+    if not all(digest in ways for digest in wanted):
+        raise Refusal(
+            "this host's own policy has no such switch for this migration: its owner has not asked for one, or for one with other settings;"
+            " run the same playbook again"
+        )
+    return [ways[digest] for digest in wanted]

@@ -16,6 +16,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.policy import Policy, policy_of, policy_text, read_policy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.payload import BOOT, pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import digest_of
 
 HOLD = "/etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf"
 POLICY = {"migration_id": "shop", "login": {"unix_socket": "/s", "user": "u", "password": "s3cret"}, "hold": HOLD}
@@ -34,7 +35,7 @@ VALID = {
     "lease": {"token": "abc", "seconds": 10, "scheduler": "ON", "promoted": "oslo-db1 (MariaDB 10.11)"},
     "unlease": {"token": "abc"},
     "release": {"token": "abc", "accounts": [["boss", "%", ["SUPER"], []]], "scheduler": "OFF"},
-    "switch": {"switches": [{"type": "forwarder"}], "facts": [{}], "seconds": 10.0},
+    "switch": {"digests": ["ab" * 32], "seconds": 10.0},
 }  # fmt: skip
 
 
@@ -78,8 +79,8 @@ def test_each_field_has_a_type(verb, value):
         ("freeze", {"seconds": 61}), ("freeze", {"lock_wait": 601}), ("lease", {"seconds": 3601}), ("lease", {"token": "../x"}), ("lease", {"token": ""}),
         ("dump", {"schemas": ["a\0b"]}), ("dump", {"schemas": ["x" * 65]}), ("dump", {"programs": ["sh"]}), ("dump", {"part": "x"}), ("dump", {"level": 99}),
         ("backup", {"threads": 0}), ("backup", {"ionice": "realtime"}), ("present", {"names": ["bash"]}),
-        ("reach", {"user": "a\nb"}), ("reach", {"password": "a\nb"}), ("switch", {"switches": [{"type": "command"}]}),
-        ("switch", {"switches": [{"type": "forwarder", "old_port": 22}]}), ("written", {"question": "before"}),
+        ("reach", {"user": "a\nb"}), ("reach", {"password": "a\nb"}), ("switch", {"digests": ["x"]}),
+        ("switch", {"switches": [{"type": "forwarder"}]}), ("written", {"question": "before"}),
         ("written", {"position": {"file": "../../etc/passwd"}}), ("written", {"position": {"file": "--x"}}),
         ("written", {"position": {"file": "b.1", "position": 4, "gtid": "0-1-7 --x\n"}}), ("release", {"accounts": [["a", "b"]]}),
         ("unlease", {"token": "a;b"}), ("decided", {"token": "a b"}),
@@ -113,7 +114,13 @@ def test_a_policy_is_read_back_as_it_was_written(tmp_path):
         read_policy(str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize("wrong", [{"hold": "/tmp/x"}, {"login": {}}, {"more": 1}, {"forwarder": {"new_address": "x; id"}}, {"migration_id": "../x"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hold": "/tmp/x"}, {"login": {}}, {"more": 1}, {"migration_id": "../x"}, {"switches": [7]},
+        {"switches": [{"type": "forwarder", "new_address": "x; id"}]}, {"switches": [{"type": "command", "argv": ["id"]}]},
+    ],
+)  # fmt: skip
 def test_a_policy_has_types(wrong):
     with pytest.raises(Refusal, match="it is not valid"):
         policy_of({**POLICY, **wrong}, "it")
@@ -121,20 +128,37 @@ def test_a_policy_has_types(wrong):
 
 def test_what_the_owner_has_not_asked_for_is_refused():
     policy: Policy = policy_of(POLICY, "it")
-    with pytest.raises(Refusal, match="no forwarder for this migration"):
+    with pytest.raises(Refusal, match="no such switch for this migration"):
         dispatch.perform("switch", json.dumps(VALID["switch"]).encode(), lambda: policy)
     with pytest.raises(Refusal, match="no way back"):
         dispatch.perform("reach", json.dumps(VALID["reach"]).encode(), lambda: policy)
 
 
-def test_the_forwarder_leads_where_the_policy_says(monkeypatch):
-    served = []
-    monkeypatch.setattr(verbs.keeper, "serve", served.append)
-    policy = policy_of({**POLICY, "forwarder": {"new_address": "192.0.2.2"}}, "it")
-    dispatch.perform("switch", json.dumps(VALID["switch"]).encode(), lambda: policy)
-    assert served[0]["switches"] == [
-        {"type": "forwarder", "migration_id": "shop", "new_address": "192.0.2.2", "new_port": 3306, "old_port": 3306, "listen_port": 33066}
-    ]
+HAPROXY = {
+    "type": "haproxy", "where": "source", "socket": "/run/haproxy.sock", "listen": "192.0.2.1:3307", "frontend": "db",
+    "old_server": "old", "new_address": "192.0.2.2", "new_port": 3306,
+}  # fmt: skip
+
+
+def test_switches_are_the_policys_and_their_facts_the_hosts(monkeypatch, tmp_path):
+    served: list = []
+    monkeypatch.setattr(verbs, "directory", lambda _id: str(tmp_path))
+    monkeypatch.setattr(verbs.keeper, "serve", lambda request, keep: served.append((request, keep)))
+    policy = policy_of({**POLICY, "switches": [HAPROXY, {"type": "forwarder", "new_address": "192.0.2.2"}]}, "it")
+
+    def ask(*digests):
+        dispatch.perform("switch", json.dumps({"digests": digests, "seconds": 10}).encode(), lambda: policy)
+
+    ask(digest_of(HAPROXY))
+    request, keep = served.pop()
+    assert (request["switches"], request["facts"]) == ([HAPROXY], [{}])
+    keep([{"maxconn": 100, "address": "192.0.2.1:3306"}])
+    back = {**HAPROXY, "old_address": "192.0.2.2", "old_port": 3306, "new_address": "192.0.2.1", "new_port": 3306}
+    ask(digest_of(back), digest_of(HAPROXY))
+    assert served[0][0]["switches"] == [back, HAPROXY], "the way back leads where this host has seen the old server"
+    assert served[0][0]["facts"] == [{}, {"maxconn": 100, "address": "192.0.2.1:3306"}]
+    with pytest.raises(Refusal, match="no such switch"):
+        ask(digest_of({**HAPROXY, "new_address": "192.0.2.66"}))
 
 
 def test_another_migrations_lease_is_not_this_ones(monkeypatch):
@@ -231,7 +255,7 @@ def test_the_privileged_side_answers_over_the_sessions_own_streams(sides):
 def test_its_failures_are_the_sessions(sides):
     process = sides.front("switch")
     out, words = process.communicate(json.dumps(VALID["switch"]).encode(), 20)
-    assert process.returncode == 1 and not out and words.decode().startswith("nordbridge agent: this host's own policy has no forwarder")
+    assert process.returncode == 1 and not out and words.decode().startswith("nordbridge agent: this host's own policy has no such switch")
 
 
 @pytest.mark.parametrize("verb", ["release", "lease", "unlease", "decided", "switch"])

@@ -108,7 +108,9 @@ def test_the_agents_user_is_there_and_not_root(placed, monkeypatch):
 def test_a_policy_is_amended_and_kept(placed):
     run, folder, params = placed
     back = {"host": "127.0.0.1", "port": 913, "tls": "preferred", "tls_ca": None, "tunnel_user": "nordbridge"}
-    asked = {**params, "forwarder": None, "way_back": back}
+    forwarder = {"type": "forwarder", "where": None, "old_port": 3307}
+    here = {"type": "command", "argv": ["/bin/true"]}
+    asked = {**params, "switches": [here, forwarder], "way_back": back, "new_address": "192.0.2.2:3306"}
     with pytest.raises(Refusal, match="not installed"):
         install.amend_policy(asked, False)
     assert install.amend_policy(asked, True)["changed"] is True
@@ -118,5 +120,8 @@ def test_a_policy_is_amended_and_kept(placed):
     assert result["changed"] is True and "s3cret" not in json.dumps(result)
     assert install.amend_policy(asked, False)["changed"] is False
     assert run()["changed"] is False, "what another role has added stays"
+    more = {**asked, "switches": [{**forwarder, "old_port": 3308}]}
+    assert install.amend_policy(more, True)["changed"] is True, "an earlier attempt's stays beside it"
     kept = json.loads((folder / "home/shop/agent.json").read_text())
-    assert kept["way_back"]["port"] == 913 and kept["forwarder"] is None and kept["login"]["password"] == "s3cret"
+    assert kept["way_back"]["port"] == 913 and kept["login"]["password"] == "s3cret"
+    assert kept["switches"] == [{"type": "forwarder", "migration_id": "shop", "new_address": "192.0.2.2", "old_port": 3307}]
