@@ -14,7 +14,7 @@ options:
       - What sends clients to the one server or the other, driven within the write stop, in this order.
       - New connections are held just before the fence, old sessions ended at the fence, clients sent to the server that takes over
         right after its promotion. What is undone lets them go on to where they were.
-      - No hold outlasts the job, nor O(lease) seconds.
+      - No hold outlasts the job, nor its lease.
       - All is looked at before anything is frozen. The socket answers and has the level admin, the names exist, the program may be run.
       - A rollback drives the same switches the other way, and reads their definitions from the cutover's journal. Those that it is given
         instead are in the cutover's words.

@@ -12,6 +12,7 @@ description:
     of the target can name an address or a port; what is not in the policy is refused.
 extends_documentation_fragment:
   - nordbridge.mysql_migration.attributes
+  - nordbridge.mysql_migration.switches
 options:
   migration_id:
     description: The migration's id.

@@ -11,7 +11,7 @@ description:
   - Makes the account C(nordbridge_repl_), which may only read the binary log, and C(nordbridge_ctl_), which copies, writes the
     heartbeat, and does the cutover. Each name ends with eight digits that are the migration's own, so that two migrations of one source
     have nothing to do with each other. Both may log in from O(hosts) only; the second also from the source's own socket.
-  - Accounts are made with C(sql_log_bin=0), by hashes, and by a session that writes no general and slow log: no password is in any of them.
+  - Accounts are made with C(sql_log_bin=0), by hashes, and by a session that writes no general and slow log. No password is in any of them.
   - Their passwords end after O(key_days) days; only the one for the source's own socket lasts, for by it the source's host keeps a server
     closed that was cut over.
   - Makes the schema C(nordbridge_migration) with the migration's marker and heartbeat.

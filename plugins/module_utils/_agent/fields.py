@@ -73,6 +73,7 @@ def checked(check: Check, default: t.Any = MISSING) -> t.Any:
 
     :param default: what it is where it is not given; required where there is none
     """
+    # pylint: disable=invalid-field-call  # what is returned stands in the dataclass
     return field(metadata={"check": check}) if default is MISSING else field(default=default, metadata={"check": check})
 
 

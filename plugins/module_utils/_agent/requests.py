@@ -180,5 +180,3 @@ class Switches:
 
     digests: tuple = checked(several(text(64, r"[0-9a-f]{64}", "a SHA-256"), MOST_SWITCHES))
     seconds: float = checked(number(0.0, MAX_LEASE_SECONDS))
-
-

@@ -98,7 +98,8 @@ def copy(seed: Seed) -> dict:
     """
     migration_id, datadir = seed.options["migration_id"], seed.target.identity.datadir
     stop_units(migration_id)
-    tell_lost(seed, _sandbox(migration_id, datadir, datadir).check())
+    writable = datadir
+    tell_lost(seed, _sandbox(migration_id, datadir, writable).check())
     if seed.source.version[:2] == seed.target.version[:2]:
         return _copy(seed, None)
     seed.progress.say("programs", "borrowing mariadb-backup and mariadbd %s from the source" % seed.source.identity.version_text)

@@ -278,8 +278,11 @@ class TestService:
         (folder / "keep.json").write_text(json.dumps(keep))
         host.server.privileged_accounts = lambda: privileged
         host.server.close = lambda: None
+        def denied(*_all, **_more):
+            raise ServerError("denied", 1045)
+
         if fails:
-            monkeypatch.setattr(lease, "connect", lambda *_all, **_more: (_ for _ in ()).throw(ServerError("denied", 1045)))
+            monkeypatch.setattr(lease, "connect", denied)
         if words:
             with pytest.raises(MigrationError, match=words):
                 lease.arm(request_of(), host.server)

@@ -74,7 +74,13 @@ class TestThings:
     def test_what_cannot_be_removed_is_named_and_the_rest_done(self, tmp_path, monkeypatch):
         put(tmp_path, FOLDER + "/a", FOLDER + "/b", FOLDER + "/state.json")
         real = remove.os.unlink
-        monkeypatch.setattr(remove.os, "unlink", lambda path: real(path) if not path.endswith("/a") else (_ for _ in ()).throw(OSError(30, "read-only")))
+
+        def read_only(path):
+            if path.endswith("/a"):
+                raise OSError(30, "read-only")
+            real(path)
+
+        monkeypatch.setattr(remove.os, "unlink", read_only)
         removed, left = remove.remove_all(things.things("shop", "target", False, str(tmp_path)), str(tmp_path))
         assert removed == [f"path /{FOLDER}/b"] and left == [f"path /{FOLDER}/a: read-only"]
 
