@@ -278,6 +278,7 @@ class TestService:
         (folder / "keep.json").write_text(json.dumps(keep))
         host.server.privileged_accounts = lambda: privileged
         host.server.close = lambda: None
+
         def denied(*_all, **_more):
             raise ServerError("denied", 1045)
 
