@@ -17,7 +17,9 @@ from .._child import WORK_SECONDS
 # What does not depend on the room.
 FIXED = {
     "NoNewPrivileges": "yes",
-    "CapabilityBoundingSet": "",
+    # Enough to become the server's user and to give the rest away: setpriv does both before the program begins. By User= systemd 257 does
+    # not start a unit that has a filter of system calls where it cannot keep CAP_SYS_ADMIN until then, as in a container (217/USER).
+    "CapabilityBoundingSet": "CAP_SETGID CAP_SETPCAP CAP_SETUID",
     "AmbientCapabilities": "",
     "ProtectSystem": "strict",
     "PrivateDevices": "yes",
@@ -77,9 +79,8 @@ def properties(room: Room, version: int = max(SINCE.values())) -> dict[str, str]
     folders = [os.path.realpath(folder) for folder in room.writable]
     found = {
         **{name: value for name, value in FIXED.items() if version >= SINCE.get(name, 0)},
-        "User": str(room.owner[0]),
-        "Group": str(room.owner[1]),
-        "SupplementaryGroups": "",
+        # Nobody's: an option file there would be read.
+        "Environment": "HOME=/nonexistent",
         "ReadWritePaths": " ".join(map(quoted, folders)),
         "ProtectHome": "read-only" if any(_below(folder, HOMES) for folder in folders) else "yes",
         "PrivateTmp": "no" if any(_below(folder, TEMPORARY) for folder in folders) else "yes",

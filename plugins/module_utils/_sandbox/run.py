@@ -70,7 +70,7 @@ class Sandbox:
         :param seconds: after which it is ended; a stream goes on for as long as its data do
         """
         if not self.systemd:
-            return as_owner(self.room.owner) + list(argv)
+            return as_owner(self.room.owner, "--pdeathsig=KILL") + list(argv)
         # oneshot: for no other type is an end by SIGTERM a failure (systemd.service(5), SuccessExitStatus=).
         command = ["systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--service-type=oneshot"]
         command += ["--unit=%s" % unit_name(self.migration_id, name)]
@@ -78,7 +78,7 @@ class Sandbox:
         job = own_unit(_control_groups())
         command += ["--property=BindsTo=%s" % job, "--property=After=%s" % job] if job else []
         # In what follows the program systemd puts in the environment's variables (systemd.service(5), "Command lines").
-        return [*command, "--", argv[0], *(word.replace("$", "$$") for word in argv[1:])]
+        return [*command, "--", *as_owner(self.room.owner), *(word.replace("$", "$$") for word in argv)]
 
     def run(self, name: str, argv: t.Sequence[str], what: str) -> bytes:
         """All that a program said, on both of its streams.
@@ -117,10 +117,10 @@ class Sandbox:
         return unknown_to(self.version) + missing(parse(output), here, self.room)
 
 
-def as_owner(owner: tuple) -> list[str]:
-    """What runs a program as a user and group, without a way back, and ends it with us."""
+def as_owner(owner: tuple, *more: str) -> list[str]:
+    """What runs a program as a user and group, without capabilities and without a way back: setpriv(1)."""
     ids = ["--reuid=%d" % owner[0], "--regid=%d" % owner[1], "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
-    return ["setpriv", *ids, "--pdeathsig=KILL", "--"]
+    return ["setpriv", *ids, *more, "--"]
 
 
 def stop_units(migration_id: str, names: t.Sequence[str] = NAMES) -> None:

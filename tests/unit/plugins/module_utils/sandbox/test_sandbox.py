@@ -46,10 +46,10 @@ SEEN = {
 
 def test_a_program_has_the_new_folder_and_nothing_else():
     found = properties(ROOM)
-    assert found["User"] == "110" and found["Group"] == "115"
+    assert "User" not in found and found["Environment"] == "HOME=/nonexistent"
     assert found["ReadWritePaths"] == '"/var/lib/mysql/.nordbridge-new"'
     assert found["ProtectSystem"] == "strict" and found["PrivateNetwork"] == "yes" and found["NoNewPrivileges"] == "yes"
-    assert found["CapabilityBoundingSet"] == "" and found["RestrictAddressFamilies"] == "AF_UNIX"
+    assert found["CapabilityBoundingSet"] == "CAP_SETGID CAP_SETPCAP CAP_SETUID" and found["RestrictAddressFamilies"] == "AF_UNIX"
     assert (found["ProtectHome"], found["PrivateTmp"], found["PrivateDevices"]) == ("yes", "yes", "yes")
     assert found["TimeoutStartSec"] == "86400s" and "LimitNOFILE" not in found
     assert properties(Room((1, 1), (), 60, 5000))["LimitNOFILE"] == "5000"
@@ -127,7 +127,7 @@ def test_the_command_names_unit_and_properties():
     command = run.Sandbox("shop", ROOM, systemd=True).command("prepare", ["/bin/x", "--y"])
     assert command[0] == "systemd-run" and command[-3:] == ["--", "/bin/x", "--y"]
     assert "--unit=nordbridge-shop-prepare.service" in command and "--service-type=oneshot" in command
-    assert "--property=CapabilityBoundingSet=" in command and "--wait" in command and "--pipe" in command
+    assert "--property=CapabilityBoundingSet=CAP_SETGID CAP_SETPCAP CAP_SETUID" in command and "--wait" in command and "--pipe" in command
 
 
 def test_no_word_of_a_command_is_taken_for_a_variable():
@@ -197,7 +197,7 @@ def test_what_does_not_end_is_a_failure(monkeypatch):
 
 def test_a_failure_has_the_programs_words(monkeypatch):
     sandbox = run.Sandbox("shop", ROOM, systemd=False)
-    monkeypatch.setattr(run, "as_owner", lambda _owner: [])
+    monkeypatch.setattr(run, "as_owner", lambda _owner, *_more: [])
     assert sandbox.run("prepare", ["sh", "-c", "echo one; echo two >&2"], "the prepare") == b"one\ntwo\n"
     with pytest.raises(MigrationError, match=r"the prepare failed \(3\): bad \\x1b\[31m"):
         sandbox.run("prepare", ["sh", "-c", "printf 'bad \\033[31m'; exit 3"], "the prepare")
