@@ -137,11 +137,13 @@ def test_the_agent_is_somebody_little(ready: Pair) -> None:
 
 def test_a_host_that_lets_root_not_in(ready: Pair) -> None:
     address = ready.address(TARGET)
+    # With its times: what changes on this host is looked for by them.
+    ready.sh(SOURCE, "cp -p /etc/ssh/sshd_config /root/kept")
     ready.sh(SOURCE, f"printf 'Match Address {address}\\nPermitRootLogin no\\n' >> /etc/ssh/sshd_config && systemctl reload ssh")
     try:
         assert asked(ready, "decided", {}) == (0, '{"state": ""}\n')
     finally:
-        ready.sh(SOURCE, "head -n -2 /etc/ssh/sshd_config > /root/kept && cat /root/kept > /etc/ssh/sshd_config && systemctl reload ssh")
+        ready.sh(SOURCE, "cp -p /root/kept /etc/ssh/sshd_config && rm /root/kept && systemctl reload ssh")
 
 
 @pytest.mark.parametrize("verb", ["id", "probe; id", "probe\nid", "$(id)", "../sh", "sh -c id", "", "dump --help", "x" * 100000])
