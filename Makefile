@@ -88,6 +88,9 @@ $(VENV): requirements-dev.txt tools/prerequisites
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	touch $@
 
+# For who uses the collection from this tree.
+build/coll: $(COLLECTION)
+
 $(COLLECTION):
 	mkdir -p $(@D)
 	ln -sfn ../../../.. $@
