@@ -41,6 +41,9 @@ OTHERS = (
     " WHERE ID <> CONNECTION_ID()"
 )
 
+# Between two looks for sessions that were asked to end.
+LOOK_SECONDS = 0.002
+
 
 def strangers_privileges(server: Flavour) -> list[list]:
     """What is to be taken: see Flavour.privileged_accounts; the migration's own accounts keep theirs."""
@@ -101,7 +104,8 @@ def sessions_left(connection: Connection, ended: list[int], seconds: float = 0.0
         left = int(connection.value(STILL_THERE, (ended,)) or 0) if ended else 0
         if not left or time.monotonic() >= deadline:
             return left
-        time.sleep(0.01)
+        # The commit waits for this with writes stopped.
+        time.sleep(LOOK_SECONDS)
 
 
 def open_server(server: Flavour, request: dict, opened: bool = False, end_own: bool = True) -> list[str]:
