@@ -11,21 +11,10 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from local_user import look, prepare
+from local_user import look
 from pairs import SOURCE, TARGET, Pair, until
 
 KEYS = ("tunnel", "back")
-
-
-@pytest.fixture(scope="module", params=["mariadb", "mysql"])
-def ready(request) -> Pair:
-    """A migration that is READY, with the way back prepared."""
-    pair = request.getfixturevalue(request.param)
-    pair.load(200)
-    pair.migrate("-e", "reverse_replication=true").ok()
-    for host in (SOURCE, TARGET):
-        prepare(pair, host)
-    return pair
 
 
 def ssh(pair: Pair, key: str, options: str, command: str = "", seconds: int = 8, host: str = TARGET, folder: str = "") -> str:

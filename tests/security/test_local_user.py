@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from local_user import USER, fake_server, login, look, prepare, received, run_as
+from local_user import USER, fake_server, login, look, received, run_as
 from pairs import ROOT, SOURCE, TARGET, Pair, until
 
 RUNNING = {
@@ -24,17 +24,6 @@ DOWN = {
     "stopped": "systemctl stop 'nordbridge-NAME-*'",
     "killed": "systemctl kill -s KILL 'nordbridge-NAME-*'; systemctl stop 'nordbridge-NAME-*'",
 }
-
-
-@pytest.fixture(scope="module", params=["mariadb", "mysql"])
-def ready(request) -> Pair:
-    """A migration that is READY, with the way back prepared, and a user on each host."""
-    pair = request.getfixturevalue(request.param)
-    pair.load(200)
-    pair.migrate("-e", "reverse_replication=true").ok()
-    for host in (SOURCE, TARGET):
-        prepare(pair, host)
-    return pair
 
 
 @pytest.fixture

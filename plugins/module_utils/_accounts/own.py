@@ -54,6 +54,45 @@ class Own:
         return "%s@%s" % (self.user, self.host)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be done about an account.
+
+    :param password: whether it is set, with its date
+    :param term: the date alone, where the password is the same
+    :param lacking: privileges
+    :param to_grant: those that it must be able to pass on, too
+    :param unmarked: privileges in the marker's schema
+    :param surplus: privileges that it must not have
+    """
+
+    password: bool
+    term: str
+    lacking: list[str]
+    to_grant: list[str]
+    unmarked: list[str]
+    surplus: list[str]
+
+    @property
+    def words(self) -> list[str]:
+        """For the plan; empty where nothing is to be done."""
+        found = list(self.lacking)
+        found += ["GRANT OPTION for %s" % " and ".join(self.to_grant)] if self.to_grant else []
+        found += ["%s on %s" % (", ".join(self.unmarked), SCHEMA)] if self.unmarked else []
+        found += ["no %s any more" % ", ".join(self.surplus)] if self.surplus else []
+        found += [self.term] if self.term else []
+        return found or (["password"] if self.password else [])
+
+    def statements(self) -> list[str]:
+        """What sets the privileges; each gets the user and the host."""
+        # One at a time: the error then names the privilege that the login may not give.
+        found = ["GRANT %s ON *.* TO %%s@%%s" % one for one in self.lacking]
+        found += ["GRANT %s ON *.* TO %%s@%%s WITH GRANT OPTION" % one for one in self.to_grant]
+        found += ["GRANT %s ON `%s`.* TO %%s@%%s" % (", ".join(self.unmarked), SCHEMA_PATTERN)] if self.unmarked else []
+        found += ["REVOKE %s ON *.* FROM %%s@%%s" % ", ".join(self.surplus)] if self.surplus else []
+        return found
+
+
 class OwnAccounts:
     """Plans and applies: which account changes why. Prints of the passwords are kept 0600 on the source.
 
@@ -70,36 +109,31 @@ class OwnAccounts:
 
     def ensure(self, own: Own, check_mode: bool) -> None:
         """Make or mend one account."""
-        login = (own.user, own.host)
-        exists = self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", login)
-        same = bool(exists) and self._same_password(own)
-        lacking = list(own.privileges) if not exists else self._lacking(*login, own.privileges)
-        # What the fence takes from everybody else, the control account takes and gives.
-        to_grant = [] if not own.user.startswith(FENCERS) else [one for one in self.server.fence_privileges if one in own.privileges]
-        surplus, unmarked = self._surplus(own) if exists else [], self._unmarked(own, bool(exists))
-        if exists and to_grant and not lacking and self._may_grant(*login, to_grant):
-            to_grant = []
-        lasts = same and self._lasts(own)
-        if lasts and not (lacking or to_grant or surplus or unmarked):
+        wanted = self._wanted(own)
+        if not wanted.words:
             return
-        words = [*lacking, *(["GRANT OPTION for %s" % " and ".join(to_grant)] if to_grant else [])]
-        words += ["%s on %s" % (", ".join(unmarked), SCHEMA)] if unmarked else []
-        words += ["no %s any more" % ", ".join(surplus)] if surplus else []
-        words += [_term(own.days)] if same and not lasts else []
-        self.plan.append("account %s%s: %s" % (own.name, " REQUIRE SSL" if own.tls else "", ", ".join(words) or "password"))
+        self.plan.append("account %s%s: %s" % (own.name, " REQUIRE SSL" if own.tls else "", ", ".join(wanted.words)))
         if check_mode:
             return
-        if not lasts:
+        if wanted.password:
             self._set_password(own)
-        for privilege in lacking:
-            # One at a time: the error then names the privilege that the login may not give.
-            self.connection.run("GRANT %s ON *.* TO %%s@%%s" % privilege, login)
-        for privilege in to_grant:
-            self.connection.run("GRANT %s ON *.* TO %%s@%%s WITH GRANT OPTION" % privilege, login)
-        if unmarked:
-            self.connection.run("GRANT %s ON `%s`.* TO %%s@%%s" % (", ".join(unmarked), SCHEMA_PATTERN), login)
-        if surplus:
-            self.connection.run("REVOKE %s ON *.* FROM %%s@%%s" % ", ".join(surplus), login)
+        for sql in wanted.statements():
+            self.connection.run(sql, (own.user, own.host))
+
+    def _wanted(self, own: Own) -> Wanted:
+        """What an account lacks, or has too much."""
+        login = (own.user, own.host)
+        exists = bool(self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", login))
+        same = exists and self._same_password(own)
+        lasts = same and self._lasts(own)
+        lacking = self._lacking(*login, own.privileges) if exists else list(own.privileges)
+        # What the fence takes from everybody else, the control account takes and gives.
+        to_grant = [one for one in self.server.fence_privileges if one in own.privileges] if own.user.startswith(FENCERS) else []
+        if exists and not lacking and self._may_grant(*login, to_grant):
+            to_grant = []
+        surplus = self._surplus(own) if exists else []
+        term = _term(own.days) if same and not lasts else ""
+        return Wanted(not lasts, term, lacking, to_grant, self._unmarked(own, exists), surplus)
 
     def remember_clone(self) -> None:
         """For the migration's end: what it has loaded, it takes away."""

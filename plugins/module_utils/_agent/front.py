@@ -67,7 +67,10 @@ def hand_on(name: str, verb: Verb, place: str) -> int:
             side.sendall((line.strip() or b"{}") + b"\n")
             answer = side.recv(16)
         except OSError as error:
-            raise MigrationError("the agent's privileged side does not answer (%s): systemctl status of its socket tells why" % error.strerror) from None
+            raise MigrationError(
+                "the agent's privileged side on the source does not answer (%s): systemctl status %s there tells why"
+                % (error.strerror, os.path.basename(place).replace(".sock", ".socket"))
+            ) from None
     if not answer.strip().isdigit():
         raise MigrationError("the agent's privileged side ended without an answer; the journal of this host tells why")
     return int(answer)

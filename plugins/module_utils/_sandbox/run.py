@@ -96,7 +96,8 @@ class Sandbox:
             words.seek(0)
             told = words.read()
         if code:
-            raise MigrationError("%s failed (%d): %s" % (what, code, tail(told)))
+            unit = "; see journalctl -u %s on this host" % unit_name(self.migration_id, name) if self.systemd else ""
+            raise MigrationError("%s failed (%d)%s%s" % (what, code, ": " + tail(told) if told.strip() else "", unit))
         return told
 
     def stop(self, *names: str) -> None:

@@ -315,5 +315,5 @@ def test_a_session_without_its_streams_is_none():
 
 
 def test_a_privileged_side_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(MigrationError, match="privileged side does not answer"):
+    with pytest.raises(MigrationError, match="privileged side on the source does not answer.*systemctl status"):
         front.hand_on("boot", verbs.VERBS["boot"], str(tmp_path / "none"))
