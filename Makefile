@@ -72,7 +72,7 @@ faults-quick: $(READY) hosts # five of them, on MariaDB
 	$(BIN)/python tests/faults/faults.py --flavour mariadb-10.11 --quick --rate 100 --budget 10 --lease 15 --max-lag 5
 
 faults-planted: $(READY) hosts # the fence broken on purpose: the matrix must see it
-	$(BIN)/python tests/faults/faults.py --planted --by module --budget 10 --lease 10 --max-lag 5
+	$(BIN)/python tests/faults/faults.py --planted --by module --budget 5 --lease 10 --max-lag 5
 
 bench-cutover: $(READY) hosts # the write stop, against the same steps as Ansible tasks; needs a quiet machine
 	$(BIN)/python bench/cutover/write_stop.py
