@@ -9,9 +9,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -170,6 +172,20 @@ class Pair:
     def ssh(self, host: str) -> list[str]:
         """The start of an ssh command to a host."""
         return ["ssh", "-F", str(ROOT / "build/hosts" / self.name / "ssh_config"), host]
+
+    @contextmanager
+    def socket(self, host: str) -> Iterator[str]:
+        """A way from here to the socket of a host's server."""
+        folder = tempfile.mkdtemp(prefix="way-")
+        place = str(Path(folder) / "s")
+        way = subprocess.Popen([*self.ssh(host), "-N", "-L", f"{place}:/run/mysqld/mysqld.sock"], stdin=subprocess.DEVNULL)
+        try:
+            until("the way to the socket", lambda: Path(place).exists())
+            yield place
+        finally:
+            way.terminate()
+            way.wait(10)
+            shutil.rmtree(folder)
 
     def background(self, host: str, script: str) -> subprocess.Popen:
         """A shell script that runs on a host meanwhile."""

@@ -13,6 +13,9 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
 from engine import detect
 from pairs import ROOT, SOURCE, TARGET, Pair, until
 
@@ -171,6 +174,23 @@ def test_a_saturated_source_is_caught_up_with(ready, capsys):
         stop_writers(ready)
         load.wait(30)
         load.returncode = 0
+    equal(ready)
+
+
+def test_a_source_under_load_is_not_told_to_lack_what_it_is_committing(ready):
+    with ready.socket(SOURCE) as here, ready.socket(TARGET) as there, writers(ready, 30) as load:
+        source, target = (open_flavour(connect(Endpoint(unix_socket=socket, user="root"), "root")) for socket in (here, there))
+        # A processor less for the source's commits: more of them are between their two moments.
+        busy = ready.background(SOURCE, "timeout 25 sh -c 'while :; do :; done'")
+        found, looks = [], 0
+        while load.poll() is None and looks < 4000:
+            found += [extra] if (extra := target.gtid_foreign(source)) else []
+            looks += 1
+        busy.wait(60)
+        stop_writers(ready)
+        load.wait(60)
+        load.returncode = 0
+    assert looks > 100 and not found, (looks, found[:3])
     equal(ready)
 
 

@@ -9,18 +9,13 @@ The classes run here, over the server's own socket; one host a flavour, and no m
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
-
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import access
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
-from pairs import SOURCE, until
+from pairs import SOURCE
 
 PASSWORD = "Fence-Test-1"
 OBJECTS = (
@@ -88,20 +83,12 @@ class Host:
 def host(request):
     """An untouched server, with somebody who writes on it."""
     pair = request.getfixturevalue(request.param)
-    folder = tempfile.mkdtemp(prefix="fence-")
-    socket = str(Path(folder) / "s")
-    way = subprocess.Popen([*pair.ssh(SOURCE), "-N", "-L", f"{socket}:/run/mysqld/mysqld.sock"], stdin=subprocess.DEVNULL)
-    try:
-        until("the way to the socket", lambda: Path(socket).exists())
+    with pair.socket(SOURCE) as socket:
         host = Host(pair, socket)
         root = host.open()
         for sql in OBJECTS:
             root.connection.run(sql)
         yield host
-    finally:
-        way.terminate()
-        way.wait(10)
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -73,9 +73,20 @@ class MySQL(Flavour):
 
     def gtid_foreign(self, source: MySQL) -> str:
         """The transactions that this server holds and its source does not (errant ones); empty for none."""
-        # This server's first: what it has then, the source must have a moment later.
+        # This server's first: what it has then, the source has by now, or is about to have. A source sends a transaction when its
+        # binary log is synced, and adds it to gtid_executed a moment later; until then it is in gtid_owned (the manual's "GTID Life
+        # Cycle"), which is asked before: what leaves the one meanwhile is in the other.
         mine = self.gtid_written()
-        return self.gtid_extra(mine, source.gtid_written()) if mine and source.gtid_on else ""
+        if not mine or not source.gtid_on:
+            return ""
+        in_flight = source.gtid_in_flight()
+        extra = self.gtid_extra(mine, source.gtid_written())
+        return self.gtid_extra(extra, in_flight) if extra and in_flight else extra
+
+    def gtid_in_flight(self) -> str:
+        """The transactions that this server is committing: numbered, and not in gtid_executed yet; empty for none."""
+        # uuid:number#session, and further numbers of the same uuid after it.
+        return re.sub(r"#\d+", "", _one_line(self.connection.variable("gtid_owned") or ""))
 
     def gtid_own(self, have: str) -> str:
         """Of a set the transactions that this server has written itself."""

@@ -113,6 +113,50 @@ def test_mysql_asks_nothing_about_an_empty_set():
     assert servers[0].gtid_foreign(servers[1]) == ""
 
 
+A, B = "aaaaaaaa-0000-0000-0000-000000000001", "bbbbbbbb-0000-0000-0000-000000000002"
+
+
+class Committing(Connection):
+    """A source whose commits end while it is asked: what leaves gtid_owned is in gtid_executed at once."""
+
+    def variable(self, name):
+        value = super().variable(name)
+        self.asked.append(name)
+        if name == "gtid_owned":
+            self.variables = {**self.variables, "gtid_owned": "", "gtid_executed": self.variables["after"]}
+        return value
+
+
+class Sets(Connection):
+    """A target that knows the arithmetic of sets of single numbers."""
+
+    def value(self, _sql, args):
+        one, other = (self.members(text) for text in args)
+        return ",".join(":".join(member) for member in sorted(one - other))
+
+    @staticmethod
+    def members(text):
+        parts = (part.split(":") for part in text.split(",") if part)
+        return {(uuid, number) for uuid, *numbers in parts for number in numbers}
+
+
+@pytest.mark.parametrize(
+    ("owned", "executed", "after", "foreign"),
+    [
+        ("", f"{A}:1:2:3", f"{A}:1:2:3", ""),
+        (f"{A}:2#17:3#18", f"{A}:1", f"{A}:1", ""),  # sent, and not committed in the engine yet
+        (f"{A}:2#17:3#18", f"{A}:1", f"{A}:1:2:3", ""),  # committed between the two questions
+        (f"{A}:3#18,\n{B}:7#9", f"{A}:1", f"{A}:1", f"{A}:2"),
+        ("", f"{A}:1", f"{A}:1", f"{A}:2,{A}:3"),
+        (f"{B}:2#17:3#18", f"{A}:1", f"{A}:1", f"{A}:2,{A}:3"),
+    ],
+)
+def test_mysql_foreign_transactions_are_not_those_that_the_source_is_committing(owned, executed, after, foreign):
+    target = MySQL(Sets(variables={"gtid_mode": "ON", "gtid_executed": f"{A}:1:2:3"}), None)
+    source = Committing(variables={"gtid_mode": "ON", "gtid_executed": executed, "gtid_owned": owned, "after": after})
+    assert target.gtid_foreign(MySQL(source, None)) == foreign
+
+
 @pytest.mark.parametrize("flavour", [MySQL, MariaDB])
 def test_an_empty_position_is_never_waited_for_with_success(flavour):
     class Willing(Connection):
