@@ -19,6 +19,7 @@ try:
     import pymysql
     import pymysql.charset
     import pymysql.cursors
+    from pymysql.constants import CLIENT
 except ImportError:  # said clearly by connect(): the program lacks on the managed host, not here
     pymysql = None
 
@@ -92,6 +93,20 @@ class Connection:
         except pymysql.MySQLError as error:
             raise self._error(error, sql) from None
 
+    def results(self, sql: str) -> list[list[dict]]:
+        """The rows of each of several statements that travel in one packet; for a connection that was opened for that."""
+        try:
+            with self.raw.cursor() as cursor:
+                cursor.execute(sql)
+                found = [list(cursor.fetchall())]
+                while cursor.nextset():
+                    found.append(list(cursor.fetchall()))
+                return found
+        except pymysql.MySQLError as error:
+            raise self._error(error, sql) from None
+        except (OSError, AttributeError) as error:
+            raise ServerError("%s: the connection is lost during %r: %s" % (self.name, _head(sql), error), 2013) from None
+
     def row(self, sql: str, args: t.Any = None) -> dict:
         """The first row, or an empty dict."""
         found = self.rows(sql, args)
@@ -163,11 +178,12 @@ def encoded(text: str, charset: str) -> bytes | None:
         return None
 
 
-def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SECONDS) -> Connection:
+def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SECONDS, multi_statements: bool = False) -> Connection:
     """Open a connection.
 
     :param name: the server's role for messages: source, target
     :param read_timeout: seconds until an unanswered statement fails
+    :param multi_statements: whether results() may be asked
     :raises ServerError: with the cause, the address and what to do
     """
     if pymysql is None:
@@ -176,7 +192,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SE
     address: dict = {"unix_socket": endpoint.unix_socket} if endpoint.unix_socket else {"host": endpoint.host, "port": endpoint.port}
     tls = None if endpoint.unix_socket else _tls_context(endpoint)
     try:
-        raw = _open(endpoint, address, tls, read_timeout)
+        raw = _open(endpoint, address, tls, read_timeout, CLIENT.MULTI_STATEMENTS if multi_statements else 0)
     except (pymysql.MySQLError, OSError, RuntimeError, *GARBLED) as error:
         number, text = _parts(error)
         hint = "; " + HINTS[number] if number in HINTS else ""
@@ -189,7 +205,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SE
     return connection
 
 
-def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int) -> t.Any:
+def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_timeout: int, flags: int) -> t.Any:
     """PyMySQL's own connection.
 
     Given a TLS context, PyMySQL 1.0.2 goes on in clear text where the server offers no TLS; newer ones refuse with
@@ -207,6 +223,7 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
         # Not the server's default, which changes between versions: MariaDB 11's cannot be compared with what views of an upgraded
         # 10.5 hold, mysql.user among them.
         init_command=FIRST,
+        client_flag=flags,
         connect_timeout=endpoint.connect_timeout,
         read_timeout=read_timeout,
         write_timeout=read_timeout,

@@ -74,8 +74,10 @@ def quoted(*names: str) -> str:
     return ".".join("`%s`" % name.replace("`", "``") for name in names)
 
 
-def row_text(columns: t.Sequence[Column]) -> str:
+def row_text(columns: t.Sequence[Column], large: str = LARGE) -> str:
     """The expression for a row's text: different rows have different texts.
+
+    :param large: how a large column {0} goes in
 
     Values lie between separators. Because text may hold a separator itself, its length in bytes is told after the
     values, for all texts but one, whose length follows. NULL, which CONCAT_WS leaves out, is told by that length or,
@@ -86,7 +88,7 @@ def row_text(columns: t.Sequence[Column]) -> str:
     bare = next((column for column in texts if not column.nullable), None)
     values, lengths, flags = [], [], []
     for column in columns:
-        name, form = quoted(column.name), TYPES.get(column.type, LARGE)
+        name, form = quoted(column.name), TYPES.get(column.type, large)
         values.append(name if form == TEXT else form.format(name))
         if form == TEXT and column is not bare:
             lengths.append("COALESCE(LENGTH(%s), 'N')" % name if column.nullable else "LENGTH(%s)" % name)
