@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import time
 import typing as t
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 
 from .._errors import MigrationError, Refusal
 from .._replication.status import ReplicaStatus, only_status
 from .._server.base import Flavour
 from .._server.connection import Connection
+from .._server.flavour import open_flavour
 from .snapshot import Place, close, open_here, open_source
 
 #: How long the applier may take to the place of the snapshot, in seconds.
@@ -66,26 +67,28 @@ class Aligner:
 
         :raises MigrationError: where replication does not run, or does not stop at the place
         """
-        source, target = self._source(), self._target()
-        try:
-            return self._open(source, target)
-        except BaseException:
-            source.connection.close()
-            target.connection.close()
-            raise
+        with ExitStack() as stack:
+            source, target = self._source(), self._target()
+            stack.callback(source.connection.close)
+            stack.callback(target.connection.close)
+            # In a session of its own: START REPLICA commits the session's transaction, and with it its snapshot.
+            with closing(self._target().connection) as control:
+                pair = self._open(source, target, open_flavour(control))
+            stack.pop_all()
+            return pair
 
-    def _open(self, source: Flavour, target: Flavour) -> Pair:
-        status = only_status(target)
+    def _open(self, source: Flavour, target: Flavour, control: Flavour) -> Pair:
+        status = only_status(control)
         if status.active != frozenset(("receiver", "applier")):
             raise MigrationError("replication does not run on the target: run the playbook migrate again")
         began = time.monotonic()
-        target.connection.run(target.statement("stop_applier"))
+        control.connection.run(control.statement("stop_applier"))
         try:
             place = open_source(source, self._lock_seconds)
-            self._advance(target, place)
+            self._advance(control, place)
             open_here(target.connection)
         finally:
-            self._go_on(target)
+            self._go_on(control)
         return Pair(source.connection, target.connection, place, time.monotonic(), time.monotonic() - began)
 
     def _advance(self, target: Flavour, place: Place) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
+import threading
 import time
 import typing as t
 from dataclasses import asdict, dataclass, field
@@ -71,6 +72,7 @@ class Results:
         self._setting = setting
         self._clock = clock
         self._written = 0.0
+        self._saving = threading.Lock()
         known = read_json(self._path) or {}
         kept = known.get("tables", []) if known.get("setting") == setting else []
         tables = [TableResult(**one) for one in kept]
@@ -87,9 +89,10 @@ class Results:
 
     def save(self, now: bool = False) -> None:
         """Write it down, at most each few seconds."""
-        if now or self._clock() - self._written > EVERY_SECONDS:
-            self._written = self._clock()
-            write_json(self._path, {"setting": self._setting, "tables": [asdict(one) for one in self.tables.values()]})
+        with self._saving:
+            if now or self._clock() - self._written > EVERY_SECONDS:
+                self._written = self._clock()
+                write_json(self._path, {"setting": self._setting, "tables": [asdict(one) for one in list(self.tables.values())]})
 
 
 def to_json(value: t.Any) -> t.Any:

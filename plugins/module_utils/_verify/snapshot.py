@@ -6,8 +6,8 @@
 
 MariaDB tells the place of a snapshot itself (binlog_snapshot_file and binlog_snapshot_position,
 https://mariadb.com/kb/en/enhancements-for-start-transaction-with-consistent/). MySQL does not: the snapshot is taken between two
-questions for gtid_executed that travel with it in one packet. Where both have the same answer and no transaction is being committed
-behind the second (gtid_owned is empty: what the engine has committed and gtid_executed lacks is in it), that answer is the snapshot's.
+questions for gtid_executed that travel with it in one packet. Where both have the same answer and no transaction was being committed
+before the second (gtid_owned was empty: what the engine has committed and gtid_executed lacks is in it), that answer is the snapshot's.
 On a source that never rests this does not come about, and a global read lock of a bounded time is what is left.
 """
 
@@ -71,12 +71,13 @@ def _one_packet(source: Flavour) -> Place | None:
     """The snapshot by the loop; None where it has not come about."""
     connection = source.connection
     connection.run(BEGIN[0])
-    ask = "SELECT @@GLOBAL.gtid_executed AS done"
-    packet = "COMMIT; %s; %s; SELECT @@GLOBAL.gtid_executed AS done, @@GLOBAL.gtid_owned AS owned" % (ask, BEGIN[1])
+    done, owned = "SELECT @@GLOBAL.gtid_executed AS done", "SELECT @@GLOBAL.gtid_owned AS owned"
+    # What is being committed is asked before what is done: what leaves the one meanwhile is in the other.
+    packet = "; ".join(("COMMIT", done, BEGIN[1], owned, done))
     deadline = time.monotonic() + LOOP_SECONDS
     for _attempt in range(LOOP_TRIES):
-        _commit, (before,), _begin, (after,) = connection.results(packet)
-        if before["done"] == after["done"] and not after["owned"]:
+        _commit, (before,), _begin, (flight,), (after,) = connection.results(packet)
+        if before["done"] == after["done"] and not flight["owned"]:
             return Place("", 0, "".join(str(after["done"]).split()), "a snapshot between two equal answers")
         if time.monotonic() > deadline:
             break
