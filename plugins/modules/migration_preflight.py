@@ -152,6 +152,14 @@ options:
         is no finding then.
     type: bool
     default: false
+  verified_at:
+    description: When the last comparison of all rows began, in Unix seconds; V(0) for never.
+    type: float
+    default: 0.0
+  verify_max_age:
+    description: How many hours ago it may have begun for a cutover; V(0) where nobody asks.
+    type: float
+    default: 0.0
   fail:
     description: Whether to fail when a check finds an error. With V(false) the module only reports.
     type: bool
@@ -287,6 +295,8 @@ OPTIONS = {
     "rivals": {"type": "list", "elements": "str", "default": []},
     "copy_only": {"type": "bool", "default": False},
     "renewed": {"type": "bool", "default": False},
+    "verified_at": {"type": "float", "default": 0.0},
+    "verify_max_age": {"type": "float", "default": 0.0},
     "fail": {"type": "bool", "default": True},
 }
 

@@ -50,6 +50,13 @@ options:
     description: The age in seconds of an open transaction on the source above which the cutover is refused.
     type: int
     default: 5
+  verify_max_age:
+    description:
+      - How many hours ago the last comparison of all rows may have begun (see M(nordbridge.mysql_migration.mysql_verify)); V(0) for any time,
+        or none. The cutover is refused else.
+      - A target that was found different is refused whatever its age.
+    type: float
+    default: 0.0
   source_hold:
     description: The file on the source that keeps it read-only across a restart.
     type: path
@@ -126,6 +133,7 @@ def main():
         "max_lag": {"type": "float", "default": 1.0},
         "max_transaction_seconds": {"type": "int", "default": 5},
         "accept_late_writes": {"type": "str", "default": ""},
+        "verify_max_age": {"type": "float", "default": 0.0},
         "source_hold": {"type": "path", "required": True},
         "target_hold": {"type": "path", "required": True},
     }

@@ -52,6 +52,8 @@ class Settings:
     rivals: t.Sequence[str] = ()
     copy_only: bool = False
     renewed: bool = False
+    verified_at: float = 0.0
+    verify_max_age: float = 0.0
 
     @property
     def seeded(self) -> bool:

@@ -15,7 +15,7 @@ from .._reverse.rules import why_not
 from .._seed.methods import Choice, choose
 from .._server.flavour import check_pair
 from .._server.identity import same_server
-from .._verify.record import NOT_COMPARED
+from .._verify.record import not_verified_reason
 from .case import Case, Hit, listed, size
 from .catalogue import BY_ID, SOURCE, TARGET
 from .privileges import grant_statement
@@ -285,7 +285,10 @@ def cutover_times(case: Case) -> list[Hit]:
 def compared(case: Case) -> list[Hit]:
     """P64"""
     asked = case.settings
-    return [Hit(NOT_COMPARED)] if asked.cutover and not asked.committed else []
+    if not asked.cutover or asked.committed:
+        return []
+    words = not_verified_reason({"since": asked.verified_at} if asked.verified_at else None, asked.verify_max_age * 3600)
+    return [Hit(words)] if words else []
 
 
 def trusted(case: Case) -> list[Hit]:

@@ -16,6 +16,7 @@ from .._jobs.record import JobStatus
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._switch.table import read_switches
+from .._verify.record import VERIFICATION, not_verified_reason
 from . import run
 from .outcome import COMMITTED, RUNNING, UNDECIDED, Ended
 from .times import wrong_times
@@ -41,6 +42,19 @@ def check_budget(params: dict) -> None:
     wrong = wrong_times(params["budget"], params["fence_seconds"], params["lease"])
     if wrong:
         raise Refusal(wrong)
+
+
+def check_verified(params: dict) -> None:
+    """Refuse a target whose rows were not compared with the source's, or too long ago. A cutover that has begun is carried on with.
+
+    :param params: verify_max_age in hours; 0 where nobody asks
+    """
+    state = Journal(directory(params["migration_id"])).read()
+    words = not_verified_reason(state.get(VERIFICATION), params["verify_max_age"] * 3600)
+    if params["verify_max_age"] and words and not state.get("cutover", {}).get("begun"):
+        raise Refusal(
+            "the rows of source and target do not count as compared: %s. Run the playbook verify, or waive it: -e waive=P64" % words
+        )
 
 
 def died(status: JobStatus, params: dict, job: str, who: str) -> MigrationError:
@@ -90,11 +104,12 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     """Start the cutover's job, or attach to it, and wait for its end."""
     check_gate(params["gate"], params["migration_id"])
     check_budget(params)
+    check_verified(params)
     switches = read_switches(params["switches"], params["migration_id"], params["old_address"] or "", params["new_address"] or "")
     if not check_mode:
         # Here too: a refusal leaves no job behind, on a host that nobody has touched yet.
         run.check_seeded(Journal(directory(params["migration_id"])), params["migration_id"])
-    unneeded = ("gate", "old_address", "new_address")
+    unneeded = ("gate", "old_address", "new_address", "verify_max_age")
     options = {**{name: value for name, value in params.items() if name not in unneeded}, "switches": switches}
     result = launch_job("cutover", ENTRY, options, check_mode)
     if check_mode or result["state"] == "succeeded":

@@ -20,7 +20,7 @@ from .._server.identity import check_one_server
 from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory
-from .._verify.record import NAME, NOT_COMPARED
+from .._verify.record import warnings_of
 from .context import Committed, Servers
 from .hold import check_place
 from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action, resume
@@ -69,7 +69,7 @@ class Course:
     :param local_hold: the option with the path of the hold on this host
     :param check: what the journal must say before anything begins
     :param tell: puts a message into the words of this course
-    :param warnings: name and words of what this course cannot vouch for
+    :param warnings: name and words of what this course cannot vouch for, by the journal's state
     """
 
     key: str
@@ -77,7 +77,7 @@ class Course:
     local_hold: str
     check: t.Callable[[Journal, str], None]
     tell: t.Callable[[str], str] = str
-    warnings: t.Mapping[str, str] = field(default_factory=dict)
+    warnings: t.Callable[[dict], t.Mapping[str, str]] = field(default=lambda _state: {})
 
 
 class Record:
@@ -144,7 +144,7 @@ def check_seeded(journal: Journal, migration_id: str) -> None:
         raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % migration_id)
 
 
-CUTOVER = Course("cutover", Steps, "target_hold", check_seeded, warnings={NAME: NOT_COMPARED})
+CUTOVER = Course("cutover", Steps, "target_hold", check_seeded, warnings=warnings_of)
 
 
 def run(options: dict, progress: Progress) -> dict:
@@ -327,4 +327,5 @@ def _words(error: BaseException) -> str:
 
 def _result(record: Record) -> dict:
     known = {name: record.facts[name] for name in RESULT if name in record.facts}
-    return {"attempt": record.attempt, "warnings": {**record.course.warnings, **record.facts.get("warnings", {})}, **known}
+    warnings = {**record.course.warnings(record.journal.read()), **record.facts.get("warnings", {})}
+    return {"attempt": record.attempt, "warnings": warnings, **known}

@@ -100,7 +100,7 @@ def begin(source: Flavour, journal: Journal, migration_id: str, goes_on: bool = 
     """
     known, life = journal.read(), read_life(source, ask_boot(migration_id))
     fit = goes_on and LOOKS in known and not untrusted(known) and not _lost_since(source, known, life)
-    forget = {} if fit else {DISTRUST: None}
+    forget = {} if fit else {DISTRUST: None, "verification": None}
     journal.update("the source was looked at before the copy", **{LOOKS: {**life.as_dict(), "at": time.time()}, **forget})
     return fit
 

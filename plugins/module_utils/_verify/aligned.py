@@ -19,7 +19,6 @@ from .._errors import MigrationError, Refusal
 from .._replication.status import ReplicaStatus, only_status
 from .._server.base import Flavour
 from .._server.connection import Connection
-from .._server.flavour import open_flavour
 from .snapshot import Place, close, open_here, open_source
 
 #: How long the applier may take to the place of the snapshot, in seconds.
@@ -72,8 +71,9 @@ class Aligner:
             stack.callback(source.connection.close)
             stack.callback(target.connection.close)
             # In a session of its own: START REPLICA commits the session's transaction, and with it its snapshot.
-            with closing(self._target().connection) as control:
-                pair = self._open(source, target, open_flavour(control))
+            control = self._target()
+            with closing(control.connection):
+                pair = self._open(source, target, control)
             stack.pop_all()
             return pair
 

@@ -30,6 +30,12 @@ def words_of(unequal: t.Mapping[str, str]) -> str:
     return "; ".join(named) + ("; and %d more" % more if more else "")
 
 
+def warnings_of(state: dict) -> dict[str, str]:
+    """What a cutover cannot vouch for, by name: by the journal's state."""
+    words = not_verified_reason(state.get(VERIFICATION), 0)
+    return {NAME: words} if words else {}
+
+
 def not_equal_reason(record: dict | None) -> str:
     """Why a cutover would promote a server whose rows are known to differ; empty where nothing is known to."""
     unequal = differing(record or {})

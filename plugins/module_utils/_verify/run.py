@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress, duration
-from .._replication.trust import look
+from .._replication.trust import look, note
 from .._server.base import Flavour
 from .._server.connection import LONG_SECONDS, connect
 from .._server.endpoint import Endpoint, read_login_file
@@ -26,7 +26,7 @@ from .aligned import Aligner, Pair, check_possible
 from .compare import Comparison
 from .definitions import Found, find, reread
 from .differences import Table
-from .record import VERIFICATION, words_of
+from .record import VERIFICATION, not_equal_reason, words_of
 from .results import Results, TableResult
 from .strength import STRENGTHS, Strength
 from .tables import prepare
@@ -154,6 +154,9 @@ def run(options: dict, progress: Progress) -> dict:
         record = record_of(work, found)
     with changing(work.folder, TASK):
         work.journal.update("every row was compared" if not record["unequal"] else "rows differ", **{VERIFICATION: record})
+        if record["unequal"]:
+            # A later look cannot see it: a replica goes on without an error.
+            note(work.journal, not_equal_reason(record))
     if record["unequal"]:
         raise MigrationError(
             "%d of %d tables differ between source and target: %s. Find out who wrote on the target, or copy anew: the playbook migrate says"

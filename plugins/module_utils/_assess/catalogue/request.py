@@ -26,7 +26,7 @@ CHECKS = (
         "the copied rows were compared",
         WARNING,
         MIGRATION,
-        "compare what matters to you before you open the gate, as by the module mysql_table_digest on both servers",
+        "run the playbook verify before you open the gate; it compares every row while the application writes",
         waivable=True,
     ),
     Check(

@@ -175,7 +175,9 @@ def test_a_table_that_is_altered_is_begun_anew(found, servers):
     assert result.equal and result.rows == 1000 and sessions.renewals == 1
 
 
-@pytest.mark.parametrize(("told", "why"), [("it is missing on the target", "it is missing on the target"), (None, "it was altered 4 times while it was compared")])
+@pytest.mark.parametrize(
+    ("told", "why"), [("it is missing on the target", "it is missing on the target"), (None, "it was altered 4 times while it was compared")]
+)
 def test_a_table_that_cannot_be_compared_any_more_is_no_success(found, servers, told, why):
     def again(_schema, _table):
         servers[1].fails["COUNT"] = ServerError("altered", 1412)
