@@ -250,6 +250,11 @@ seed:
   returned: always, unless the facts are not of a server
   type: dict
   sample: {"method": "mariadb-backup", "not_taken": {"clone": "CLONE is MySQL's", "dump": "mariadb-backup is faster"}}
+refusal:
+  description: What a play fails with that has printed the plan; empty where no error was found.
+  returned: always, unless the facts are not of a server
+  type: str
+  sample: "migration shop is not started: 2 errors found, nothing was touched: P25, P30. The plan above says what to do"
 plan_text:
   description: The plan for people, a line an entry.
   returned: always, unless the facts are not of a server

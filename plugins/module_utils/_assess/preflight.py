@@ -30,7 +30,7 @@ _LETTERS = {ERROR: "E", WARNING: "W", NOTICE: "N"}
 def check(case: Case) -> dict:
     """Ask every rule.
 
-    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, standing, seed, plan_text
+    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, standing, seed, plan_text, refusal
     """
     standing = rules_fence.standing(case)
     if standing:
@@ -43,7 +43,19 @@ def check(case: Case) -> dict:
     # Not "warnings" beside findings: in a module's result that word is Ansible's own, for a list of texts.
     result = {"findings": findings, "counts": counts, "summary": summary, "standing": standing, "seed": _seed(case)}
     result["plan_text"] = plan_text(case, result)
+    result["refusal"] = refusal_text(result, case.settings.migration_id)
     return result
+
+
+def refusal_text(result: dict, migration_id: str) -> str:
+    """What a play fails with that has printed the plan; empty where nothing is wrong."""
+    ids = list(dict.fromkeys(finding["id"] for finding in result["findings"] if finding["result"] == ERROR))
+    if not ids:
+        return ""
+    number = result["counts"]["errors"]
+    return "migration %s is not started: %d %s found, nothing was touched: %s. The plan above says what to do" % (
+        migration_id, number, "error" if number == 1 else "errors", ", ".join(ids),
+    )  # fmt: skip
 
 
 def _in_doubt(case: Case) -> bool:

@@ -25,6 +25,8 @@ from .hold import NAME
 
 # Who is the primary in these phases; in the others nobody's work is finished.
 PRIMARY = {"committed": "new", "done": "new", "rolled_back": "old"}
+# In these the servers are asked, and nothing is said of what is right: a copy of files has the target's server down.
+ASKED = (*PRIMARY, "seeded", "ready", "cutting_over", "rolling_back")
 NAMES = {"new": "the new server", "old": "the old server"}
 SECONDS = 20
 # Where option files of ours can lie, on the host of the new server.
@@ -40,6 +42,7 @@ class Seen:
     :param open: accounts without privileges can write
     :param closed: nobody can, as far as the server has a word for that
     :param replicates: from the server with source_id, 0 where that is not known
+    :param lag: seconds that it is behind by its own estimate; None where its replication does not run
     :param weak: settings by which commits may be lost, as name = value, that neither the cutover nor the server's configuration had so
     :param holds: option files of ours that would close it at its next start
     :param opens: what would open it at its next start, where it is to stay closed
@@ -51,6 +54,7 @@ class Seen:
     closed: bool = False
     server_id: int = 0
     replicates: bool = False
+    lag: int | None = None
     source_id: int = 0
     weak: list = field(default_factory=list)
     holds: list = field(default_factory=list)
@@ -118,10 +122,11 @@ def look(params: dict, _check_mode: bool) -> dict:
     folder = directory(params["migration_id"])
     state = Journal(folder).read()
     phase = phase_of(state)
-    if phase not in PRIMARY:
+    if phase not in ASKED:
         return {"changed": False, "phase": phase, "looked": False, "wrong": []}
-    durable = state.get("cutover", {}).get("facts", {}).get("durability", {}) if PRIMARY[phase] == "new" else {}
-    holds = sorted(path for place in PLACES for path in glob.glob(place + NAME)) if PRIMARY[phase] == "new" else []
+    promoted = PRIMARY.get(phase) == "new"
+    durable = state.get("cutover", {}).get("facts", {}).get("durability", {}) if promoted else {}
+    holds = sorted(path for place in PLACES for path in glob.glob(place + NAME)) if promoted else []
     new = _ask(os.path.join(folder, "target.json"), NAMES["new"], durable, holds)
     old = _ask(os.path.join(folder, "source.json"), NAMES["old"], {}, [])
     unasked = ""
@@ -133,7 +138,7 @@ def look(params: dict, _check_mode: bool) -> dict:
         error = MigrationError("migration %s is %s, and the servers are not so: %s" % (params["migration_id"], phase, "; ".join(found)))
         error.facts = result
         raise error
-    gone = [seen for seen in (new, old) if seen.error]
+    gone = [seen for seen in (new, old) if seen.error and phase in PRIMARY]
     warnings = ["%s; where it is gone for good, nothing is to be done" % seen.error for seen in gone]
     return {**result, "warnings": warnings + ([unasked] if unasked else [])}
 
@@ -165,6 +170,7 @@ def _see(server: Flavour, durable: dict, holds: list[str]) -> Seen:
         closed=server.read_only(),
         server_id=server.identity.server_id,
         replicates=status.configured,
+        lag=status.seconds_behind,
         source_id=status.source_server_id,
         weak=_weak(server, durable),
         holds=holds,

@@ -12,12 +12,13 @@ from .._bridge.call import call
 from .._errors import MigrationError, Refusal
 from .._jobs.record import observe
 from .fences import ARMED, COMMITTED, RELEASED
+from .files import read_json
 from .journal import Damaged, Journal, broken_link
 from .paths import directory
 from .permission import word
 
 ASK_SECONDS = 15.0
-JOBS = ("seed", "catchup", "cutover", "rollback")
+JOBS = ("seed", "catchup", "verify", "cutover", "rollback")
 
 
 def phase_of(state: dict) -> str:
@@ -52,11 +53,21 @@ def migration_info(params: dict, _check_mode: bool) -> dict:
         "changed": False,
         "phase": phase_of(state),
         "state": state,
-        "jobs": {name: {"state": job.state, "attempt": job.attempt, "error": job.error} for name, job in jobs.items()},
+        "jobs": {
+            name: {"state": job.state, "attempt": job.attempt, "error": job.error, "progress": _progress(folder, name, job.state)}
+            for name, job in jobs.items()
+        },
         "events": events,
         "wipe_permission": word(params["migration_id"], state),
         "warnings": warnings,
     }
+
+
+def _progress(folder: str, job: str, state: str) -> str:
+    """What a job that runs has told last; empty for others."""
+    if state != "running":
+        return ""
+    return str((read_json(os.path.join(folder, "jobs", job, "progress.json")) or {}).get("text", ""))
 
 
 def _what_the_source_knows(migration_id: str) -> str:

@@ -1,0 +1,21 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters for what a person reads."""
+
+from __future__ import annotations
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.status import status_lines
+
+
+def lines_of(migration, host="", source="", servers=None, reverse=None, late=None):
+    """See status_lines."""
+    return status_lines(host, source, migration or {}, servers or {}, reverse or {}, late or {})
+
+
+class FilterModule:
+    """Ansible's way to find them."""
+
+    def filters(self):
+        """By name."""
+        return {"status_lines": lines_of}
