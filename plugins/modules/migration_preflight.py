@@ -260,7 +260,7 @@ plan_text:
   returned: always, unless the facts are not of a server
   type: list
   elements: str
-  sample: ["MIGRATION PLAN shop-2026  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)      nothing has been changed"]
+  sample: ["MIGRATION PLAN shop-2026  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)"]
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import case, preflight

@@ -39,6 +39,8 @@ def ready(request):
     try:
         pair.migrate().ok()
         application.stop(folder)
+        # Nobody writes: the applier meets no event behind the place.
+        verify(pair).ok()
         for path in (folder / "ledger").glob("*"):
             path.unlink()
         application.write(folder, rate=RATE)

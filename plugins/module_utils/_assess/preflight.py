@@ -127,8 +127,8 @@ def plan_text(case: Case, result: dict) -> list[str]:
     """The plan for people, a line an entry."""
     source, target, asked = case.source, case.target, case.settings
     lines = [
-        "MIGRATION PLAN %s  %s -> %s      nothing has been changed"
-        % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
+        "MIGRATION PLAN %s  %s -> %s" % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
+        "                nothing has been changed",
         " DATA       %d schemas, %d tables, %s, about %d rows"
         % (len(source["schemas"]), source["tables"], size(source["bytes"]), source["rows_estimate"]),
     ]
@@ -147,6 +147,8 @@ def plan_text(case: Case, result: dict) -> list[str]:
             % (asked.cutover_budget, asked.cutover_lease)
         )
     lines.append(" NEXT       %s" % _next(case, result))
+    if not asked.committed and not result["counts"]["errors"] and asked.phase == "migrate" and not result["standing"]:
+        lines.append("            (it stops before the cutover)")
     return lines
 
 
@@ -188,4 +190,4 @@ def _next(case: Case, result: dict) -> str:
     words += ["-e source_allow_restart=true"] if asked.source_allow_restart else []
     words += ["-e wipe_target=%s" % asked.permission] if asked.wipe_is_ours else []
     words += ["-e waive=%s" % ",".join(asked.waive)] if asked.waive else []
-    return " ".join(words) + "      (stops before the cutover)"
+    return " ".join(words)

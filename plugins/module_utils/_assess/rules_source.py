@@ -6,9 +6,26 @@
 
 from __future__ import annotations
 
+import json
+
 from .case import Case, Hit, listed, size, span, tables
 from .catalogue import ERROR, NOTICE
 from .rules_fence import fence_decides, traces_of_cutovers
+
+
+def _cost(told: str) -> str:
+    """What a restart costs, in words; empty where it is not known.
+
+    :param told: mysql_binlog_config's restart_cost as JSON; empty, or of no keys, for none
+    """
+    cost = json.loads(told) if told else {}
+    if not cost:
+        return ""
+    words = ["%d open connections" % cost["connections"], "%s of changed pages to write first" % size(cost["buffer_pool_dirty_bytes"])]
+    words.append("a cache of %s that %s" % (size(cost["buffer_pool_bytes"]), "is loaded again" if cost["buffer_pool_saved"] else "begins empty"))
+    words += ["a longest transaction of %d s to end or undo" % cost["longest_transaction_s"]] if cost["longest_transaction_s"] else []
+    words += ["a slow shutdown (innodb_fast_shutdown = 0)"] if cost["slow_shutdown"] else []
+    return ", ".join(words)
 
 
 def restart(case: Case) -> list[Hit]:
@@ -20,7 +37,7 @@ def restart(case: Case) -> list[Hit]:
     if not required:
         return []
     text = "the source must be restarted: %s" % (listed(reasons) or "a setting cannot be changed while it runs")
-    text += "; the restart costs %s" % (asked.restart_cost or "as long as a clean stop and start of it take, and all its connections")
+    text += "; the restart costs %s" % (_cost(asked.restart_cost) or "as long as a clean stop and start of it take, and all its connections")
     if asked.source_allow_restart:
         return [Hit(text + "; this is allowed", NOTICE, remedy="nothing: source_allow_restart is set")]
     return [Hit(text)]

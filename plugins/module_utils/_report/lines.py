@@ -24,7 +24,10 @@ def fitted(lines: t.Iterable[str], columns: int = COLUMNS) -> list[str]:
         for line in [visible(one) for one in str(text).splitlines()] or [""]:
             head = HEAD.match(line)
             indent = " " * min(len(head.group(1)) if head else 0, columns // 2)
-            out += textwrap.wrap(
-                line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+            command = "ansible-playbook " in line
+            parts = textwrap.wrap(
+                line, columns - 2 * command, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
             ) or [""]  # fmt: skip
+            # A command that is copied with its line breaks stays one for a shell.
+            out += [part + " \\" * (command and part is not parts[-1]) for part in parts]
     return out

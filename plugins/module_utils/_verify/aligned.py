@@ -24,6 +24,8 @@ from .snapshot import Place, close, open_here, open_source
 #: How long the applier may take to the place of the snapshot, in seconds.
 ADVANCE_SECONDS = 120.0
 POLL_SECONDS = 0.01
+#: After so long an applier that is at the place is stopped there.
+QUIET_SECONDS = 1.0
 # UNTIL's words: https://dev.mysql.com/doc/refman/9.7/en/start-replica.html , https://mariadb.com/kb/en/start-replica/#until-options
 UNTIL_GTID = "%s SQL_THREAD UNTIL SQL_AFTER_GTIDS = %%s"
 UNTIL_FILE = "%s SQL_THREAD UNTIL %s = %%s, %s = %%s"
@@ -92,19 +94,26 @@ class Aligner:
         return Pair(source.connection, target.connection, place, time.monotonic(), time.monotonic() - began)
 
     def _advance(self, target: Flavour, place: Place) -> None:
-        """Apply up to the place, and not further."""
+        """Apply up to the place, and not further. It may be there already: an applier that meets no other event would wait for one."""
+        if not _elsewhere(target, place, only_status(target)):
+            return
         start = target.statement("start_replica")
         if place.file:
             words = UNTIL_FILE % (start, target.source_option("SOURCE_LOG_FILE"), target.source_option("SOURCE_LOG_POS"))
             target.connection.run(words, (place.file, place.position))
         else:
             target.connection.run(UNTIL_GTID % start, (place.gtid,))
-        deadline = time.monotonic() + ADVANCE_SECONDS
+        began = time.monotonic()
         while True:
             status = only_status(target)
             if "applier" not in status.active:
                 break
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > QUIET_SECONDS and not _elsewhere(target, place, status):
+                # It is there, and nothing follows that would make it look.
+                target.connection.run(target.statement("stop_applier"))
+                continue
+            if waited > ADVANCE_SECONDS:
                 raise MigrationError("the target has not applied the source's transactions up to %s within %g s" % (place, ADVANCE_SECONDS))
             time.sleep(POLL_SECONDS)
         if status.last_sql_errno:

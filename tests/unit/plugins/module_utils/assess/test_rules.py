@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -70,6 +71,11 @@ def logins(plugins: list) -> dict:
     return setups(logins={"root@localhost": plugins})
 
 
+COST = json.dumps(
+    {"connections": 7, "uptime_s": 5, "longest_transaction_s": 0, "buffer_pool_bytes": 1 << 30, "buffer_pool_dirty_bytes": 2 << 20,
+     "buffer_pool_saved": False, "slow_shutdown": False}
+)  # fmt: skip
+
 # id, result, words of the message, source's changes, target's changes, settings
 FIRES = [
     ("P13", "error", "/srv/fast: the target has no such directory; it is asked for by shop.t (/srv/fast/shop/t.ibd)", places(outside=OUTSIDE), {}, {}),
@@ -121,8 +127,8 @@ FIRES = [
     ("P11", "error", "app@% lacks, on *.*: RELOAD", {}, {"privileges": LACKING}, {}),
     ("P12", "error", "the method clone cannot serve this pair: CLONE is MySQL's", {}, {}, {"method": "clone"}),
     ("P20", "error", "the binary log is off", {"log_bin": False}, {}, {}),
-    ("P20", "error", "log_bin, server_id; the restart costs 20 s", {}, {}, {
-        "restart_required": True, "restart_reasons": ["log_bin", "server_id"], "restart_cost": "20 s"}),
+    ("P20", "error", "log_bin, server_id; the restart costs 7 open connections, 2.0 MiB of changed pages to write first", {}, {}, {
+        "restart_required": True, "restart_reasons": ["log_bin", "server_id"], "restart_cost": COST}),
     ("P20", "notice", "allowed", {"log_bin": False}, {}, {"source_allow_restart": True}),
     ("P21", "warning", "binlog_format is MIXED", {"binlog_format": "MIXED"}, {}, {}),
     ("P21", "warning", "binlog_row_image is MINIMAL", {"row_image": "MINIMAL"}, {}, {}),
@@ -433,14 +439,14 @@ def test_plan_text() -> None:
         "plan_text"
     ]
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
-    assert lines[0].endswith("nothing has been changed")
+    assert lines[1].strip() == "nothing has been changed"
     text = "\n".join(lines)
     assert "PREFLIGHT  72 checks: 0 errors, 2 warnings, 1 notices" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
     assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
-    assert "-e source_allow_restart=true -e wipe_target=mig-1" in lines[-1]
+    assert lines[-2].endswith("-e source_allow_restart=true -e wipe_target=mig-1") and lines[-1].strip() == "(it stops before the cutover)"
 
 
 def test_the_plan_says_how_the_data_is_copied_and_why_not_otherwise() -> None:
@@ -507,7 +513,7 @@ def test_swapped_servers_cannot_be_waived() -> None:
 
 
 def test_the_next_command() -> None:
-    assert "migrate" in run(seed_state="done", phase="migrate")["plan_text"][-1]
+    assert "migrate" in run(seed_state="done", phase="migrate")["plan_text"][-2]
     assert "migrate" in run(phase="ready")["plan_text"][-1]
     assert "errors above" in run(source(xa_prepared=1))["plan_text"][-1]
     assert "cutover -i INVENTORY -e cutover=mig-1" in run(seed_state="done", phase="ready")["plan_text"][-1]
@@ -519,6 +525,11 @@ def test_the_next_command() -> None:
 def test_facts_of_something_else_are_refused(facts: object) -> None:
     with pytest.raises(Refusal, match="target: these are not facts of a server"):
         make_case(source(), facts, Settings("mig-1"))  # type: ignore[arg-type]
+
+
+def test_what_a_restart_costs_is_said_in_words() -> None:
+    words = found(run(source(log_bin=False), restart_required=True, restart_cost=COST), "P20")[0]["message"]
+    assert "a cache of 1.0 GiB that begins empty" in words and "{" not in words and "transaction" not in words
 
 
 def test_words_for_people() -> None:

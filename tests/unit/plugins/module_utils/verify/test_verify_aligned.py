@@ -59,15 +59,18 @@ STOPPED = {"Replica_IO_Running": "Yes", "Replica_SQL_Running": "No", "Source_Hos
 class World:
     """A pair; the applier stops when it is told, and where."""
 
-    def __init__(self, flavour, source_answers, applied, stops=True):
+    def __init__(self, flavour, source_answers, then, stops=True, applied=""):
         self.flavour, self.said, self.opened = flavour, [], []
         self.running = True
         self.source_answers = source_answers
-        self.applied, self.stops = applied, stops
+        self.applied, self.then, self.stops = applied, then, stops
 
     def status(self):
-        until = any("UNTIL" in sql for _name, sql in self.said[-2:])
-        applier = "No" if until and self.stops else "Yes"
+        last = [sql for name, sql in self.said if name == "target1" and ("REPLICA" in sql or "UNTIL" in sql) and not sql.startswith("SHOW")]
+        stopped = bool(last) and (last[-1].startswith("STOP") or "UNTIL" in last[-1] and self.stops)
+        if last and "UNTIL" in last[-1]:
+            self.applied = self.then
+        applier = "No" if stopped else "Yes"
         return [{**STOPPED, "Replica_SQL_Running": applier, "Using_Gtid": "Slave_Pos", "Auto_Position": 1}]
 
     def session(self, name):
@@ -94,7 +97,8 @@ class World:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(aligned, "ADVANCE_SECONDS", 0.05)
+    monkeypatch.setattr(aligned, "ADVANCE_SECONDS", 0.2)
+    monkeypatch.setattr(aligned, "QUIET_SECONDS", 0.1)
     monkeypatch.setattr(snapshot, "LOOP_SECONDS", 0.05)
 
 
@@ -177,7 +181,7 @@ def test_a_lock_that_is_not_had_is_given_back_and_the_replica_goes_on():
     ("world", "words"),
     [
         (lambda: World(MySQL, loop(NINE, "", NINE), UUID + ":1-8"), "another place"),
-        (lambda: World(MySQL, loop(NINE, "", NINE), NINE, stops=False), "has not applied"),
+        (lambda: World(MySQL, loop(NINE, "", NINE), UUID + ":1-8", stops=False), "has not applied"),
         (lambda: World(MariaDB, MARIADB_PLACE, "0-1-8"), "another place"),
         (lambda: World(MariaDB, MARIADB_PLACE, "0-1-10"), "another place"),
         (lambda: World(MariaDB, {"SHOW SESSION STATUS": []}, ""), "does not tell the place"),
@@ -188,6 +192,18 @@ def test_a_target_that_is_not_there_is_an_error_and_goes_on(world, words):
     with pytest.raises(MigrationError, match=words):
         made.open()
     assert made.said[-1] == ("target1", "START REPLICA") and all(server.connection.closed for server in made.opened)
+
+
+def test_an_applier_that_is_there_already_is_not_started():
+    world = World(MariaDB, MARIADB_PLACE, "0-1-9", applied="0-1-9")
+    world.open()
+    assert not world.order("UNTIL") and world.said[-1] == ("target1", "START REPLICA")
+
+
+def test_an_applier_that_waits_for_an_event_at_the_place_is_stopped_there():
+    world = World(MySQL, loop(NINE, "", NINE), NINE, stops=False)
+    world.open()
+    assert world.order("STOP REPLICA", "UNTIL")[-2:] == [("target1", "UNTIL"), ("target1", "STOP REPLICA")]
 
 
 def throttled(monkeypatch, running, behind, history, looks=3):
