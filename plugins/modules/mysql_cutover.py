@@ -50,6 +50,16 @@ options:
     description: The age in seconds of an open transaction on the source above which the cutover is refused.
     type: int
     default: 5
+  rehearse:
+    description:
+      - Do all of the cutover up to its commit, and undo it. The source takes writes again after the measured stop, and nothing else has changed.
+      - Sessions are ended and clients held as in a cutover.
+    type: bool
+    default: false
+  rehearsal_max_age:
+    description: How many hours ago the last rehearsal may have been for a cutover; V(0) where none is asked for.
+    type: float
+    default: 0.0
   verify_max_age:
     description:
       - How many hours ago the last comparison of all rows may have begun (see M(nordbridge.mysql_migration.mysql_verify)); V(0) for any time,
@@ -99,7 +109,9 @@ result:
   description: >-
     The cutover's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the
     target's being writable, C(position) the source's last position, C(clients_held_s) how long switches held clients,
-    C(switches_s) what each switch took, C(warnings) by name what the cutover cannot vouch for.
+    C(switches_s) what each switch took, C(warnings) by name what the cutover cannot vouch for. After a rehearsal C(rehearsed) is true,
+    C(write_stop_s) is the time in seconds from the fence's first statement until the source was open again, and C(to_commit_s) until all was
+    ready for the commit.
   returned: success
   type: dict
   sample:
@@ -134,6 +146,8 @@ def main():
         "max_transaction_seconds": {"type": "int", "default": 5},
         "accept_late_writes": {"type": "str", "default": ""},
         "verify_max_age": {"type": "float", "default": 0.0},
+        "rehearse": {"type": "bool", "default": False},
+        "rehearsal_max_age": {"type": "float", "default": 0.0},
         "source_hold": {"type": "path", "required": True},
         "target_hold": {"type": "path", "required": True},
     }

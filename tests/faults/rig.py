@@ -543,7 +543,8 @@ class Rig(Pair):
         params: dict[str, Any] = {
             "migration_id": self.name, "gate": self.name, "source_login": None, "target_login": None, "fence_seconds": 2.0,
             "max_transaction_seconds": 5, "source_hold": hold, "target_hold": hold,
-            "verify_max_age": 0, "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
+            "verify_max_age": 0, "rehearse": False, "rehearsal_max_age": 0,
+            "budget": self.times["budget"], "lease": self.times["lease"], "max_lag": self.times["max_lag"],
             "switches": [], "old_address": "", "new_address": "",
         }  # fmt: skip
         log = self.out / f"{len(self.runs):02d}.log"

@@ -19,6 +19,7 @@ from .._switch.table import read_switches
 from .._verify.record import VERIFICATION, not_verified_reason
 from . import run
 from .outcome import COMMITTED, RUNNING, UNDECIDED, Ended
+from .rehearsal import REHEARSAL, not_rehearsed_reason
 from .times import wrong_times
 
 # Beyond the budget: opening connections, the agent's two calls, and an undo.
@@ -57,6 +58,17 @@ def check_verified(params: dict) -> None:
         raise Refusal(
             "the rows of source and target do not count as compared: %s. Run the playbook verify, or waive it: -e waive=P64" % words
         )
+
+
+def check_rehearsed(params: dict) -> None:
+    """Refuse a cutover that was not rehearsed, where that is asked for. One that has begun is carried on with.
+
+    :param params: rehearsal_max_age in hours; 0 where nobody asks
+    """
+    state = Journal(directory(params["migration_id"])).read()
+    words = not_rehearsed_reason(state.get(REHEARSAL), params["rehearsal_max_age"] * 3600)
+    if words and not state.get("cutover", {}).get("begun"):
+        raise Refusal("%s: run the playbook cutover with -e rehearse=%s" % (words, params["migration_id"]))
 
 
 def died(status: JobStatus, params: dict, job: str, who: str) -> MigrationError:
@@ -106,14 +118,17 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     """Start the cutover's job, or attach to it, and wait for its end."""
     check_gate(params["gate"], params["migration_id"])
     check_budget(params)
-    check_verified(params)
+    if not params["rehearse"]:
+        check_verified(params)
+        check_rehearsed(params)
     switches = read_switches(params["switches"], params["migration_id"], params["old_address"] or "", params["new_address"] or "")
     if not check_mode:
         # Here too: a refusal leaves no job behind, on a host that nobody has touched yet.
         run.check_seeded(Journal(directory(params["migration_id"])), params["migration_id"])
-    unneeded = ("gate", "old_address", "new_address", "verify_max_age")
+    unneeded = ("gate", "old_address", "new_address", "verify_max_age", "rehearsal_max_age")
     options = {**{name: value for name, value in params.items() if name not in unneeded}, "switches": switches}
-    result = launch_job("cutover", ENTRY, options, check_mode)
+    # A rehearsal is one each time.
+    result = launch_job("cutover", ENTRY, options, check_mode, again=params["rehearse"])
     if check_mode or result["state"] == "succeeded":
         return result
     status, told = await_end(params, "cutover", "the source", lambda: launch_job("cutover", ENTRY, options, False))

@@ -25,6 +25,7 @@ from .context import Committed, Servers
 from .hold import check_place
 from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action, resume
 from .outcome import CLOSED, COMMITTED, UNDECIDED, UNDONE, Ended
+from .rehearsal import REHEARSAL, Rehearsed, check_possible, record_of
 from .steps import Steps
 
 # The servers that a step's undo needs; the source's host alone undoes what was done to the source.
@@ -152,7 +153,7 @@ def run(options: dict, progress: Progress) -> dict:
 
     :param options: migration_id, source_login, target_login (files), source_hold, target_hold (paths),
         budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds), switches (definitions),
-        accept_late_writes (the migration's id: what only the old server has is known)
+        accept_late_writes (the migration's id: what only the old server has is known), rehearse (stop before the commit, and undo)
     """
     return travel(options, progress, CUTOVER)
 
@@ -164,6 +165,8 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
         # For its whole life, and before the journal is read: what it says holds until the end.
         stack.enter_context(exclusive(folder, "the job %s" % course.key))
         record = Record(Journal(folder), course)
+        if options.get("rehearse"):
+            check_possible(record.journal.read())
         if record.finished:
             return _result(record)
         course.check(record.journal, options["migration_id"])
@@ -210,6 +213,8 @@ class Drive:
         self.cause = ""  # why this process undoes; empty where it undoes what an earlier one left
         self.error: BaseException | None = None
         self.left: list[str] = []  # what could not be undone, in words
+        self.began = time.time()
+        self.ready_s = 0.0  # from the fence to the commit's beginning
 
     def drive(self) -> dict:
         """Until all is done.
@@ -224,6 +229,8 @@ class Drive:
                 self._do(action)
             elif action.verb == "undo":
                 self._undo(action)
+            elif action.verb == "undone" and isinstance(self.error, Rehearsed) and self._seen() == UNDONE:
+                return self._rehearsed()
             else:
                 self._end(action)
 
@@ -243,6 +250,8 @@ class Drive:
                 raise self._committed(action, error) from error
             if action.step == "preflight":
                 raise Ended(_words(error), self._seen()) from error
+            if isinstance(error, Rehearsed):
+                self.ready_s = time.monotonic() - self.steps.fence_at
             self.cause, self.error = "%s failed: %s" % (action.step, _words(error)), error
             self.record.after(action, "failed")
 
@@ -286,6 +295,15 @@ class Drive:
             "%s; and the undo is incomplete, run the same command again to finish it; left are %s" % (cause, "; ".join(self.left)),
             UNDECIDED if "lease" in self.record.state.left else self._seen(),
         ) from self.error
+
+    def _rehearsed(self) -> dict:
+        """All was undone, and the source was seen to take writes."""
+        facts = dict(self.record.facts)
+        record = record_of(facts, self.steps.stopped_s, self.ready_s, self.began)
+        self.record.clear()
+        self.steps.relax_again()
+        self.record.journal.update("rehearsed", **{REHEARSAL: record})
+        return {"attempt": self.record.attempt, "rehearsed": True, "warnings": facts.get("warnings", {}), **record}
 
     def _stopped(self) -> str:
         """For how long nobody could write, as the end of a sentence; nothing where the fence was not closed."""

@@ -25,6 +25,7 @@ from .context import Committed, Context
 from .events import enabled_events, scheduler, set_scheduler
 from .lease_client import Lease
 from .preflight import check_ready, closed_words
+from .rehearsal import Rehearsed
 from .sessions import Watchdog
 
 # Beyond the lease's own time, how long the source's host is asked how a commit without an answer ended.
@@ -101,7 +102,7 @@ class StopWrites(Context):
             # It goes on by itself, and would open the source in the middle of the next attempt.
             raise MigrationError("the lease has ended and is still opening the source: wait until its server answers")
         if self.fence_at:
-            self.stopped_s = round(time.monotonic() - self.fence_at, 2)
+            self.stopped_s = round(time.monotonic() - self.fence_at, 4)
 
     def _ended_here(self) -> dict | None:
         """By the connection that armed it, which costs no handshake."""
@@ -268,6 +269,8 @@ class StopWrites(Context):
                 "the source wrote behind the fence: its position moved from %s to %s"
                 % (before, end.gtid or "%s:%d" % (end.file, end.position))
             )
+        if self.options.get("rehearse"):
+            raise Rehearsed()
         why = lease.take(self.remaining())
         if why:
             raise MigrationError("the source's host does not commit (the lease is of %.1f s): %s" % (self.options["lease"], why))
