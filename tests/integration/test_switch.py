@@ -249,8 +249,9 @@ def test_a_forwarder_sends_who_comes_late_to_the_new_server(behind):
 
 def late(pair: Pair) -> dict[str, Any]:
     """What the playbook status tells of the old server."""
-    output = pair.start(playbook="nordbridge.mysql_migration.status").ok().output
-    return json.loads(re.findall(r'"late_writes": (\{.*?\})', output, re.S)[-1])
+    words = pair.start(playbook="nordbridge.mysql_migration.status").ok().words
+    count, since, basis = re.findall(r"refused (\d+) writes on the old server since (its restart|the cutover) \((\w+)", words)[-1]
+    return {"count": int(count), "since_restart": since == "its restart", "basis": basis}
 
 
 def test_late_writes_on_the_old_server_are_refused_and_counted(behind):
