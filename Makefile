@@ -59,7 +59,7 @@ security: $(READY) hosts ## an attacker's attempts against real hosts: the targe
 bench: $(READY) hosts bench-cutover ## what a user would pick instead, measured beside ours; a quiet machine for an hour (BENCH_ARGS="--megabytes 2000")
 	$(BIN)/python bench/seed/run.py $(BENCH_ARGS)
 
-bench-table: $(VENV) ## the benchmarks' figures into README.md
+bench-table: $(VENV) ## the benchmarks' figures into docs/benchmarks.md
 	$(BIN)/python bench/table.py
 
 faults: $(READY) hosts ## each fault at each step of a cutover under writes, on both flavours: hours (FLAVOUR=, STEP=, FAULT=; RANDOM_COUNT=20 SEED=7; RATE=500)
