@@ -14,6 +14,7 @@ BIN := $(CURDIR)/.venv/bin
 VENV := .venv/.stamp
 COLLECTION := build/coll/ansible_collections/nordbridge/mysql_migration
 READY := $(VENV) $(COLLECTION)
+DOCS := build/venv/docs/.stamp
 HOSTS := $(BIN)/python molecule/shared/hosts.py
 
 # Nothing of this user's or this machine's own Ansible may play a part, and files of a run lie in the tree.
@@ -24,7 +25,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench security bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench conventions docs docs-checks security bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -49,6 +50,15 @@ scenarios: $(SCENARIOS:%=scenario-%) ## a whole migration under writes for each 
 
 $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
 	$(BIN)/molecule test --no-command-borders --scenario-name $*
+
+docs: $(DOCS) $(COLLECTION) ## the documentation as a site, in build/docs/html
+	tools/site/build
+
+docs-checks: $(READY) # docs/checks.md from the catalogue of checks
+	PYTHONPATH=build/coll $(BIN)/python tools/checks_page.py
+
+conventions: $(DOCS) $(COLLECTION) ## what the Ansible ecosystem asks of a collection: the tarball imported, documentation, licences, each ansible-core
+	tools/conventions
 
 integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, bad input, wire captures (about 20 minutes)
 	$(BIN)/python -m pytest -q tests/integration
@@ -86,6 +96,11 @@ hosts: $(VENV) # what the test hosts need on this machine
 $(VENV): requirements-dev.txt tools/prerequisites
 	python=$$(tools/prerequisites) && $$python -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+$(DOCS): tools/requirements-docs.txt tools/prerequisites
+	python=$$(tools/prerequisites) && $$python -m venv build/venv/docs
+	build/venv/docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements-docs.txt
 	touch $@
 
 # For who uses the collection from this tree.
