@@ -35,10 +35,11 @@ demo: $(READY) hosts ## two hosts as containers, live writes, the whole migratio
 
 test: lint unit sanity scenarios images faults-quick ## what must pass before anything lands
 
-lint: $(READY) ## fast checks only
+lint: $(READY) $(DOCS) ## fast checks only
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/ansible-lint --offline
+	tools/conventions reuse changelog python docs
 
 unit: $(READY) ## the rules, without servers
 	$(BIN)/python -m pytest -q
