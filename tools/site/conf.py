@@ -13,9 +13,8 @@ pygments_style = "ansible"
 default_role = "any"
 nitpicky = True
 # Pages of ansible-core's own documentation, that antsibull-docs refers to.
-nitpick_ignore_regex = [
-    ("std:ref", r"(common_return_values|list_of_collections|ansible_configuration_settings|action_plugins|communication|ansible_collections\.ansible\.builtin\..*)")
-]
+_CORE = ("common_return_values", "list_of_collections", "ansible_configuration_settings", "action_plugins", "communication")
+nitpick_ignore_regex = [("std:ref", r"%s|ansible_collections\.ansible\.builtin\..*" % "|".join(_CORE))]
 myst_heading_anchors = 4
 html_theme = "sphinx_ansible_theme"
 html_theme_options = {"display_version": False, "documentation_home_url": "index.html", "topbar_links": {}}
