@@ -25,7 +25,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench conventions docs docs-checks security bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench changelog conventions docs docs-checks security bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -57,6 +57,9 @@ docs: $(DOCS) $(COLLECTION) ## the documentation as a site, in build/docs/html
 
 docs-checks: $(READY) # docs/checks.md from the catalogue of checks
 	PYTHONPATH=build/coll $(BIN)/python tools/checks_page.py
+
+changelog: $(DOCS) $(COLLECTION) # CHANGELOG.md from the fragments and the modules that are there
+	tools/changelog
 
 conventions: $(DOCS) $(COLLECTION) ## what the Ansible ecosystem asks of a collection: the tarball imported, documentation, licences, each ansible-core
 	tools/conventions

@@ -183,3 +183,10 @@ def test_what_runs_on_managed_hosts_is_python_3_8():
 
 def test_the_private_fragments_are_private():
     assert all(path.name.startswith("_") for path in HERE.glob("plugins/doc_fragments/*.py"))
+
+
+def test_the_changelog_names_every_module():
+    """After a new module or fragment: make changelog."""
+    releases = yaml.safe_load((HERE / "changelogs/changelog.yaml").read_text("utf-8"))["releases"].values()
+    named = [module["name"] for release in releases for module in release.get("modules", [])]
+    assert sorted(named) == sorted(path.stem for path in HERE.glob("plugins/modules/*.py"))
