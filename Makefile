@@ -14,6 +14,7 @@ BIN := $(CURDIR)/.venv/bin
 VENV := .venv/.stamp
 COLLECTION := build/coll/ansible_collections/nordbridge/mysql_migration
 READY := $(VENV) $(COLLECTION)
+DOCS := build/venv/docs/.stamp
 HOSTS := $(BIN)/python molecule/shared/hosts.py
 
 # Nothing of this user's or this machine's own Ansible may play a part, and files of a run lie in the tree.
@@ -24,7 +25,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/coll
 export ANSIBLE_ROLES_PATH := $(CURDIR)/roles
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: bench security bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
+.PHONY: bench changelog conventions docs docs-checks security bench-cutover bench-table faults faults-planted faults-quick help demo mutants test lint unit sanity scenarios $(SCENARIOS:%=scenario-%) integration images hosts clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -34,10 +35,11 @@ demo: $(READY) hosts ## two hosts as containers, live writes, the whole migratio
 
 test: lint unit sanity scenarios images faults-quick ## what must pass before anything lands
 
-lint: $(READY) ## fast checks only
+lint: $(READY) $(DOCS) ## fast checks only
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/ansible-lint --offline
+	tools/conventions reuse changelog python docs
 
 unit: $(READY) ## the rules, without servers
 	$(BIN)/python -m pytest -q
@@ -50,6 +52,18 @@ scenarios: $(SCENARIOS:%=scenario-%) ## a whole migration under writes for each 
 $(SCENARIOS:%=scenario-%): scenario-%: $(READY) hosts
 	$(BIN)/molecule test --no-command-borders --scenario-name $*
 
+docs: $(DOCS) $(COLLECTION) ## the documentation as a site, in build/docs/html
+	tools/site/build
+
+docs-checks: $(READY) # docs/checks.md from the catalogue of checks
+	PYTHONPATH=build/coll $(BIN)/python tools/checks_page.py
+
+changelog: $(DOCS) $(COLLECTION) # CHANGELOG.md from the fragments and the modules that are there
+	tools/changelog
+
+conventions: $(DOCS) $(COLLECTION) ## what the Ansible ecosystem asks of a collection: the tarball imported, documentation, licences, each ansible-core
+	tools/conventions
+
 integration: $(READY) hosts ## what goes wrong, on real servers: dead jobs, blocked fences, bad input, wire captures (about 20 minutes)
 	$(BIN)/python -m pytest -q tests/integration
 
@@ -59,7 +73,7 @@ security: $(READY) hosts ## an attacker's attempts against real hosts: the targe
 bench: $(READY) hosts bench-cutover ## what a user would pick instead, measured beside ours; a quiet machine for an hour (BENCH_ARGS="--megabytes 2000")
 	$(BIN)/python bench/seed/run.py $(BENCH_ARGS)
 
-bench-table: $(VENV) ## the benchmarks' figures into README.md
+bench-table: $(VENV) ## the benchmarks' figures into docs/benchmarks.md
 	$(BIN)/python bench/table.py
 
 faults: $(READY) hosts ## each fault at each step of a cutover under writes, on both flavours: hours (FLAVOUR=, STEP=, FAULT=; RANDOM_COUNT=20 SEED=7; RATE=500)
@@ -86,6 +100,11 @@ hosts: $(VENV) # what the test hosts need on this machine
 $(VENV): requirements-dev.txt tools/prerequisites
 	python=$$(tools/prerequisites) && $$python -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	touch $@
+
+$(DOCS): tools/requirements-docs.txt tools/prerequisites
+	python=$$(tools/prerequisites) && $$python -m venv build/venv/docs
+	build/venv/docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements-docs.txt
 	touch $@
 
 # For who uses the collection from this tree.

@@ -2,9 +2,9 @@
 # Copyright (c) 2026 The nordbridge.mysql_migration contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Put the benchmarks' figures into README.md, between the marker comments, from the result files.
+"""Put the benchmarks' figures into docs/benchmarks.md, between the marker comments, from the result files.
 
-    table.py [--results build/bench] [--page README.md]
+    table.py [--results build/bench] [--page docs/benchmarks.md]
 
 A benchmark without a result file leaves its table as it is.
 """
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read the results, write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=ROOT / "build/bench")
-    parser.add_argument("--page", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs/benchmarks.md")
     given = parser.parse_args(arguments)
     page = given.page.read_text(encoding="utf-8")
     for name, table in TABLES.items():

@@ -71,7 +71,7 @@ def record(machine: Mapping[str, Any], runs: list[dict[str, Any]]) -> dict[str, 
 
 
 def table(content: Mapping[str, Any]) -> str:
-    """The table for README."""
+    """The table for docs/benchmarks.md."""
     head = ["server", "round trip", "way", "write stop, s (least to most)", "the servers' own figure, s", "clients, s", "times the module's"]
     rows = []
     for server, trips in content["medians"].items():

@@ -28,3 +28,16 @@ class ServerError(MigrationError):
     def __init__(self, message: str, errno: int = 0) -> None:
         super().__init__(message)
         self.errno = errno
+
+
+class MissingLibrary(MigrationError):
+    """A library that the managed host's Python lacks.
+
+    :param library: its name on PyPI
+    :param reason: what to do, as the end of a sentence
+    :param traceback: of its import
+    """
+
+    def __init__(self, library: str, reason: str, traceback: str) -> None:
+        super().__init__("%s is missing for the Python that Ansible uses on this host: %s" % (library, reason))
+        self.library, self.reason, self.traceback = library, reason, traceback

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._errors import MigrationError
+from ._errors import MigrationError, MissingLibrary
 from ._text import visible, visible_data
 
 
@@ -23,6 +23,8 @@ def run_module(function: t.Callable[[dict, bool], dict], options: dict, **spec: 
     module = AnsibleModule(argument_spec=options, supports_check_mode=True, **spec)
     try:
         result = function(module.params, module.check_mode)
+    except MissingLibrary as error:
+        module.fail_json(msg="%s %s" % (missing_required_lib(error.library), error.reason), exception=error.traceback)
     except MigrationError as error:
         module.fail_json(msg=visible(str(error)), **visible_data(error.facts))
     for words in result.pop("warnings", ()):

@@ -72,7 +72,7 @@ notes:
     one hour. Only then is the module changed.
   - The tests load the disk. Do not run them under a server whose clients notice.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 author:
   - Nordbridge (@nordbridge)
 """

@@ -14,7 +14,7 @@ description:
   - An entry of this migration in root's C(authorized_keys), which earlier versions made, is removed.
   - The user, and the units of the privileged side, are the role's P(nordbridge.mysql_migration.source#role).
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
+  - nordbridge.mysql_migration._attributes
 options:
   migration_id:
     description: The migration's id.

@@ -11,8 +11,8 @@ description:
   - Adds to the policy that M(nordbridge.mysql_migration.migration_agent) has written what a later part of the migration needs. No request
     of the target can name an address or a port; what is not in the policy is refused.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.switches
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._switches
 options:
   migration_id:
     description: The migration's id.

@@ -10,7 +10,7 @@ version_added: 1.0.0
 description:
   - Reads the migration's journal and jobs on the target. It changes nothing.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 options:
   migration_id:
     description: The migration's id.
@@ -36,10 +36,12 @@ state:
   description: The journal's content.
   returned: success
   type: dict
+  sample: {seed: {status: done, method: mariadb-backup}}
 jobs:
   description: Each job's state and error.
   returned: success
   type: dict
+  sample: {seed: {status: done, method: mariadb-backup}}
 events:
   description:
     - Whether the chain of the journal's events holds (C(chain_holds)), the line where it does not (C(broken_at), else 0), and the files

@@ -13,7 +13,7 @@ description:
     itself.
   - A run renews an entry of which less than half of the days are left.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
+  - nordbridge.mysql_migration._attributes
 options:
   migration_id:
     description: The migration's id.

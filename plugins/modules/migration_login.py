@@ -12,7 +12,7 @@ description:
   - Passwords are generated once and kept. Given ones win.
   - The result holds no password. The task that makes the accounts on the source reads the files.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
+  - nordbridge.mysql_migration._attributes.no_diff
 options:
   migration_id:
     description: The migration's id.

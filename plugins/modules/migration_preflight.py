@@ -165,7 +165,7 @@ options:
     type: bool
     default: true
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 seealso:
   - module: nordbridge.mysql_migration.mysql_server_info
 author:

@@ -13,8 +13,8 @@ description:
   - The proxy runs as a service, which it does not start. One that runs by other settings is stopped.
   - The way back has a proxy at both ends, which know each other by a secret; sshd's own port on the source is open to every user there.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._login
 options:
   migration_id:
     description: The migration's id.

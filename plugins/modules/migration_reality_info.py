@@ -13,7 +13,7 @@ description:
   - It fails with what is wrong and what to do. An old server that cannot be asked is told, and is no failure.
   - Before a cutover, and while one is under way, it asks nobody.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 options:
   migration_id:
     description: The migration's id.

@@ -14,7 +14,7 @@ description:
     the copy is unfinished, and the same command makes it anew.
   - It does nothing else while the copy runs, after it is done, and for copies by dump.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
+  - nordbridge.mysql_migration._attributes.no_diff
 options:
   migration_id:
     description: The migration's id.

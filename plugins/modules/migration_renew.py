@@ -11,7 +11,7 @@ description:
   - Puts the journal and the jobs of the attempt that was rolled back aside, into C(attempts) in the migration's directory.
   - It does nothing in any other phase. It erases nothing itself.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
+  - nordbridge.mysql_migration._attributes.no_diff
 options:
   migration_id:
     description: The migration's id.

@@ -16,8 +16,8 @@ description:
     replicates by the migration's account.
   - What cannot be removed is named in RV(left), and the rest is done. The same task again finishes.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._login
 options:
   migration_id:
     description: The migration's id.
@@ -55,11 +55,13 @@ stays:
   returned: success
   type: list
   elements: str
+  sample: ["/var/lib/mysql_migration/shop-2026 (what the migration did)"]
 left:
   description: What could not be removed, and why.
   returned: success
   type: list
   elements: str
+  sample: []
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module

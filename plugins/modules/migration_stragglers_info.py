@@ -13,7 +13,7 @@ description:
     and were not executed, those with mistakes among them. A session that went without a word makes a difference of one.
   - It changes nothing, and a source that is gone is no failure.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 options:
   migration_id:
     description: The migration's id.
@@ -34,10 +34,12 @@ known:
   description: Whether there was a cutover, the source answers, and its count means something. MariaDB's does not while it replicates.
   returned: success
   type: bool
+  sample: true
 why:
   description: Why it is not known.
   returned: when C(known) is false
   type: str
+  sample: "nothing was counted: this migration has not been cut over, or without its source"
 late_writes:
   description: C(count), C(basis) being how it is known, and C(since_restart) where a restart of the source began the count anew.
   returned: when C(known) is true

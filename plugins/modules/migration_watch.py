@@ -13,7 +13,7 @@ description:
   - A lost connection is tried again for ten minutes.
   - The text of the lines holds no secret, because C(no_log) does not reach it.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 options:
   migration_id:
     description: The migration's id.
@@ -53,4 +53,5 @@ result:
   description: The job's result.
   returned: success
   type: dict
+  sample: {status: done, method: mariadb-backup}
 """

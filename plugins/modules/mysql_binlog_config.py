@@ -81,8 +81,8 @@ notes:
 seealso:
   - module: nordbridge.mysql_migration.mysql_replica_setup
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._login
 author:
   - The nordbridge.mysql_migration contributors (@nordbridge)
 """

@@ -13,8 +13,8 @@ description:
     when the lag has not been shrinking for O(patience).
   - Starting it again attaches to the job that runs. A finished one is repeated, so that the lag is always that of now.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
-  - nordbridge.mysql_migration.job
+  - nordbridge.mysql_migration._attributes.no_diff
+  - nordbridge.mysql_migration._job
 options:
   threshold:
     description: The lag in seconds that counts as not behind.
@@ -63,6 +63,7 @@ result:
   description: The job's result, once it is done, with the lag and the highest lag in seconds.
   returned: success
   type: dict
+  sample: {lag: 0.01, highest_lag: 0.42, seconds: 5.213}
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed

@@ -14,9 +14,9 @@ description:
   - A wait that runs out of time never promotes.
   - A finished cutover is not done twice.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
-  - nordbridge.mysql_migration.job
-  - nordbridge.mysql_migration.switches
+  - nordbridge.mysql_migration._attributes.no_diff
+  - nordbridge.mysql_migration._job
+  - nordbridge.mysql_migration._switches
 options:
   gate:
     description: The permission to cut over. It must equal O(migration_id).

@@ -15,8 +15,8 @@ description:
     C(SET PERSIST) keeps, or C(init_file) can open the server again. Then the module fails, says where and what to do, and leaves the
     file as it was before. Check mode says the same.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._login
 options:
   path:
     description: The drop-in file. Its name must be C(zz-nordbridge-hold.cnf).
@@ -41,6 +41,7 @@ read_only:
   description: Whether the server is read-only now.
   returned: success
   type: bool
+  sample: true
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.hold import hold_server

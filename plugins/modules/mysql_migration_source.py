@@ -16,10 +16,10 @@ description:
     closed that was cut over.
   - Makes the schema C(nordbridge_migration) with the migration's marker and heartbeat.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.login
-  - nordbridge.mysql_migration.accounts
-  - nordbridge.mysql_migration.accounts.days
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._login
+  - nordbridge.mysql_migration._accounts
+  - nordbridge.mysql_migration._accounts.days
 options:
   migration_id:
     description: The migration's id.

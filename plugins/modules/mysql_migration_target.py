@@ -15,10 +15,10 @@ description:
   - Nothing of it enters the binary log, and no password any log. C(nordbridge_back_) ends after O(key_days) days.
   - A target that is held read-only is held again afterwards.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.login
-  - nordbridge.mysql_migration.accounts
-  - nordbridge.mysql_migration.accounts.days
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._login
+  - nordbridge.mysql_migration._accounts
+  - nordbridge.mysql_migration._accounts.days
 options:
   migration_id:
     description: The migration's id.

@@ -134,9 +134,9 @@ notes:
     see O(allow_logged_passwords).
   - With O(update_password=always) the module is not idempotent.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.login
-  - nordbridge.mysql_migration.accounts
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._login
+  - nordbridge.mysql_migration._accounts
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 

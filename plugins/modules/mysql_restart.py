@@ -12,8 +12,8 @@ description:
   - Whether it may be done is decided in the process that does it, by what is so at that moment. A server that a cutover is closing, or
     has closed for good, by the record on its own host, is not restarted.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
-  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration._attributes.no_diff
+  - nordbridge.mysql_migration._login
 attributes:
   idempotent:
     support: none

@@ -12,8 +12,8 @@ description:
     the old server's host by the very path and account of the replication to come.
   - After the cutover the old server, which stays read-only, replicates from where the cutover's fence stood.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes
-  - nordbridge.mysql_migration.accounts
+  - nordbridge.mysql_migration._attributes
+  - nordbridge.mysql_migration._accounts
 options:
   migration_id:
     description: The migration's id.
@@ -41,6 +41,7 @@ following:
   description: Whether the old server replicates from the new one.
   returned: success
   type: bool
+  sample: true
 phase:
   description: The migration's phase.
   returned: success
@@ -51,6 +52,7 @@ statements:
   returned: success
   type: list
   elements: str
+  sample: ["START SLAVE"]
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module

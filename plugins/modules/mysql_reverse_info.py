@@ -10,7 +10,7 @@ version_added: 1.0.0
 description:
   - Asks both servers. It changes nothing.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 options:
   migration_id:
     description: The migration's id.
@@ -31,14 +31,17 @@ following:
   description: Whether the old server knows the new one as its source.
   returned: success
   type: bool
+  sample: true
 running:
   description: Whether both threads run without an error.
   returned: after the cutover
   type: bool
+  sample: true
 error:
   description: The threads' errors, empty for none.
   returned: after the cutover
   type: str
+  sample: ""
 transactions_behind:
   description: Transactions of the new server that the old one has not applied.
   returned: after the cutover
@@ -48,14 +51,17 @@ seconds_behind_by_server:
   description: The old server's own estimate in seconds, which misleads over slow links.
   returned: after the cutover
   type: int
+  sample: 0
 old_read_only:
   description: Whether the old server is read-only.
   returned: after the cutover
   type: bool
+  sample: true
 new_read_only:
   description: Whether the new server is read-only.
   returned: after the cutover
   type: bool
+  sample: false
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module

@@ -14,8 +14,8 @@ description:
   - The switches that the cutover drove are driven the other way, and a forwarder on the old server's host is removed before the fence.
   - A finished rollback is not done twice.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
-  - nordbridge.mysql_migration.switches
+  - nordbridge.mysql_migration._attributes.no_diff
+  - nordbridge.mysql_migration._switches
 options:
   migration_id:
     description: The migration's id.
@@ -97,6 +97,7 @@ lossy:
   description: Whether writes are given up.
   returned: success
   type: bool
+  sample: false
 result:
   description: >-
     The rollback's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the old

@@ -15,9 +15,9 @@ description:
     reach back to the snapshot, or where others wait long for a lock of the copy's. The target is then as it was, or marked as half loaded.
   - Use M(nordbridge.mysql_migration.migration_watch) to wait for the job's end and to print its progress.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.no_diff
-  - nordbridge.mysql_migration.job
-  - nordbridge.mysql_migration.accounts
+  - nordbridge.mysql_migration._attributes.no_diff
+  - nordbridge.mysql_migration._job
+  - nordbridge.mysql_migration._accounts
 options:
   method:
     description:
@@ -166,6 +166,7 @@ result:
   description: The job's result, once it is done.
   returned: success
   type: dict
+  sample: {status: done, method: mariadb-backup}
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed

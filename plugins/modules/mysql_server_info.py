@@ -43,8 +43,8 @@ options:
     default: {}
     version_added: 1.0.0
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
-  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration._attributes.info
+  - nordbridge.mysql_migration._login
 seealso:
   - module: nordbridge.mysql_migration.migration_preflight
 author:

@@ -42,8 +42,8 @@ notes:
   - The login needs C(SELECT) on the tables. Tables that it may not see are not digested, and nothing can tell so.
   - A table is read as a whole. On MariaDB 10.11 this took 0.8 microseconds a row of 190 bytes, on MySQL 9.7 it took 1.2.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
-  - nordbridge.mysql_migration.login
+  - nordbridge.mysql_migration._attributes.info
+  - nordbridge.mysql_migration._login
 seealso:
   - module: nordbridge.mysql_migration.mysql_server_info
 author:

@@ -162,7 +162,7 @@ def _of_target(case: Case) -> list[Hit]:
         return [Hit(text, where=TARGET, remedy="wait for the end of its lease, then run the same command again")]
     if fence["state"] == COMMITTED:
         text = "the target was a primary until it was fenced for good %s, and its host keeps it closed" % committed_words(fence)
-        remedy = "choose another target. README says how a server that was moved away is given back to other uses"
+        remedy = "choose another target. docs/what-is-changed.md says how to reuse the machine of a server that was moved away"
         return [Hit(text, where=TARGET, remedy=remedy)]
     return []
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ssl
 import struct
+import traceback
 import typing as t
 
-from .._errors import MigrationError, ServerError
+from .._errors import MissingLibrary, ServerError
 from .._sockets import held_by_root
 from .endpoint import Endpoint
 from .handshake import ProvenConnection
@@ -20,8 +21,9 @@ try:
     import pymysql.charset
     import pymysql.cursors
     from pymysql.constants import CLIENT
-except ImportError:  # said clearly by connect(): the program lacks on the managed host, not here
+except ImportError:  # reported by connect(): it is missing on the managed host, not here
     pymysql = None
+    PYMYSQL_IMPORT_ERROR = traceback.format_exc()
 
 # Until an unanswered statement counts as a failure; for statements whose time grows with the data.
 STATEMENT_SECONDS, LONG_SECONDS = 600, 86400
@@ -187,7 +189,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SE
     :raises ServerError: with the cause, the address and what to do
     """
     if pymysql is None:
-        raise MigrationError("PyMySQL is missing for the Python that Ansible uses on this host; install python3-pymysql")
+        raise MissingLibrary("PyMySQL", "install python3-pymysql (Debian, Ubuntu), or PyMySQL by pip", PYMYSQL_IMPORT_ERROR)
     label = "%s (%s)" % (name or "server", endpoint.address)
     address: dict = {"unix_socket": endpoint.unix_socket} if endpoint.unix_socket else {"host": endpoint.host, "port": endpoint.port}
     tls = None if endpoint.unix_socket else _tls_context(endpoint)

@@ -47,7 +47,7 @@ _HEAD = re.compile(r"(?:[A-Z]+ )+")
 
 
 def logged_argument_spec() -> dict:
-    """The option of modules that send such statements; documented in doc_fragments/accounts.py."""
+    """The option of modules that send such statements; documented in doc_fragments/_accounts.py."""
     return {"allow_logged_passwords": {"type": "bool", "default": False, "no_log": False}}
 
 

@@ -9,7 +9,7 @@ import json
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments.login import ModuleDocFragment
+from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments._login import ModuleDocFragment
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import login_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.modules import mysql_binlog_config as module

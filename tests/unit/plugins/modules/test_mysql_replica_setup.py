@@ -10,8 +10,8 @@ import os
 
 import pytest
 import yaml
-from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments.accounts import ModuleDocFragment as AccountsFragment
-from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments.login import ModuleDocFragment
+from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments._accounts import ModuleDocFragment as AccountsFragment
+from ansible_collections.nordbridge.mysql_migration.plugins.doc_fragments._login import ModuleDocFragment
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import apply as rules
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.desired import argument_spec

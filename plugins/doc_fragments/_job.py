@@ -19,4 +19,7 @@ options:
   target_login:
     description: The login file for the target. The default is C(target.json) in the migration's directory.
     type: path
+requirements:
+  - PyMySQL 0.9.3 or later for the target's Python (Debian package C(python3-pymysql))
+  - C(ssh) and C(zstd) on the target
 """

@@ -40,6 +40,12 @@ attributes:
     description: The target systems the module runs on.
     support: full
     platforms: posix
+requirements:
+  - Python 3.8 or later on the host that the module runs on
+seealso:
+  - name: How a migration works
+    description: The phases of a migration, and the hosts that each part runs on.
+    link: https://github.com/nordbridge/mysql_migration/blob/main/docs/how-it-works.md
 """
 
     INFO = r"""
@@ -69,6 +75,12 @@ attributes:
     description: The target systems the module runs on.
     support: full
     platforms: posix
+requirements:
+  - Python 3.8 or later on the host that the module runs on
+seealso:
+  - name: How a migration works
+    description: The phases of a migration, and the hosts that each part runs on.
+    link: https://github.com/nordbridge/mysql_migration/blob/main/docs/how-it-works.md
 """
 
     NO_DIFF = r"""
@@ -95,6 +107,12 @@ attributes:
     description: The target systems the module runs on.
     support: full
     platforms: posix
+requirements:
+  - Python 3.8 or later on the host that the module runs on
+seealso:
+  - name: How a migration works
+    description: The phases of a migration, and the hosts that each part runs on.
+    link: https://github.com/nordbridge/mysql_migration/blob/main/docs/how-it-works.md
 """
 
     ACTION_GROUP = r"""
