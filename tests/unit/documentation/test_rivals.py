@@ -37,7 +37,7 @@ def test_another_sources_target_is_none_whatever_is_known_of_it(known):
 
 def test_one_source_by_its_name():
     assert rivals(db2={"migration_source": "us-db1"}, db3={"migration_source": "us-db1"}) == ["db2", "db3"]
-    assert rivals(db2={"migration_source": "us-db1", "source_login_unix_socket": "/run/second.sock"}) == []
+    assert rivals(db2={"migration_source": "us-db1", "migration_source_login_unix_socket": "/run/second.sock"}) == []
 
 
 def test_one_source_by_two_names():
