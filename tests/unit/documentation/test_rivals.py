@@ -20,7 +20,7 @@ def rivals(**others: dict) -> list[str]:
     task = next(task for task in yaml.safe_load(TASKS.read_text(encoding="utf-8")) if task["name"] == "Check the pair")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  # it makes no page
     environment.filters.update(bool=bool)
-    mine = {"migration_source": "us-db1", "assess_source": {"server": {"identity": PLACE}}}
+    mine = {"migration_source": "us-db1", "migration_source_login_unix_socket": "", "assess_source": {"server": {"identity": PLACE}}}
     names = {"inventory_hostname": "oslo-db1", "groups": {"all": ["oslo-db1", "us-db1", *others]}}
     hostvars = {"oslo-db1": mine, "us-db1": {}, **others}
     place = [environment.from_string(text).render(mine) for text in task["vars"]["assess_place"]]
