@@ -64,8 +64,7 @@ EXAMPLES = r"""
     login_host: db.example.com
     login_user: assessor
     login_password: "{{ assessor_password }}"
-    login_tls: verify_ca
-    login_tls_ca: /etc/ssl/certs/ca-certificates.crt
+    ca_cert: /etc/ssl/certs/ca-certificates.crt
     needs: [assess]
 """
 

@@ -83,6 +83,16 @@ def configured(pair: Pair, host: str, *lines: str):
 # --- which hosts --------------------------------------------------------------
 
 
+def test_names_of_variables_that_nobody_reads(refused):
+    names = {"migration_brige": "tls", "cutover_budget": 3, "migration_target_seed_treads": 4}
+    words = (
+        "oslo-db1: no role reads the variable migration_brige; did you mean migration_bridge?",
+        "the variable cutover_budget is now called migration_cutover_budget", "did you mean migration_target_seed_threads?", "Nothing was touched",
+    )
+    run = refused("-e", json.dumps(names), words=words)
+    assert "Reach the source" not in run.words, run.tail
+
+
 def test_a_source_that_the_inventory_does_not_name(refused):
     refused(*options(migration_source="nowhere"), words=("migration_source is nowhere", "must name another host of the inventory", SOURCE))
 
