@@ -22,7 +22,9 @@ from pairs import ROOT, SOURCE, TARGET, Pair, until
 from test_cutover import blocked_applier
 
 LEASE = 20.0
-TIMES = ("-e", json.dumps({"migration_cutover_budget": 15, "migration_cutover_fence_seconds": 5, "migration_cutover_lease": LEASE, "migration_cutover_max_lag": 10}))
+TIMES = ("-e", json.dumps({
+    "migration_cutover_budget": 15, "migration_cutover_fence_seconds": 5, "migration_cutover_lease": LEASE, "migration_cutover_max_lag": 10,
+}))
 READ_ONLY = "SELECT @@global.read_only;"
 HOLD = "ls /etc/mysql/*/zz-nordbridge-hold.cnf 2>/dev/null || true"
 TABLES = (

@@ -120,7 +120,10 @@ def lend_evil(pair, act: str, code: int, outside: str = "/var/lib/mysql_migratio
 def test_without_the_owners_word_no_program_of_the_source_runs(later):
     lend_evil(later, "", 9)
     run = later.migrate(*FILES)
-    run.failed("P12", "mariadb-backup and mariadbd are not allowed there", "migration_target_seed_borrow_programs: [mariadb-backup, mariadbd]", "nothing was touched")
+    run.failed(
+        "P12", "mariadb-backup and mariadbd are not allowed there", "migration_target_seed_borrow_programs: [mariadb-backup, mariadbd]",
+        "nothing was touched",
+    )
     assert later.sh(TARGET, "ls -d /var/lib/mysql_migration_programs 2>/dev/null || true") == ""
     as_it_was(later)
 

@@ -12,7 +12,9 @@ from pairs import SOURCE, TARGET, Pair, until
 
 RETIRE = "nordbridge.mysql_migration.retire"
 STATUS = "nordbridge.mysql_migration.status"
-PATIENT = ("-e", json.dumps({"migration_cutover_budget": 20, "migration_cutover_fence_seconds": 10, "migration_cutover_lease": 40, "migration_cutover_max_lag": 10}))
+PATIENT = ("-e", json.dumps({
+    "migration_cutover_budget": 20, "migration_cutover_fence_seconds": 10, "migration_cutover_lease": 40, "migration_cutover_max_lag": 10,
+}))
 ACCOUNTS = "SELECT CONCAT(User, '@', Host) FROM mysql.user WHERE User LIKE 'nordbridge%' ORDER BY 1;"
 SCHEMA = "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'nordbridge_migration';"
 #: Everything on a host that carries the migration's id, but its journal.
