@@ -62,7 +62,7 @@ class Bench(Rig):
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """As the faults' rig, but for the way that clients are turned: by HAProxy, within the module."""
-        switches = json.dumps({"cutover_switches": [proxy.switch()], "cutover_after": []})
+        switches = json.dumps({"migration_cutover_switches": [proxy.switch()], "migration_cutover_after": []})
         return (*super().command(*arguments), "-e", switches)
 
     def go_far(self, rtt_ms: int) -> None:

@@ -147,7 +147,7 @@ def timed(seconds: dict[str, float], name: str, work: Callable[[], Any]) -> Any:
 
 def migrate(pair: str, out: Path) -> None:
     """First to READY, then through the gate; the writers never pause."""
-    switches = json.dumps({"cutover_switches": [proxy.switch()], "cutover_after": [str(SHARED / "hooks/haproxy.yml")]})
+    switches = json.dumps({"migration_cutover_switches": [proxy.switch()], "migration_cutover_after": [str(SHARED / "hooks/haproxy.yml")]})
     for arguments in ((), ("-e", f"cutover={pair}", "-e", switches)):
         if playbook(pair, out / "ansible.log", *arguments):
             raise SystemExit(f"demo: the playbook failed; its whole output is {out / 'ansible.log'}")

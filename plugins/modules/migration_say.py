@@ -12,7 +12,7 @@ description:
   - Characters that could drive a terminal are printed as escapes.
   - Where Ansible's standard output is JSON the lines go to standard error.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 options:
   lines:
     description: The lines. Each may be longer than a line, and may hold line breaks.

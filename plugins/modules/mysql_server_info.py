@@ -64,8 +64,7 @@ EXAMPLES = r"""
     login_host: db.example.com
     login_user: assessor
     login_password: "{{ assessor_password }}"
-    login_tls: verify_ca
-    login_tls_ca: /etc/ssl/certs/ca-certificates.crt
+    ca_cert: /etc/ssl/certs/ca-certificates.crt
     needs: [assess]
 """
 
@@ -292,7 +291,7 @@ def who_listens(port: int) -> str:
         return "port %d is the tunnel's end: see systemctl status %s %s" % (port, unit, unit.replace(PROXY, "-tunnel.service"))
     return (
         "port %d of this host is held by %s: if that is not this migration's own tunnel, stop it (systemctl disable --now), or choose "
-        "another port (target_tunnel_port)" % (port, unit)
+        "another port (migration_target_tunnel_port)" % (port, unit)
     )
 
 

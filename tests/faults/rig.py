@@ -505,8 +505,8 @@ class Rig(Pair):
     def command(self, *arguments: str) -> tuple[str, ...]:
         """What an operator gives to the playbook, each time the same."""
         hook = str(ROOT / "molecule/shared/hooks/switch.yml")
-        told = {"demo_endpoint": str(self.application / "endpoint.json"), "cutover_after": [hook]}
-        times = {"cutover_" + name: value for name, value in self.times.items()}
+        told = {"demo_endpoint": str(self.application / "endpoint.json"), "migration_cutover_after": [hook]}
+        times = {"migration_cutover_" + name: value for name, value in self.times.items()}
         return (*QUICK, "-e", f"cutover={self.name}", "-e", json.dumps({**told, **times}), *arguments)
 
     def bring_pack(self, host: str) -> None:

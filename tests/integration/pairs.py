@@ -26,7 +26,7 @@ MIGRATE = "nordbridge.mysql_migration.migrate"
 CUTOVER = "nordbridge.mysql_migration.cutover"
 #: What only costs time in a test: the measurement of the disk, and seconds of standing still at READY. The tests that break
 #: a copy break a dump; those of the other methods name theirs, and a later -e wins.
-QUICK = ("-e", json.dumps({"assess_disk_io": False, "target_ready_seconds": 1, "target_seed_method": "dump"}))
+QUICK = ("-e", json.dumps({"migration_assess_disk_io": False, "migration_target_ready_seconds": 1, "migration_target_seed_method": "dump"}))
 
 #: How many times slower than usual the machine may be, where it does much else meanwhile.
 PATIENCE = float(os.environ.get("ITEST_PATIENCE", "1"))

@@ -228,7 +228,7 @@ def held(pair: Pair, method: str) -> Iterator[Callable[[], bool]]:
 
 def follows(pair: Pair, method: str, changes: str) -> None:
     """The target replicates, changes of accounts among it, and knows the same accounts afterwards."""
-    pair.migrate("-e", f"target_seed_method={method}").wait(900).ok()
+    pair.migrate("-e", f"migration_target_seed_method={method}").wait(900).ok()
     pair.sql(SOURCE, changes + "INSERT INTO shop.orders (note) VALUES ('the last');")
     last = "SELECT COUNT(*) FROM shop.orders WHERE note = 'the last';"
     until("the target has applied all of it", lambda: pair.value(TARGET, last) == "1", seconds=30)

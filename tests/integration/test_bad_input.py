@@ -83,6 +83,16 @@ def configured(pair: Pair, host: str, *lines: str):
 # --- which hosts --------------------------------------------------------------
 
 
+def test_names_of_variables_that_nobody_reads(refused):
+    names = {"migration_brige": "tls", "cutover_budget": 3, "migration_target_seed_treads": 4}
+    words = (
+        "oslo-db1: no role reads the variable migration_brige; did you mean migration_bridge?",
+        "the variable cutover_budget is now called migration_cutover_budget", "did you mean migration_target_seed_threads?", "Nothing was touched",
+    )
+    run = refused("-e", json.dumps(names), words=words)
+    assert "Reach the source" not in run.words, run.tail
+
+
 def test_a_source_that_the_inventory_does_not_name(refused):
     refused(*options(migration_source="nowhere"), words=("migration_source is nowhere", "must name another host of the inventory", SOURCE))
 
@@ -101,13 +111,13 @@ def test_a_source_that_cannot_be_reached(pair, refused):
 
 
 def test_a_login_that_is_refused(refused):
-    run = refused(*options(source_login_user="mover", source_login_password="not-it-43"), words=("mover", "denied", "login_password"))
+    run = refused(*options(migration_source_login_user="mover", migration_source_login_password="not-it-43"), words=("mover", "denied", "login_password"))
     assert "not-it-43" not in run.output.replace(run.command, "")
 
 
 def test_each_privilege_that_is_missing_is_named(refused):
     missing = ("RELOAD", "REPLICATION SLAVE", "BINLOG MONITOR", "GRANT OPTION", "CREATE USER")
-    run = refused(*options(source_login_user="mover", source_login_password=UGLY), words=("mover", "GRANT ", *missing))
+    run = refused(*options(migration_source_login_user="mover", migration_source_login_password=UGLY), words=("mover", "GRANT ", *missing))
     assert "missing PROCESS" not in run.words
 
 
@@ -117,17 +127,17 @@ def test_each_privilege_that_is_missing_is_named(refused):
 def test_all_that_is_wrong_is_named_at_once(pair, refused):
     pair.sql(SOURCE, "CREATE TABLE shop.old_engine (id INT) ENGINE=MyISAM;")
     pair.sql(TARGET, "CREATE DATABASE precious; CREATE TABLE precious.things (id INT PRIMARY KEY);")
-    wrong = options(source_allow_restart=False, cutover="another")
+    wrong = options(migration_source_allow_restart=False, cutover="another")
     try:
         refused(*wrong, words=(
-            "P20 [source] the source must be restarted", "costs", "source_allow_restart=true",
+            "P20 [source] the source must be restarted", "costs", "migration_source_allow_restart=true",
             "P30 [source] 1 table(s) are not InnoDB: shop.old_engine", "ENGINE=InnoDB", "-e waive=P30",
             "P41 [target]", "precious", f"-e wipe_target={pair.name}",
             "P60", "the gate is cutover=another", f"-e cutover={pair.name}",
         ))  # fmt: skip
         # Permissions for another migration, and for findings that are not to be waived, open nothing.
         pair.sql(SOURCE, "SET GLOBAL server_id = 5001; CHANGE MASTER TO MASTER_HOST='192.0.2.9', MASTER_USER='x', MASTER_PASSWORD='not-it-44';")
-        wrong = options(wipe_target="another", waive="P30,P22", target_server_id=78)
+        wrong = options(wipe_target="another", waive="P30,P22", migration_target_server_id=78)
         run = refused(*wrong, words=("P22 [source] the source replicates from 192.0.2.9", "cannot be waived", "wipe_target=another"))
         assert "[E] P30" not in run.words and "not-it-44" not in run.output
     finally:
@@ -136,7 +146,7 @@ def test_all_that_is_wrong_is_named_at_once(pair, refused):
 
 
 def test_one_server_id_for_both(refused):
-    wrong = options(source_server_id=77, target_server_id=77)
+    wrong = options(migration_source_server_id=77, migration_target_server_id=77)
     refused(*wrong, words=("server_id 77 is taken", "another server of this migration has it", "give one of the two another number"))
 
 
@@ -167,8 +177,8 @@ def test_passwords_that_need_quoting_everywhere(pair):
     given = pair.out / "passwords.json"
     given.touch(mode=0o600)
     # Ansible itself takes two curly braces for a template, wherever they stand.
-    passwords = {"source_login_password": UGLY, "target_replication_password": UGLY + "r", "target_control_password": UGLY + "c"}
-    given.write_text(json.dumps({"source_login_user": "mover", **passwords}))
+    passwords = {"migration_source_login_password": UGLY, "migration_target_replication_password": UGLY + "r", "migration_target_control_password": UGLY + "c"}
+    given.write_text(json.dumps({"migration_source_login_user": "mover", **passwords}))
     run = pair.migrate("-e", f"@{given}").ok()
     assert "READY: " in run.output
     for piece in (UGLY, "s3'cr", 's3\\\'cr\\"et', "ø€"):

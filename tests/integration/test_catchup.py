@@ -249,7 +249,7 @@ def test_the_settings_after_the_cutover_are_durable_and_as_configured(ready):
     assert {name: settings(ready)[name] for name in RELAXED} == RELAXED
     with writers(ready, 20):
         time.sleep(2)
-        ready.cutover("-e", "cutover_budget=8").ok()
+        ready.cutover("-e", "migration_cutover_budget=8").ok()
         stop_writers(ready)
     # MariaDB's built-in sync_binlog is 0.
     durable = dict.fromkeys(RELAXED, "1")

@@ -98,7 +98,7 @@ def test_an_old_transaction_is_named_and_nothing_is_frozen(ready):
     count = len(journal(ready))
     with ready.session(SOURCE, "BEGIN; INSERT INTO shop.orders (note) VALUES ('not yet')") as number:
         time.sleep(2.5)
-        run = ready.cutover("-e", "cutover_max_transaction_seconds=1")
+        run = ready.cutover("-e", "migration_cutover_max_transaction_seconds=1")
         run.failed(f"session {number} of root has a transaction open", "nothing was frozen")
         assert ready.sql(SOURCE, f"SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {number};") == [["1"]]
     assert not [event for event in journal(ready)[count:] if "begins" in event["event"]]
@@ -111,7 +111,7 @@ def test_an_old_transaction_is_named_and_nothing_is_frozen(ready):
 def test_a_target_that_cannot_follow_is_not_promoted(ready):
     count = len(journal(ready))
     with blocked_applier(ready) as writer:
-        run = ready.cutover("-e", "cutover_budget=2")
+        run = ready.cutover("-e", "migration_cutover_budget=2")
         run.failed("undone", "had not applied the source's last write", "budget of 2.0 s", "run the same command")
         assert writer.wait(10) == 0, "the write came after the fence: nothing was shown"
         assert ready.sql(SOURCE, "SELECT @@global.read_only;") == [["0"]]
@@ -126,8 +126,8 @@ def test_a_target_that_cannot_follow_is_not_promoted(ready):
 
 
 def test_a_cutover_that_was_killed_behind_the_fence_is_finished_by_the_same_command(ready):
-    switch = {"demo_endpoint": str(ready.out / "application/endpoint.json"), "cutover_after": [str(ROOT / "molecule/shared/hooks/switch.yml")]}
-    command = ("-e", json.dumps(switch), "-e", "cutover_budget=8", "-e", f"cutover_lease={LEASE_SECONDS}")
+    switch = {"demo_endpoint": str(ready.out / "application/endpoint.json"), "migration_cutover_after": [str(ROOT / "molecule/shared/hooks/switch.yml")]}
+    command = ("-e", json.dumps(switch), "-e", "migration_cutover_budget=8", "-e", f"migration_cutover_lease={LEASE_SECONDS}")
     with blocked_applier(ready):
         run = ready.cutover(*command)
         fenced = "SELECT @@global.read_only;"

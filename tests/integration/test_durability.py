@@ -24,7 +24,7 @@ def test_the_traces_of_a_migration_whose_journal_is_gone_are_not_taken_for_the_u
     pair.fresh()
     before = settings(pair)
     pair.load(40)
-    pair.migrate("-e", "target_applier_threads=7").ok()
+    pair.migrate("-e", "migration_target_applier_threads=7").ok()
     relaxed = {"innodb_flush_log_at_trx_commit": "2", "sync_binlog": "0", "max_allowed_packet": "1073741824", THREADS[flavour]: "7"}
     assert settings(pair) == relaxed
     pair.sql(TARGET, "STOP REPLICA; RESET REPLICA ALL;")
@@ -32,7 +32,7 @@ def test_the_traces_of_a_migration_whose_journal_is_gone_are_not_taken_for_the_u
     for number, *_rest in pair.sql(SOURCE, "SELECT ID FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%';"):
         pair.sql(SOURCE, f"KILL {number};", check=False)
     pair.sh(TARGET, f"systemctl stop 'nordbridge*'; rm -rf {pair.folder}")
-    pair.migrate("-e", f"wipe_target={pair.name}", "-e", "target_applier_threads=7").ok()
+    pair.migrate("-e", f"wipe_target={pair.name}", "-e", "migration_target_applier_threads=7").ok()
     assert settings(pair) == relaxed
     run = pair.cutover().ok()
     assert settings(pair) == {**before, "innodb_flush_log_at_trx_commit": "1", "sync_binlog": "1"}

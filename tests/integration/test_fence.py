@@ -17,7 +17,7 @@ from pairs import SOURCE, TARGET, Pair, until
 
 #: How long anybody's write may have to wait: the fence's own limit, an undo, and a machine that does much else.
 PATIENCE_S = 2.0 + 8.0
-FENCE = ("-e", "cutover_fence_seconds=1.5")
+FENCE = ("-e", "migration_cutover_fence_seconds=1.5")
 DATA = (
     "CREATE TABLE shop.ticks (id INT AUTO_INCREMENT PRIMARY KEY, server VARCHAR(64), at DATETIME(6));"
     "CREATE TABLE shop.other (id INT AUTO_INCREMENT PRIMARY KEY, note VARCHAR(200));"
@@ -177,7 +177,7 @@ def test_it_is_short_past_an_open_transaction_a_long_select_and_a_busy_event(rea
     writer = ready.background(SOURCE, script)
     try:
         # Old transactions are refused before; this one is young by the limit that is given.
-        run = ready.cutover(*FENCE, "-e", "cutover_max_transaction_seconds=600").ok()
+        run = ready.cutover(*FENCE, "-e", "migration_cutover_max_transaction_seconds=600").ok()
     finally:
         reader.kill()
         reader.wait()

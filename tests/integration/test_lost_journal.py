@@ -15,7 +15,9 @@ import re
 import pytest
 from pairs import ROOT, SOURCE, TARGET, Pair, until
 
-TIMES = ("-e", json.dumps({"cutover_budget": 15, "cutover_fence_seconds": 5, "cutover_lease": 25, "cutover_max_lag": 10}))
+TIMES = ("-e", json.dumps({
+    "migration_cutover_budget": 15, "migration_cutover_fence_seconds": 5, "migration_cutover_lease": 25, "migration_cutover_max_lag": 10,
+}))
 #: Words that would open the old server or erase the new one.
 DEADLY = re.compile(r"SET GLOBAL (super_)?read_only = (OFF|0)|-e wipe_target|WILL BE ERASED|data directory again", re.IGNORECASE)
 CLOSED = "SELECT @@global.read_only;"

@@ -23,7 +23,7 @@ STATUS = "nordbridge.mysql_migration.status"
 # From the job's end of life to its next step, on a machine that does much else: 10 s to notice, and a start.
 RESUMED_SECONDS = 20.0
 # The machine does much else.
-TIMES = ("-e", "cutover_budget=30", "-e", "cutover_lease=90")
+TIMES = ("-e", "migration_cutover_budget=30", "-e", "migration_cutover_lease=90")
 HOLD = "ls /etc/mysql/*/zz-nordbridge-hold.cnf 2>/dev/null || true"
 
 

@@ -31,11 +31,11 @@ def test_auto_copies_the_files(flavour, request):
     pair = request.getfixturevalue(flavour)
     pair.fresh()
     pair.load(60_000)
-    run = pair.migrate("-e", "target_seed_method=auto").ok()
+    run = pair.migrate("-e", "migration_target_seed_method=auto").ok()
     assert "READY: " in run.output
     assert pair.state()["seed"]["method"] == METHOD[flavour]
     arrived(pair)
-    assert pair.migrate("-e", "target_seed_method=auto").ok().recap()["changed"] == 0
+    assert pair.migrate("-e", "migration_target_seed_method=auto").ok().recap()["changed"] == 0
 
 
 @pytest.mark.parametrize("flavour", ["mariadb", "mysql"])
@@ -44,7 +44,7 @@ def test_a_killed_copy_of_files_is_put_back_and_done_again(flavour, request):
     pair.fresh()
     pair.load(60_000)
     pair.sh(SOURCE, SLOW)
-    run = pair.migrate("-e", "target_seed_method=auto")
+    run = pair.migrate("-e", "migration_target_seed_method=auto")
 
     def under_way() -> bool:
         return pair.job("seed", "progress").get("done", 0) > 2_000_000
@@ -53,7 +53,7 @@ def test_a_killed_copy_of_files_is_put_back_and_done_again(flavour, request):
     pair.sh(TARGET, f"kill -9 {pair.job('seed', 'started')['pid']}")
     run.failed("it was killed", "run the same command again")
     pair.sh(SOURCE, FAST)
-    pair.migrate("-e", "target_seed_method=auto").ok()
+    pair.migrate("-e", "migration_target_seed_method=auto").ok()
     assert pair.state()["seed"]["method"] == METHOD[flavour]
     arrived(pair)
 
@@ -61,6 +61,6 @@ def test_a_killed_copy_of_files_is_put_back_and_done_again(flavour, request):
 def test_a_method_that_cannot_serve_is_refused_with_the_target_as_it_was(mariadb):
     mariadb.fresh()
     mariadb.load(1_000)
-    mariadb.migrate("-e", "target_seed_method=clone").failed("the method clone cannot serve this pair", "CLONE is MySQL's")
+    mariadb.migrate("-e", "migration_target_seed_method=clone").failed("the method clone cannot serve this pair", "CLONE is MySQL's")
     assert mariadb.value(TARGET, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE schema_name = 'shop';") == "0"
     assert "seed" not in mariadb.state()

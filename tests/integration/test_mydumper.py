@@ -46,7 +46,7 @@ def test_a_migration_under_writes_ends_equal(mariadb):
     mariadb.load(60_000)
     writer = mariadb.background(SOURCE, WRITER)
     try:
-        mariadb.migrate("-e", "target_seed_method=mydumper").wait(900).ok()
+        mariadb.migrate("-e", "migration_target_seed_method=mydumper").wait(900).ok()
     finally:
         mariadb.sh(SOURCE, "touch /root/stop")
         writer.wait(60)
@@ -59,7 +59,7 @@ def test_a_migration_under_writes_ends_equal(mariadb):
     until("the target has the last row", lambda: mariadb.sql(TARGET, SUMS) == wanted, seconds=60)
     assert mariadb.sh(TARGET, LISTING) == ""
     assert mariadb.value(TARGET, "SELECT @@read_only;") == "1"
-    assert mariadb.migrate("-e", "target_seed_method=mydumper").wait(900).ok().recap()["changed"] == 0
+    assert mariadb.migrate("-e", "migration_target_seed_method=mydumper").wait(900).ok().recap()["changed"] == 0
 
 
 @pytest.fixture
@@ -145,8 +145,8 @@ def test_commits_go_on_by_themselves_where_the_network_dies_while_they_are_held_
 
 def test_what_it_cannot_do_is_refused_with_the_reason(pair_of):  # noqa: F811
     pair = pair_of("mariadb", rows=400, slow=False)
-    seed(pair, "mydumper", bandwidth=100).failed("mydumper cannot be limited (target_seed_bandwidth)", "use another method")
-    seed(pair, "mydumper", hold_seconds=0.1).failed("would hold up the source's commits for about", "target_seed_hold_seconds")
+    seed(pair, "mydumper", bandwidth=100).failed("mydumper cannot be limited (migration_target_seed_bandwidth)", "use another method")
+    seed(pair, "mydumper", hold_seconds=0.1).failed("would hold up the source's commits for about", "migration_target_seed_hold_seconds")
     pair.sql(SOURCE, "CREATE TABLE shop.ids (id UUID PRIMARY KEY, secret INT INVISIBLE);")
     seed(pair, "mydumper").failed("shop.ids.id is of type uuid", "shop.ids.secret is invisible, and would be left out")
     pair.sql(SOURCE, "DROP TABLE shop.ids;")
@@ -161,7 +161,7 @@ def test_what_it_cannot_do_is_refused_with_the_reason(pair_of):  # noqa: F811
 def test_mysql_is_refused_beforehand_for_what_its_server_does_not_understand(mysql):
     mysql.fresh()
     mysql.load(400)
-    mysql.migrate("-e", "target_seed_method=mydumper").failed(
+    mysql.migrate("-e", "migration_target_seed_method=mydumper").failed(
         "the method mydumper cannot serve this pair", "SHOW MASTER STATUS, which this server does not understand"
     )
     assert "seed" not in mysql.state()

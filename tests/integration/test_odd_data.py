@@ -96,7 +96,7 @@ def test_big_and_odd_data_arrive_equal(flavour, method, request):
     wanted, wanted_events = definitions(pair, SOURCE, found), pair.sql(SOURCE, EVENTS)
     assert len(wanted) == len(found)
 
-    pair.migrate("-e", f"target_seed_method={method}").wait(1800).ok()
+    pair.migrate("-e", f"migration_target_seed_method={method}").wait(1800).ok()
     assert pair.state()["seed"]["method"] == method
     # What is written now comes by replication: names, character sets and types must survive that way, too.
     pair.sql(SOURCE, "SET sql_mode = ''; INSERT INTO odder.dates (id) VALUES (9); DELETE FROM big.files WHERE id = 3;")
@@ -121,7 +121,7 @@ def test_big_and_odd_data_arrive_equal(flavour, method, request):
 def test_what_mydumper_would_lose_is_named_before_anything_is_copied(mariadb):
     mariadb.fresh()
     mariadb.sql(SOURCE, odd("mariadb"))
-    mariadb.migrate("-e", "target_seed_method=mydumper").failed(
+    mariadb.migrate("-e", "migration_target_seed_method=mydumper").failed(
         "the method mydumper cannot serve this pair", "the name of odder.a.b holds .", "and 2 more"
     )
     assert "seed" not in mariadb.state()

@@ -51,7 +51,7 @@ done | mariadb
 def test_sessions_that_write_as_before_are_waited_for_and_named(pair_of, flavour):  # noqa: F811
     pair = pair_of(flavour, rows=400, slow=False)
     pair.sql(SOURCE, "SET GLOBAL binlog_format = 'MIXED';")
-    options = ("-e", "target_seed_method=dump", "-e", "target_max_transaction_seconds=3")
+    options = ("-e", "migration_target_seed_method=dump", "-e", "migration_target_max_transaction_seconds=3")
     with pair.session(SOURCE, "SET @me = 'an old pool'") as number:
         run = pair.migrate(*options)
         run.failed(f"session {number} of root", "binlog_format", "have these clients connect anew")
@@ -71,8 +71,8 @@ def test_a_balancer_and_anothers_tunnel_are_refused_by_name(prepared, pair_of): 
         pair.sh(TARGET, relay.replace("PORTS", "13307 3306"))
         seed(pair, "dump").failed("connections lead to different servers", "us-db1", "oslo-db1", "give one server's own address")
         pair.sh(TARGET, relay.replace("PORTS", "3306"))
-        told = pair.migrate("-e", "target_seed_method=dump")
-        told.failed(f"port {port} of this host is held by nordbridge-old-tunnel.service", "target_tunnel_port")
+        told = pair.migrate("-e", "migration_target_seed_method=dump")
+        told.failed(f"port {port} of this host is held by nordbridge-old-tunnel.service", "migration_target_tunnel_port")
     finally:
         pair.sh(TARGET, "systemctl stop nordbridge-old-tunnel nordbridge-other-end")
         pair.fresh()

@@ -101,7 +101,7 @@ def machine(request):
     try:
         made.move_in()
         pair.load(40)
-        pair.migrate("-e", "source_allow_restart=true").ok()
+        pair.migrate("-e", "migration_source_allow_restart=true").ok()
         yield made
     finally:
         made.move_out()

@@ -20,7 +20,7 @@ from pairs import CUTOVER, SOURCE, TARGET, until
 NUMBER = int(os.environ.get("REHEARSALS", "6"))
 RATE = 500.0
 LEASE = 20.0
-TIMES = ("-e", "cutover_budget=8", "-e", f"cutover_lease={LEASE}", "-e", "cutover_max_lag=10", "-e", "cutover_max_transaction_seconds=60")
+TIMES = ("-e", "migration_cutover_budget=8", "-e", f"migration_cutover_lease={LEASE}", "-e", "migration_cutover_max_lag=10", "-e", "migration_cutover_max_transaction_seconds=60")
 #: What a rehearsal must leave as it was: variables, accounts with their rights, files of configuration, units.
 ACCOUNTS = {
     "mariadb": "SELECT User, Host, HEX(JSON_COMPACT(Priv)) FROM mysql.global_priv ORDER BY 1, 2;",
@@ -42,7 +42,7 @@ def ready(request):
     pair.sql(SOURCE, "CREATE USER boss@localhost IDENTIFIED BY 'Not-used-1'; GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION;")
     application.start(pair.name, folder, 2)
     try:
-        pair.migrate("-e", "source_allow_restart=true").ok()
+        pair.migrate("-e", "migration_source_allow_restart=true").ok()
         application.stop(folder)
         for path in (folder / "ledger").glob("*"):
             path.unlink()

@@ -40,8 +40,8 @@ PAUSE_S = 0.02
 WRITES = 10_000
 #: What is shown is that nothing is lost, not how short it is: a machine that does much else may take its time.
 PATIENT = ("-e", json.dumps({
-    "cutover_budget": 20, "cutover_fence_seconds": 10, "cutover_lease": 40, "cutover_max_lag": 10,
-    "rollback_budget": 20, "rollback_fence_seconds": 10, "rollback_lease": 40, "rollback_max_lag": 10,
+    "migration_cutover_budget": 20, "migration_cutover_fence_seconds": 10, "migration_cutover_lease": 40, "migration_cutover_max_lag": 10,
+    "migration_rollback_budget": 20, "migration_rollback_fence_seconds": 10, "migration_rollback_lease": 40, "migration_rollback_max_lag": 10,
 }))  # fmt: skip
 
 
@@ -61,8 +61,8 @@ def moved(request):
         pair.load(200)
         pair.sql(SOURCE, "CREATE USER boss@'%'; GRANT ALL ON *.* TO boss@'%';")
         pair.sql(SOURCE, "CREATE EVENT shop.tick ON SCHEDULE EVERY 1 YEAR DO INSERT INTO shop.orders (note) VALUES ('tick');")
-        switches = json.dumps({"cutover_switches": [switch]})
-        pair.migrate("-e", f"cutover={pair.name}", "-e", "reverse_replication=true", "-e", switches, *PATIENT).wait(PATIENCE).ok()
+        switches = json.dumps({"migration_cutover_switches": [switch]})
+        pair.migrate("-e", f"cutover={pair.name}", "-e", "migration_reverse_replication=true", "-e", switches, *PATIENT).wait(PATIENCE).ok()
         pair.sql(TARGET, "".join(SCHEMA) + ";")
         write_anew(pair, 8)
         yield pair
@@ -103,7 +103,7 @@ HOOK = """---
 def hook(pair: Pair) -> tuple[str, str]:
     """A task file to run after the rollback."""
     (pair.out / "hook.yml").write_text(HOOK)
-    return "-e", json.dumps({"rollback_after": [str(pair.out / "hook.yml")]})
+    return "-e", json.dumps({"migration_rollback_after": [str(pair.out / "hook.yml")]})
 
 
 #: The module's own function, from a pack of the collection: a playbook around it would show nothing more, and take its time.
@@ -329,7 +329,7 @@ def test_a_cutover_after_a_rollback_is_refused(moved):
 
 def test_a_migration_is_run_again_after_a_rollback(moved):
     write_anew(moved, 2)
-    switches = json.dumps({"cutover_switches": [behind(moved)[1]]})
+    switches = json.dumps({"migration_cutover_switches": [behind(moved)[1]]})
     moved.migrate("-e", f"wipe_target={moved.name}", "-e", f"cutover={moved.name}", "-e", switches, *PATIENT).wait(PATIENCE).ok()
     assert moved.value(SOURCE, READ_ONLY) == "1" and moved.value(TARGET, READ_ONLY) == "0"
     assert moved.value(TARGET, "SELECT COUNT(*) FROM shop.orders WHERE note = 'after the cutover';") == "1"
@@ -396,7 +396,7 @@ def test_an_older_source_cannot_follow_and_is_told_before_anything_is_touched():
     pair.up()
     try:
         pair.sql(SOURCE, "CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY);")
-        run = pair.start(*QUICK, "-e", "reverse_replication=true")
+        run = pair.start(*QUICK, "-e", "migration_reverse_replication=true")
         run.failed("P09", "the old server is mariadb 10.5", "no vendor supports a replica that is older", "nothing was touched")
         assert pair.sh(TARGET, "ls /var/lib/mysql_migration 2>&1; true").strip().endswith("No such file or directory")
         pair.start(*QUICK, "--check").ok()

@@ -55,7 +55,7 @@ def prepare(pair: Pair) -> None:
     """Accounts, keys, agent and tunnel as a migration makes them; of what a test has left before nothing stays."""
     pair.fresh()
     pair.load(400)
-    pair.migrate("-e", "target_seed_method=dump").wait(1200).ok()
+    pair.migrate("-e", "migration_target_seed_method=dump").wait(1200).ok()
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_a_disk_that_fills_during_the_copy_ends_it_early_and_the_next_run_copies
     run = seed(pair, method, target_reserve_mb=40)
     under_way(pair)
     pair.sh(TARGET, FILL % 90_000_000)
-    run.failed("the target's disk would fill", "are still to come", "40 MB must stay free (target_reserve_mb)", "run the same command again")
+    run.failed("the target's disk would fill", "are still to come", "40 MB must stay free (migration_target_reserve_mb)", "run the same command again")
     # Long before the end, and not by the programs' own failure.
     assert "no space left" not in run.words.lower()
     assert pair.job("seed", "outcome")["ok"] is False
@@ -183,7 +183,7 @@ def test_a_source_whose_disk_is_nearly_full_is_not_copied(pair_of):
     pair = pair_of("mariadb", rows=400, slow=False)
     free = int(pair.sh(SOURCE, "df --output=avail -B1000000 /var/lib/mysql | tail -n 1"))
     seed(pair, "mariadb-backup", source_reserve_mb=free * 2).failed(
-        "the source's disk is nearly full", "in us-db1:/var/lib/mysql", "target_source_reserve_mb", "nothing was copied"
+        "the source's disk is nearly full", "in us-db1:/var/lib/mysql", "migration_target_source_reserve_mb", "nothing was copied"
     )
     assert "seed" not in pair.state()
     as_it_was(pair, begun=False)
@@ -214,7 +214,7 @@ def test_binary_logs_that_are_purged_during_a_dump_end_it(pair_of):
     pair.sql(SOURCE, "FLUSH BINARY LOGS;")
     last = pair.sql(SOURCE, "SHOW BINARY LOGS;")[-1][0]
     pair.sql(SOURCE, f"PURGE BINARY LOGS TO '{last}';")
-    run.failed("is gone (the oldest now: " + last, "source_retention_hours", "run the same command again")
+    run.failed("is gone (the oldest now: " + last, "migration_source_retention_hours", "run the same command again")
     pair.sh(SOURCE, FAST)
     seed(pair, "dump").ok()
     equal(pair)
@@ -228,7 +228,7 @@ def test_others_do_not_wait_for_long_for_a_table_that_is_being_read(pair_of):
     reading = "SELECT INFO FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT /*%FROM `bulk%';"
     table = until("a table is read", lambda: pair.sql(SOURCE, reading))[0][0].split("FROM `")[1].split("`")[0]
     waiter = pair.background(SOURCE, f"mariadb -e 'ALTER TABLE shop.{table} ADD COLUMN late INT'")
-    run.failed("wait for a lock that the copy may hold", "Waiting for table metadata lock", "target_lock_seconds")
+    run.failed("wait for a lock that the copy may hold", "Waiting for table metadata lock", "migration_target_lock_seconds")
     assert waiter.wait(30) == 0, "the definition still waits after the copy ended"
     pair.sh(SOURCE, FAST)
     seed(pair, "dump").ok()
@@ -307,7 +307,7 @@ def test_clone_is_limited_stopped_early_and_tried_again(pair_of):
     run = seed(pair, "clone", target_reserve_mb=20, bandwidth=24, clone_compression="never")
     under_way(pair)
     pair.sh(TARGET, FILL % 40_000_000)
-    run.failed("the target's disk would fill", "target_reserve_mb", "run the same command again")
+    run.failed("the target's disk would fill", "migration_target_reserve_mb", "run the same command again")
     assert pair.value(TARGET, "SELECT @@clone_max_network_bandwidth;") == "0"
     assert pair.sql(TARGET, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'CLONE%';") == [["0"]]
     as_it_was(pair)

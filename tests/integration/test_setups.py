@@ -14,7 +14,7 @@ import re
 import pytest
 from pairs import QUICK, SOURCE, TARGET, Pair, Run, until
 
-ALLOWED = ("-e", "source_allow_restart=true")
+ALLOWED = ("-e", "migration_source_allow_restart=true")
 FINDING = re.compile(r"\[([EWN])\] (P\d\d) ")
 #: What a pair of fresh packages has by itself: MariaDB has no binary log, and a fence ends administrators' sessions.
 USUAL = {"P20", "P21", "P26", "P30", "P31", "P37", "P38", "P44", "P46", "P70", "P71", "P72"}
@@ -64,7 +64,7 @@ def pair(request) -> Pair:
 def test_a_healthy_pair_has_no_finding_of_a_setup(pair):
     pair.fresh()
     pair.sql(SOURCE, DATA)
-    run = plan(pair, "-e", "target_seed_method=auto").ok()
+    run = plan(pair, "-e", "migration_target_seed_method=auto").ok()
     assert not set(found(run)) - USUAL, run.tail
 
 
@@ -88,7 +88,7 @@ def planted(pair) -> tuple[Pair, Run]:
     reading = pair.background(SOURCE, f"exec {reader} -R --stop-never {server_id}=77 {log} > /dev/null 2>&1")
     until("somebody reads the binary log", lambda: pair.sql(SOURCE, "SHOW PROCESSLIST;") and "Binlog Dump" in str(pair.sql(SOURCE, "SHOW PROCESSLIST;")))
     before = state_of(pair)
-    run = plan(pair, "-e", json.dumps({"target_seed_method": "dump", "wipe_target": pair.name}))
+    run = plan(pair, "-e", json.dumps({"migration_target_seed_method": "dump", "wipe_target": pair.name}))
     assert state_of(pair) == before, "the plan touched something"
     reading.kill()
     return pair, run
@@ -151,15 +151,15 @@ def test_a_login_that_the_copy_of_files_would_take_away_is_found(pair):
     way = "VIA mysql_native_password USING PASSWORD('Secret-1')" if pair.client == "mariadb" else f"WITH {plugin} BY 'Secret-1'"
     pair.sql(SOURCE, f"ALTER USER root@localhost IDENTIFIED {way};")
     pair.sh(SOURCE, "printf '[client]\\nuser=root\\npassword=Secret-1\\n' > /root/.my.cnf")
-    logins = {"source_login_password": "Secret-1", "target_seed_method": "auto"}
+    logins = {"migration_source_login_password": "Secret-1", "migration_target_seed_method": "auto"}
     try:
         run = plan(pair, "-e", json.dumps(logins))
-        assert found(run).get("P14") == "E" and plugin in run.words and "target_login_password" in run.words, run.tail
-        assert "P14" not in found(plan(pair, "-e", json.dumps({**logins, "target_login_password": "Secret-1"})))
-        assert "P14" not in found(plan(pair, "-e", json.dumps({**logins, "target_seed_method": "dump"})))
+        assert found(run).get("P14") == "E" and plugin in run.words and "migration_target_login_password" in run.words, run.tail
+        assert "P14" not in found(plan(pair, "-e", json.dumps({**logins, "migration_target_login_password": "Secret-1"})))
+        assert "P14" not in found(plan(pair, "-e", json.dumps({**logins, "migration_target_seed_method": "dump"})))
         # What the plan advises works: by the socket before the copy, by the source's password behind it.
-        pair.migrate(*ALLOWED, "-e", json.dumps({**logins, "target_login_password": "Secret-1"})).ok()
-        pair.migrate(*ALLOWED, "-e", json.dumps({**logins, "target_login_password": "Secret-1"})).ok()
+        pair.migrate(*ALLOWED, "-e", json.dumps({**logins, "migration_target_login_password": "Secret-1"})).ok()
+        pair.migrate(*ALLOWED, "-e", json.dumps({**logins, "migration_target_login_password": "Secret-1"})).ok()
     finally:
         pair.sh(SOURCE, "rm -f /root/.my.cnf")
 
@@ -176,7 +176,7 @@ def test_connections_that_are_idle_during_the_copy_are_kept(pair, method):
         configure(pair, host, limits)
     pair.load(40_000)
     pair.sh(SOURCE, SLOW)
-    pair.migrate(*ALLOWED, "-e", f"target_seed_method={method}").ok()
+    pair.migrate(*ALLOWED, "-e", f"migration_target_seed_method={method}").ok()
     assert pair.state()["seed"]["seconds"] > 10, "nothing was idle for longer than the servers' limit"
     assert pair.state()["seed"]["tried"] == []
 
@@ -206,7 +206,7 @@ def test_clone_and_replica_use_tls_where_the_source_insists(mysql):
     mysql.fresh()
     configure(mysql, SOURCE, "require_secure_transport = ON")
     mysql.sql(SOURCE, DATA)
-    mysql.migrate("-e", "target_seed_method=auto").ok()
+    mysql.migrate("-e", "migration_target_seed_method=auto").ok()
     assert mysql.state()["seed"]["method"] == "clone"
 
 
@@ -215,7 +215,7 @@ def test_without_performance_schema_no_clone_is_tried(mysql):
     for host in (SOURCE, TARGET):
         configure(mysql, host, "performance_schema = OFF")
     mysql.sql(SOURCE, DATA)
-    run = mysql.migrate("-e", "target_seed_method=auto").ok()
+    run = mysql.migrate("-e", "migration_target_seed_method=auto").ok()
     assert "not clone: performance_schema is OFF on the target" in run.words
     assert mysql.state()["seed"]["method"] == "dump"
 
@@ -226,7 +226,7 @@ def test_a_redo_log_elsewhere_is_told_and_the_copy_is_a_dump(pair):
             " 2>/dev/null; mv /var/lib/mysql/ib_logfile* /srv/redo/ 2>/dev/null; true")  # fmt: skip
     configure(pair, TARGET, "innodb_log_group_home_dir = /srv/redo")
     pair.sql(SOURCE, DATA)
-    run = pair.migrate(*ALLOWED, "-e", "target_seed_method=auto").ok()
+    run = pair.migrate(*ALLOWED, "-e", "migration_target_seed_method=auto").ok()
     assert "innodb_log_group_home_dir = /srv/redo" in run.words
     assert pair.state()["seed"]["method"] == "dump"
     assert pair.sql(TARGET, "SELECT COUNT(*) FROM shop.orders;") == [["2"]]
@@ -237,7 +237,7 @@ def test_files_outside_are_no_part_of_a_copy_of_files(mariadb):
     for host in (SOURCE, TARGET):
         mariadb.sh(host, FOLDER)
     mariadb.sql(SOURCE, DATA + "CREATE TABLE shop.fast (id INT PRIMARY KEY) DATA DIRECTORY = '/srv/fast'; INSERT INTO shop.fast VALUES (7);")
-    run = mariadb.migrate(*ALLOWED, "-e", "target_seed_method=auto").ok()
+    run = mariadb.migrate(*ALLOWED, "-e", "migration_target_seed_method=auto").ok()
     assert "files of tables lie outside the source's data directory: shop.fast (/srv/fast/shop/fast.ibd)" in run.words
     mariadb.sql(SOURCE, "ALTER TABLE shop.fast FORCE; INSERT INTO shop.fast VALUES (8);")
     until("the target has it", lambda: mariadb.sql(TARGET, "SELECT id FROM shop.fast ORDER BY 1;") == [["7"], ["8"]], seconds=20)

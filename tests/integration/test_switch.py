@@ -38,7 +38,7 @@ chmod 755 /usr/local/bin/note; rm -f /root/noted /root/fail-*
 PAUSE_S = 0.02
 ROLLBACK = "nordbridge.mysql_migration.rollback"
 #: A machine that does much else takes its time for what comes before the fence.
-PATIENT = {"rollback_max_lag": 5, "rollback_lease": 30}
+PATIENT = {"migration_rollback_max_lag": 5, "migration_rollback_lease": 30}
 NOTE = {"type": "command", "argv": ["/usr/local/bin/note", "told"], "timeout_seconds": 2}
 
 
@@ -57,7 +57,7 @@ class Behind:
 
     def cutover(self, *switches: dict, **options: Any):
         """Cut over with these switches."""
-        return self.pair.cutover("-e", json.dumps({"cutover_switches": list(switches), **options}))
+        return self.pair.cutover("-e", json.dumps({"migration_cutover_switches": list(switches), **options}))
 
     def rollback(self, **options: Any):
         """Go back. No switches: the cutover's are known."""
@@ -160,7 +160,7 @@ def test_a_program_that_fails_before_the_commit_undoes_the_cutover(behind):
 
 def test_a_cutover_that_is_undone_lets_clients_go_on_to_the_source(behind):
     with blocked_applier(behind.pair):
-        behind.cutover(behind.switch, NOTE, cutover_budget=2.5).failed("undone", "had not applied")
+        behind.cutover(behind.switch, NOTE, migration_cutover_budget=2.5).failed("undone", "had not applied")
         assert behind.maxconn == "4000"
         assert behind.served_by() == SOURCE
     as_before(behind.pair)
@@ -171,7 +171,7 @@ def test_a_cutover_that_is_undone_lets_clients_go_on_to_the_source(behind):
 def test_a_killed_job_leaves_nobody_waiting(behind):
     pair = behind.pair
     with blocked_applier(pair):
-        run = behind.cutover(behind.switch, NOTE, cutover_budget=8)
+        run = behind.cutover(behind.switch, NOTE, migration_cutover_budget=8)
         until("the fence is closed", lambda: pair.value(SOURCE, "SELECT @@global.read_only;") == "1" or run.process.poll() is not None)
         assert behind.maxconn == "1"
         pair.sh(TARGET, f"kill -9 {pair.job('cutover', 'started')['pid']}")
@@ -290,7 +290,7 @@ def forwards(pair: Pair) -> bool:
 def test_a_rollback_whose_switches_cannot_work_is_refused_before_anything_is_frozen(behind):
     pair = behind.pair
     # The old server may be told to follow at any time as long as it has written nothing.
-    behind.cutover(reverse_replication=True).ok()
+    behind.cutover(migration_reverse_replication=True).ok()
     if pair.client == "mysql":
         pair.sh(SOURCE, "iptables-restore -T nat < /root/nat")
         assert forwards(pair)
@@ -308,7 +308,7 @@ def test_a_rollback_that_is_undone_lets_clients_go_on_to_the_new_server(behind):
     pair = behind.pair
     behind.write_anew(2)
     with blocked_applier(pair, fenced=TARGET, follower=SOURCE):
-        behind.rollback(rollback_budget=2.5).failed("undone", "had not applied", "nothing has moved")
+        behind.rollback(migration_rollback_budget=2.5).failed("undone", "had not applied", "nothing has moved")
         assert behind.maxconn == "4000"
         assert behind.served_by() == TARGET
     assert pair.sql(SOURCE, "SELECT @@global.read_only;") == [["1"]]

@@ -21,7 +21,7 @@ all:
           ansible_host: oslo-db1
           migration_source: NAME
           migration_id: second
-          source_allow_restart: true
+          migration_source_allow_restart: true
           migration_copy_only: COPY
     migration_sources:
       hosts:

@@ -62,7 +62,7 @@ LOGINS = {
 
 
 #: What the target's owner allows.
-BORROW = ("-e", json.dumps({"target_seed_borrow_programs": ["mariadb-backup", "mariadbd"]}))
+BORROW = ("-e", json.dumps({"migration_target_seed_borrow_programs": ["mariadb-backup", "mariadbd"]}))
 
 
 def prepare(pair) -> None:
@@ -84,7 +84,7 @@ def check(pair, method: str) -> None:
     assert pair.sql(TARGET, "CHECK TABLE shop.bulk1, shop.bulk4, old.made EXTENDED;")[-1][-1] == "OK"
     # Nothing of the copy is left, and nothing of the upgrade was replicated or is still to be done.
     assert pair.sh(TARGET, "ls -a /var/lib/mysql | grep nordbridge- || true; ls /var/lib/mysql_migration_programs 2>&1 | grep -v 'No such' || true") == ""
-    pair.migrate("-e", f"target_seed_method={method}", *BORROW).ok()
+    pair.migrate("-e", f"migration_target_seed_method={method}", *BORROW).ok()
     pair.sql(TARGET, "SET GLOBAL read_only = OFF;")
     for name, (login, statement) in LOGINS.items():
         assert "ERROR" not in pair.sh(TARGET, f"{login} -e \"{statement}\" 2>&1", check=False), name
@@ -92,7 +92,7 @@ def check(pair, method: str) -> None:
 
 def test_files_are_taken_under_writes_and_upgraded(upgrade):
     prepare(upgrade)
-    run = upgrade.migrate("-e", "target_seed_method=auto", *BORROW)
+    run = upgrade.migrate("-e", "migration_target_seed_method=auto", *BORROW)
     # Its binary log costs the source one restart, which the writers must not meet.
     until("the source logs", lambda: upgrade.sql(SOURCE, "SELECT @@log_bin;", check=False) == [["1"]], seconds=400)
     writer = upgrade.background(SOURCE, WRITES)
@@ -111,7 +111,7 @@ def test_files_are_taken_under_writes_and_upgraded(upgrade):
 def test_rows_are_taken_where_files_are_not_wanted(upgrade):
     prepare(upgrade)
     upgrade.sql(TARGET, "INSTALL SONAME 'auth_ed25519';")
-    upgrade.migrate("-e", "target_seed_method=dump").ok()
+    upgrade.migrate("-e", "migration_target_seed_method=dump").ok()
     check(upgrade, "dump")
     assert upgrade.state()["seed"]["not_taken"]["mariadb-backup"] == "dump was asked for"
 
@@ -121,13 +121,13 @@ def test_without_its_program_the_dump_is_taken_and_the_plan_says_why(upgrade):
     upgrade.sql(TARGET, "INSTALL SONAME 'auth_ed25519';")
     upgrade.sh(SOURCE, "mv /usr/bin/mariadb-backup /usr/bin/mariadb-backup.away")
     try:
-        run = upgrade.migrate("-e", "target_seed_method=auto", *BORROW, "--check").ok()
+        run = upgrade.migrate("-e", "migration_target_seed_method=auto", *BORROW, "--check").ok()
         assert "not mariadb-backup: the source lacks mariadb-backup (package mariadb-backup)" in run.words
-        refused = upgrade.migrate("-e", "target_seed_method=mariadb-backup", *BORROW)
+        refused = upgrade.migrate("-e", "migration_target_seed_method=mariadb-backup", *BORROW)
         refused.failed("P12", "the method mariadb-backup cannot serve this pair: the source lacks mariadb-backup", "nothing was touched")
         assert upgrade.state() == {}
         assert upgrade.sh(SOURCE, "ls -d /var/lib/mysql_migration || true").strip() == ""
-        run = upgrade.migrate("-e", "target_seed_method=auto", *BORROW).ok()
+        run = upgrade.migrate("-e", "migration_target_seed_method=auto", *BORROW).ok()
     finally:
         upgrade.sh(SOURCE, "mv /usr/bin/mariadb-backup.away /usr/bin/mariadb-backup")
     assert upgrade.state()["seed"]["not_taken"]["mariadb-backup"].startswith("the source lacks mariadb-backup")

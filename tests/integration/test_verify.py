@@ -25,7 +25,7 @@ CLOSE = {"mariadb": "SELECT 1;", "mysql": "SET GLOBAL super_read_only = ON;"}
 
 def verify(pair, *arguments: str):
     """The playbook, from the beginning each time."""
-    return pair.start(*arguments, "-e", "verify_keep_hours=0", playbook=VERIFY)
+    return pair.start(*arguments, "-e", "migration_verify_keep_hours=0", playbook=VERIFY)
 
 
 @pytest.fixture(scope="module", params=["mariadb", "mysql"])
@@ -65,7 +65,7 @@ def running(pair) -> bool:
 def test_equal_servers_are_found_equal_while_they_are_written_to(ready, strength, capsys):
     stood, seconds = [], []
     for _round in range(CLEAN_RUNS):
-        run = verify(ready, "-e", f"verify_strength={strength}").ok()
+        run = verify(ready, "-e", f"migration_verify_strength={strength}").ok()
         assert "VERIFIED: " in run.output
         found = record(ready)
         assert found["unequal"] == {} and found["unequal_tables"] == 0 and found["strength"] == strength
@@ -78,7 +78,7 @@ def test_equal_servers_are_found_equal_while_they_are_written_to(ready, strength
 
 
 def test_a_job_that_is_killed_carries_on(ready):
-    run = ready.start("-e", "verify_sessions=1", playbook=VERIFY)
+    run = ready.start("-e", "migration_verify_sessions=1", playbook=VERIFY)
     job = f"{ready.folder}/jobs/verify"
     ready.sh(
         TARGET,
@@ -88,7 +88,7 @@ def test_a_job_that_is_killed_carries_on(ready):
     run.wait(120)
     kept = {one["name"]: one["since"] for one in ready.job("verify", "verified")["tables"] if one["done"]}
     assert kept and run.process.returncode
-    ready.start("-e", "verify_sessions=1", playbook=VERIFY).ok()
+    ready.start("-e", "migration_verify_sessions=1", playbook=VERIFY).ok()
     after = {one["name"]: one["since"] for one in ready.job("verify", "verified")["tables"]}
     assert {name: after[name] for name in kept} == kept
     # A place in a table is a row's value.
@@ -97,7 +97,7 @@ def test_a_job_that_is_killed_carries_on(ready):
 
 
 def test_a_table_that_changes_under_it_is_compared_all_the_same(ready):
-    run = ready.start("-e", "verify_keep_hours=0", "-e", "verify_sessions=1", playbook=VERIFY)
+    run = ready.start("-e", "migration_verify_keep_hours=0", "-e", "migration_verify_sessions=1", playbook=VERIFY)
     until("it compares", lambda: "verify" in ready.job("verify", "progress").get("phase", ""))
     for number in range(4):
         ready.sql(SOURCE, f"ALTER TABLE shop.bulk1 ADD COLUMN c{number} INT; TRUNCATE TABLE shop.bulk2; CREATE TABLE shop.t{number} (id INT);")
@@ -109,7 +109,7 @@ def test_a_table_that_changes_under_it_is_compared_all_the_same(ready):
 def test_all_that_is_planted_is_found_and_nothing_else(ready):
     ready.sql(TARGET, OPEN[ready.client] + changes_sql() + CLOSE[ready.client])
     for strength in ("sha", "crc"):
-        run = verify(ready, "-e", f"verify_strength={strength}").failed("tables differ between source and target")
+        run = verify(ready, "-e", f"migration_verify_strength={strength}").failed("tables differ between source and target")
         found = record(ready)["unequal"]
         assert sorted(found) == sorted("planted." + name for name in PLANTED), strength
         assert found["planted.changed"] == "1 row changed" and found["planted.missing"] == "1 row missing on the target"

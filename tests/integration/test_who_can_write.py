@@ -22,7 +22,9 @@ from pairs import ROOT, SOURCE, TARGET, Pair, until
 from test_cutover import blocked_applier
 
 LEASE = 20.0
-TIMES = ("-e", json.dumps({"cutover_budget": 15, "cutover_fence_seconds": 5, "cutover_lease": LEASE, "cutover_max_lag": 10}))
+TIMES = ("-e", json.dumps({
+    "migration_cutover_budget": 15, "migration_cutover_fence_seconds": 5, "migration_cutover_lease": LEASE, "migration_cutover_max_lag": 10,
+}))
 READ_ONLY = "SELECT @@global.read_only;"
 HOLD = "ls /etc/mysql/*/zz-nordbridge-hold.cnf 2>/dev/null || true"
 TABLES = (
@@ -106,7 +108,7 @@ def writes(pair: Pair, client: str) -> str:
 def test_an_undo_gives_everything_back_and_the_source_first(ready):
     before = {who: ready.sql(SOURCE, f"SHOW GRANTS FOR {who};") for who in ("root@localhost", "boss@localhost")}
     with blocked_applier(ready):
-        run = ready.cutover("-e", "cutover_budget=2", "-e", "cutover_lease=20", "-e", "cutover_max_lag=10")
+        run = ready.cutover("-e", "migration_cutover_budget=2", "-e", "migration_cutover_lease=20", "-e", "migration_cutover_max_lag=10")
         run.failed("undone", "writes were stopped for", '"outcome": "undone"')
     after = {who: ready.sql(SOURCE, f"SHOW GRANTS FOR {who};") for who in before}
     was, now = ({who: set(" ".join(row[0] for row in grants[who]).replace(",", " ").split()) for who in grants} for grants in (before, after))
@@ -213,7 +215,7 @@ def test_another_migrations_source_is_neither_opened_nor_cut_over(ready):
     try:
         undo = ready.out / "undo.yml"
         undo.write_text("- ansible.builtin.file: {path: /root/undone, state: touch, mode: '0600'}\n")
-        run = ready.cutover(*TIMES, "-e", json.dumps({"cutover_undo": [str(undo)]}))
+        run = ready.cutover(*TIMES, "-e", json.dumps({"migration_cutover_undo": [str(undo)]}))
         run.failed("read-only already")
         assert '"outcome": "closed"' in run.words
         assert ready.sh(TARGET, "ls /root/undone 2>/dev/null || true") == "", "clients were led to a server that is closed"
@@ -232,7 +234,7 @@ def test_nobody_writes_behind_the_fence_although_the_job_dies_after_the_commit(r
     with privileged(ready):
         undo = ready.out / "undo.yml"
         undo.write_text("- ansible.builtin.file: {path: /root/undone, state: touch, mode: '0600'}\n")
-        run = ready.cutover(*TIMES, "-e", json.dumps({"cutover_undo": [str(undo)]}))
+        run = ready.cutover(*TIMES, "-e", json.dumps({"migration_cutover_undo": [str(undo)]}))
         pid = stopped(ready)
         at_switch = told(ready)
         ready.sh(TARGET, f"kill -9 {pid}")

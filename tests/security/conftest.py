@@ -28,7 +28,7 @@ def ready(request) -> Pair:
     """A migration that is READY, with the way back prepared, and an ordinary user on each host."""
     pair = request.getfixturevalue(request.param)
     pair.load(200)
-    pair.migrate("-e", "reverse_replication=true").ok()
+    pair.migrate("-e", "migration_reverse_replication=true").ok()
     for host in (SOURCE, TARGET):
         prepare(pair, host)
     return pair

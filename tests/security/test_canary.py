@@ -19,10 +19,10 @@ STATUS, ROLLBACK, RETIRE = ("nordbridge.mysql_migration.%s" % name for name in (
 CANARY = "c4nary"
 #: At most 32 characters and bytes: servers keep no more for replication.
 GIVEN = {
-    "target_control_password": CANARY + "C'x\"y\\z #%s{1}\u00e5-",
-    "target_replication_password": "-" + CANARY + "R'x\"y\\z #%d{2}%\u00f8",
-    "cutover_budget": 20, "cutover_fence_seconds": 10, "cutover_lease": 40, "cutover_max_lag": 10,
-    "rollback_budget": 20, "rollback_fence_seconds": 10, "rollback_lease": 40, "rollback_max_lag": 10,
+    "migration_target_control_password": CANARY + "C'x\"y\\z #%s{1}\u00e5-",
+    "migration_target_replication_password": "-" + CANARY + "R'x\"y\\z #%d{2}%\u00f8",
+    "migration_cutover_budget": 20, "migration_cutover_fence_seconds": 10, "migration_cutover_lease": 40, "migration_cutover_max_lag": 10,
+    "migration_rollback_budget": 20, "migration_rollback_fence_seconds": 10, "migration_rollback_lease": 40, "migration_rollback_max_lag": 10,
 }  # fmt: skip
 #: Command lines and environments of all processes but its own.
 SAMPLER = r"""
@@ -104,9 +104,9 @@ def run(pair: Pair, playbook: str, *arguments: str):
 
 
 def test_canary(canary):
-    pair, gate, back = canary, ("-e", f"cutover={canary.name}"), ("-e", "reverse_replication=true")
+    pair, gate, back = canary, ("-e", f"cutover={canary.name}"), ("-e", "migration_reverse_replication=true")
     # A failure behind the point where the passwords are made: the way to the source leads nowhere.
-    run(pair, MIGRATE, "-e", "source_sql_port=1").wait()
+    run(pair, MIGRATE, "-e", "migration_source_sql_port=1").wait()
     assert pair.runs[-1].process.returncode, pair.runs[-1].tail
     run(pair, MIGRATE, *back).ok()
     clean(pair)

@@ -15,8 +15,8 @@ from attacker import BACKUP, DUMP, LDD, LOADER, install, library, put_back
 from pairs import ROOT, SOURCE, TARGET, Pair
 
 PROGRAM = "/usr/bin/mariadb-backup"
-FILES = ("-e", "target_seed_method=mariadb-backup")
-BORROWED = ("-e", json.dumps({"target_seed_borrow_programs": ["mariadb-backup", "mariadbd"]}))
+FILES = ("-e", "migration_target_seed_method=mariadb-backup")
+BORROWED = ("-e", json.dumps({"migration_target_seed_borrow_programs": ["mariadb-backup", "mariadbd"]}))
 #: Where anything that came from the source could have been put on the target.
 PLACES = ("/tmp", "/var/tmp", "", "/root", "/etc", "/etc/cron.d", "/usr/bin", "/var/lib", "/var/lib/mysql", "/var/lib/mysql_migration")
 TRACES = "ls -d %s 2>/dev/null || true" % " ".join(place + "/evil*" for place in PLACES)
@@ -120,7 +120,10 @@ def lend_evil(pair, act: str, code: int, outside: str = "/var/lib/mysql_migratio
 def test_without_the_owners_word_no_program_of_the_source_runs(later):
     lend_evil(later, "", 9)
     run = later.migrate(*FILES)
-    run.failed("P12", "mariadb-backup and mariadbd are not allowed there", "target_seed_borrow_programs: [mariadb-backup, mariadbd]", "nothing was touched")
+    run.failed(
+        "P12", "mariadb-backup and mariadbd are not allowed there", "migration_target_seed_borrow_programs: [mariadb-backup, mariadbd]",
+        "nothing was touched",
+    )
     assert later.sh(TARGET, "ls -d /var/lib/mysql_migration_programs 2>/dev/null || true") == ""
     as_it_was(later)
 
@@ -208,7 +211,7 @@ def test_names_of_a_server_stay_names(flavour, request):
     pair.sql(SOURCE, "\n".join(texts))
     pair.sh(TARGET, "rm -rf /tmp/evil*")
     # With files, with rows, and as a plan, as loudly as Ansible can; another MyISAM table makes the plan name names.
-    for more in (("--check",), ("-e", "target_seed_method=auto")):
+    for more in (("--check",), ("-e", "migration_target_seed_method=auto")):
         run = pair.migrate("-vvv", "--diff", *more)
         run.wait()
         assert "\x1b" not in run.output and "\x07" not in run.output

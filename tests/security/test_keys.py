@@ -129,7 +129,7 @@ def test_a_key_ends_by_itself(ready, key):
         assert "expiry-time" in ready.sh(SOURCE, f"grep '{mark}' {keys}"), "the entry has no date"
         assert "Permission denied" in ssh(ready, key, "-N", seconds=5)
         # The same command again renews it.
-        ready.migrate("-e", "reverse_replication=true").ok()
+        ready.migrate("-e", "migration_reverse_replication=true").ok()
         assert "202001010000" not in ready.sh(SOURCE, f"cat {keys}")
         assert "Permission denied" not in ssh(ready, key, "-N", seconds=5)
     finally:
@@ -144,5 +144,5 @@ def test_the_tunnels_user_lets_nobody_else_in(ready):
 
 
 def test_a_second_run_renews_nothing(ready):
-    run = ready.migrate("-e", "reverse_replication=true").ok()
+    run = ready.migrate("-e", "migration_reverse_replication=true").ok()
     assert run.recap()["changed"] == 0, run.tail

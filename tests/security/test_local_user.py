@@ -145,4 +145,4 @@ def test_each_migration_of_a_host_has_its_own_end(ready):
 
 @pytest.mark.parametrize("port", [13306])
 def test_a_port_for_everybody_is_refused_with_the_reason(ready, port):
-    ready.migrate("-e", f"target_tunnel_port={port}").failed(f"target_tunnel_port is {port}", "any user of this host can listen at port")
+    ready.migrate("-e", f"migration_target_tunnel_port={port}").failed(f"migration_target_tunnel_port is {port}", "any user of this host can listen at port")

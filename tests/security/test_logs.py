@@ -73,7 +73,7 @@ QUERIES = (
     "SELECT COUNT(*) FROM mysql.general_log WHERE CONVERT(argument USING utf8mb4) LIKE CONCAT('%c4n', 'ary%');",
     "SELECT COUNT(*) FROM mysql.slow_log WHERE CONVERT(sql_text USING utf8mb4) LIKE CONCAT('%c4n', 'ary%');",
 )
-PATIENT = {"cutover_budget": 20, "cutover_fence_seconds": 10, "cutover_lease": 40, "cutover_max_lag": 10}
+PATIENT = {"migration_cutover_budget": 20, "migration_cutover_fence_seconds": 10, "migration_cutover_lease": 40, "migration_cutover_max_lag": 10}
 
 
 def loud(pair: Pair, host: str) -> None:
@@ -106,10 +106,10 @@ def pair(request) -> Pair:
 
 def test_no_password_stands_in_what_the_servers_write(pair):
     given = {
-        "target_control_password": CONTROL,
-        "target_replication_password": REPLICATION,
-        "target_seed_method": {"mariadb": "dump", "mysql": "clone"}[pair.client],
-        "reverse_replication": True,
+        "migration_target_control_password": CONTROL,
+        "migration_target_replication_password": REPLICATION,
+        "migration_target_seed_method": {"mariadb": "dump", "mysql": "clone"}[pair.client],
+        "migration_reverse_replication": True,
         **PATIENT,
     }
     pair.migrate("-e", json.dumps(given)).ok()

@@ -12,7 +12,9 @@ from pairs import SOURCE, TARGET, Pair, until
 
 RETIRE = "nordbridge.mysql_migration.retire"
 STATUS = "nordbridge.mysql_migration.status"
-PATIENT = ("-e", json.dumps({"cutover_budget": 20, "cutover_fence_seconds": 10, "cutover_lease": 40, "cutover_max_lag": 10}))
+PATIENT = ("-e", json.dumps({
+    "migration_cutover_budget": 20, "migration_cutover_fence_seconds": 10, "migration_cutover_lease": 40, "migration_cutover_max_lag": 10,
+}))
 ACCOUNTS = "SELECT CONCAT(User, '@', Host) FROM mysql.user WHERE User LIKE 'nordbridge%' ORDER BY 1;"
 SCHEMA = "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'nordbridge_migration';"
 #: Everything on a host that carries the migration's id, but its journal.
@@ -42,12 +44,12 @@ def ready(request) -> Pair:
     pair = request.getfixturevalue(request.param)
     pair.fresh()
     pair.load(2_000)
-    pair.migrate("-e", json.dumps({"target_seed_method": {"mariadb": "dump", "mysql": "clone"}[request.param]})).ok()
+    pair.migrate("-e", json.dumps({"migration_target_seed_method": {"mariadb": "dump", "mysql": "clone"}[request.param]})).ok()
     return pair
 
 
 def test_a_finished_migration_leaves_its_record_and_the_guard_and_nothing_else(ready):
-    back = ("-e", "reverse_replication=true")
+    back = ("-e", "migration_reverse_replication=true")
     ready.migrate(*back, *PATIENT, "-e", f"cutover={ready.name}").ok()
     old = json.loads(ready.sh(TARGET, f"cat {ready.folder}/source.json"))
     ready.start("-e", "retire=other", playbook=RETIRE).failed(f"give -e retire={ready.name}")

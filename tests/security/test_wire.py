@@ -42,7 +42,7 @@ def ready(request) -> Pair:
     """A migration that is READY, copied as the product chooses: CLONE goes through the tunnel, too."""
     pair = request.getfixturevalue(request.param)
     pair.load(200)
-    pair.migrate("-e", "target_seed_method=auto").ok()
+    pair.migrate("-e", "migration_target_seed_method=auto").ok()
     for host in (SOURCE, TARGET):
         prepare(pair, host)
     pair.sh(SOURCE, CERTIFICATES)

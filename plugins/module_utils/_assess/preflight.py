@@ -187,7 +187,7 @@ def _next(case: Case, result: dict) -> str:
     if asked.seed_state == "done" and asked.phase in ("ready", "cutover"):
         return "ansible-playbook nordbridge.mysql_migration.cutover -i INVENTORY -e cutover=%s" % asked.migration_id
     words = ["ansible-playbook nordbridge.mysql_migration.migrate -i INVENTORY"]
-    words += ["-e source_allow_restart=true"] if asked.source_allow_restart else []
+    words += ["-e migration_source_allow_restart=true"] if asked.source_allow_restart else []
     words += ["-e wipe_target=%s" % asked.permission] if asked.wipe_is_ours else []
     words += ["-e waive=%s" % ",".join(asked.waive)] if asked.waive else []
     return " ".join(words)

@@ -187,7 +187,7 @@ def way_back(case: Case) -> list[Hit]:
     off = [name for name, side in case.sides() if not side["gtid"]["on"]]
     hits = [Hit("reverse replication is asked for, and %s" % why)] if why else []
     if off:
-        remedy = "set gtid_mode=ON on both servers, or leave reverse_replication out: a rollback then loses what was written since"
+        remedy = "set gtid_mode=ON on both servers, or leave migration_reverse_replication out: a rollback then loses what was written since"
         hits.append(Hit("reverse replication is asked for, and gtid_mode is not ON on the %s" % listed(off), remedy=remedy))
     return hits
 

@@ -76,7 +76,7 @@ def login_after(case: Case) -> list[Hit]:
         return [Hit("%s: there no administrator has that name" % where)]
     if (login["socket"] and set(plugins) & set(SOCKET_PLUGINS)) or login["password"]:
         return []
-    return [Hit("%s: there it logs in by %s, and no target_login_password is given" % (where, listed(plugins) or "a password"))]
+    return [Hit("%s: there it logs in by %s, and no migration_target_login_password is given" % (where, listed(plugins) or "a password"))]
 
 
 def zones(case: Case) -> list[Hit]:

@@ -39,7 +39,7 @@ def restart(case: Case) -> list[Hit]:
     text = "the source must be restarted: %s" % (listed(reasons) or "a setting cannot be changed while it runs")
     text += "; the restart costs %s" % (_cost(asked.restart_cost) or "as long as a clean stop and start of it take, and all its connections")
     if asked.source_allow_restart:
-        return [Hit(text + "; this is allowed", NOTICE, remedy="nothing: source_allow_restart is set")]
+        return [Hit(text + "; this is allowed", NOTICE, remedy="nothing: migration_source_allow_restart is set")]
     return [Hit(text)]
 
 

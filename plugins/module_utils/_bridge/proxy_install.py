@@ -27,7 +27,7 @@ from .proxy import Settings
 
 # Which tunnel an end belongs to: C(tunnel) lets the target reach the source, C(back) the source reach the target.
 ENDS = {"target": "tunnel", "back_source": "back", "back_target": "back"}
-OPTIONS = {"target": "target_tunnel_port", "back_source": "reverse_tunnel_port"}
+OPTIONS = {"target": "migration_target_tunnel_port", "back_source": "migration_reverse_tunnel_port"}
 LOCK = ".ports.lock"
 LOCK_SECONDS = 60.0
 UNIT = """# Placed by nordbridge.mysql_migration: the %(name)s's end on this host, of migration %(id)s.

@@ -288,7 +288,7 @@ def switches_of(params: dict, driven: list[dict]) -> list[dict]:
     try:
         return switches_back(chosen)
     except Refusal as error:
-        raise Refusal("not rolled back, and nothing was touched: %s (rollback_switches)" % error) from None
+        raise Refusal("not rolled back, and nothing was touched: %s (migration_rollback_switches)" % error) from None
 
 
 def _permitted(params: dict, state: dict) -> tuple[bool, dict]:

@@ -101,7 +101,7 @@ def _check_patience(source: Connection, options: dict, elapsed: float, diverging
     if diverging_since is not None and elapsed - diverging_since > options["patience"]:
         raise MigrationError(
             "not converging: the target applies %.2f seconds of the source's history per second, and is %s behind; give it more "
-            "applier threads (target_applier_threads) or faster disks, or move at a quieter time%s"
+            "applier threads (migration_target_applier_threads) or faster disks, or move at a quieter time%s"
             % (verdict.speed, duration(verdict.lag or 0), source_hint(source))
         )
     if elapsed > options["timeout"]:

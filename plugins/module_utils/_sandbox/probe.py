@@ -95,7 +95,7 @@ def missing(seen: dict, here: dict, room: Room) -> list[str]:
     if essential:
         raise MigrationError(
             "this host does not keep programs apart that touch the source's files: systemd does not apply %s; nothing was run."
-            " Look at the host's journal, or take a method that copies rows (target_seed_method: dump)" % ", ".join(essential)
+            " Look at the host's journal, or take a method that copies rows (migration_target_seed_method: dump)" % ", ".join(essential)
         )
     return [check.name for check in lost]
 

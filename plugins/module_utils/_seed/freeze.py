@@ -100,7 +100,7 @@ class Hold:
         told = talk.answer(START_SECONDS)
         if not told["asked"] or told["place"] != self.place:
             raise MigrationError(
-                "the snapshots took longer than the %.1f s for which the source's commits may be held up (target_seed_hold_seconds): "
+                "the snapshots took longer than the %.1f s for which the source's commits may be held up (migration_target_seed_hold_seconds): "
                 "they are not of one time, and nothing was copied" % float(self.request["seconds"])
             )
         return float(told["seconds"])

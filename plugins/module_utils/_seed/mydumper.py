@@ -101,7 +101,7 @@ def _check_way(seed: Seed) -> int:
     :raises Refusal: for what mydumper cannot be held to
     """
     if seed.options["bandwidth"]:
-        raise Refusal("mydumper cannot be limited (target_seed_bandwidth): its rows do not come through pv; use another method")
+        raise Refusal("mydumper cannot be limited (migration_target_seed_bandwidth): its rows do not come through pv; use another method")
     if seed.source_login.tls != "preferred":
         raise Refusal("mydumper goes through the tunnel alone, and migration_bridge is tls; use another method")
     trip = round_trip(seed.source.connection)

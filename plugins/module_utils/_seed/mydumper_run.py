@@ -42,7 +42,7 @@ def thread_count(asked: int, round_trip: float, seconds: float) -> int:
         needed = (FIRST_TRIPS + THREAD_TRIPS) * round_trip + START_SECONDS
         raise Refusal(
             "at a round trip of %d ms mydumper would hold up the source's commits for about %.1f s, and %.1f s are allowed "
-            "(target_seed_hold_seconds); nothing was touched: use another method, or allow more" % (round_trip * 1000, needed, seconds)
+            "(migration_target_seed_hold_seconds); nothing was touched: use another method, or allow more" % (round_trip * 1000, needed, seconds)
         )
     return min(max(1, asked), fitting)
 

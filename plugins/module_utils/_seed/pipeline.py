@@ -26,7 +26,7 @@ CLIENT_ERROR = re.compile(r"^ERROR \d+ .*", re.M | re.S)
 TOO_LARGE_ERRORS = ("ERROR 2006 ", "ERROR 2013 ", "ERROR 1153 ")
 TOO_LARGE = (
     " (where the server itself still runs: a row is larger than the target's max_allowed_packet takes; as text it is twice its size."
-    " target_fast_load: true raises it for the copy)"
+    " migration_target_fast_load: true raises it for the copy)"
 )
 VALUE = re.compile(r"(near|entry|value:?) '.*?'(?= at line| at row| for |$)", re.S)
 

@@ -24,7 +24,7 @@ def manager_obstacle(flavour: str, unit: str) -> str:
         return "the target has no systemd to stop and start its server"
     name = unit or UNITS[flavour][0]
     if _show(name, "LoadState") != "loaded":
-        return "the target has no unit %s; name it in target_service" % name
+        return "the target has no unit %s; name it in migration_target_service" % name
     return ""
 
 

@@ -75,7 +75,7 @@ def copy_in_tries(
             seed.progress.say("again", "try %d of %d failed, %s: starting over; %s" % (number, tries, cause, error))
             sleep(PAUSES[min(number, len(PAUSES)) - 1])
             await_source(seed, sleep)
-    raise MigrationError("no try was allowed: target_seed_tries is %d and must be at least 1" % tries)
+    raise MigrationError("no try was allowed: migration_target_seed_tries is %d and must be at least 1" % tries)
 
 
 def _told(error: MigrationError, text: str) -> tuple:

@@ -92,7 +92,7 @@ def borrow_obstacle(source_series: str, allowed: t.Collection[str]) -> str:
         return ""
     return (
         "the upgrade of files runs the source's own programs on the target, and %s not allowed there: trust the source's host with that"
-        " (target_seed_borrow_programs: [%s]; they run as the server's user in a sandbox), or install the packages mariadb-server and"
+        " (migration_target_seed_borrow_programs: [%s]; they run as the server's user in a sandbox), or install the packages mariadb-server and"
         " mariadb-backup of %s on the target and upgrade it after the cutover"
         % (" and ".join(lacks) + (" is" if len(lacks) == 1 else " are"), ", ".join(LENT), source_series)
     )

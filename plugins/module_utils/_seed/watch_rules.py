@@ -94,7 +94,7 @@ def target_room(now: Look, past: Past) -> Finding | None:
     if now.target_free is None or now.target_free - now.to_come >= past.limits.target_reserve:
         return None
     return Finding(
-        "the target's disk would fill: %d MB are free in %s, about %d MB are still to come, and %d MB must stay free (target_reserve_mb); "
+        "the target's disk would fill: %d MB are free in %s, about %d MB are still to come, and %d MB must stay free (migration_target_reserve_mb); "
         "make room there" % (now.target_free // MB, now.target_dir, now.to_come // MB, past.limits.target_reserve // MB)
     )
 
@@ -106,7 +106,7 @@ def source_room(now: Look, past: Past) -> Finding | None:
             continue
         reserve = past.limits.source_reserve
         if free < reserve:
-            text = "the source's disk is nearly full: %d MB are free in %s, %d MB must stay so (target_source_reserve_mb); make room there"
+            text = "the source's disk is nearly full: %d MB are free in %s, %d MB must stay so (migration_target_source_reserve_mb); make room there"
             return Finding(text % (free // MB, path, reserve // MB))
         spent, elapsed = (past.first.source_free.get(path) or free) - free, now.at - past.first.at
         if spent <= 0 or elapsed < PROJECT_SECONDS or not PROJECT_SHARE <= now.share < 1:
@@ -116,7 +116,7 @@ def source_room(now: Look, past: Past) -> Finding | None:
         if left < reserve:
             return Finding(
                 "the source's disk would be full before the copy's end: %d MB are free in %s, it loses %.1f MB/s, the copy needs %d s "
-                "more, and %d MB must stay free (target_source_reserve_mb); make room there, or keep its binary logs less long"
+                "more, and %d MB must stay free (migration_target_source_reserve_mb); make room there, or keep its binary logs less long"
                 % (free // MB, path, spent / elapsed / MB, rest, reserve // MB)
             )
     return None
@@ -139,7 +139,7 @@ def covered(now: Look, past: Past) -> Finding | None:
     oldest = min(now.logs)
     return Finding(
         "the source's binary log %s, from whose position %d the target will replicate, is gone (the oldest now: %s): somebody purged or "
-        "reset the binary logs; stop whatever does that, see that they are kept longer (source_retention_hours)" % (file, position, oldest)
+        "reset the binary logs; stop whatever does that, see that they are kept longer (migration_source_retention_hours)" % (file, position, oldest)
     )
 
 
@@ -169,7 +169,7 @@ def nobody_waits(now: Look, past: Past) -> Finding | None:
         return None
     names = ["session %s of %s for %s s (%s)" % (one["id"], one["user"], one["seconds"], one["state"]) for one in waiting[:5]]
     return Finding(
-        "%d sessions on the source wait for a lock that the copy may hold: %s; longer than %d s (target_lock_seconds) is not asked of its "
+        "%d sessions on the source wait for a lock that the copy may hold: %s; longer than %d s (migration_target_lock_seconds) is not asked of its "
         "clients; copy when no definitions change" % (len(waiting), "; ".join(names), limit)
     )
 

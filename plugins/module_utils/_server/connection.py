@@ -47,7 +47,7 @@ HINTS = {
     1698: "this account logs in by the operating system's user: use login_unix_socket as root (become: true)",
     2002: "is the server running, and is the socket or address right?",
     2003: "is the server running, is the address right, and does a firewall let it pass?",
-    2061: "the account's plugin needs an encrypted connection: set login_tls to required",
+    2061: "the account's plugin needs an encrypted connection: set ssl_mode to required",
 }
 
 # Errors in place of a greeting have no SQLSTATE yet, and PyMySQL cuts six letters off their text as if they had one ("ny connections").
@@ -203,7 +203,7 @@ def connect(endpoint: Endpoint, name: str = "", read_timeout: int = STATEMENT_SE
     # The handshake refused a server without TLS already; this is read on the open connection.
     if tls is not None and endpoint.tls != "preferred" and not connection.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0]["Value"]:
         connection.close()
-        raise ServerError("%s: the server offers no TLS, and login_tls is %s" % (label, endpoint.tls))
+        raise ServerError("%s: the server offers no TLS, and ssl_mode is %s" % (label, endpoint.tls))
     return connection
 
 
@@ -243,7 +243,13 @@ def _open(endpoint: Endpoint, address: dict, tls: ssl.SSLContext | None, read_ti
 
 
 def _tls_context(endpoint: Endpoint) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=endpoint.tls_ca or None)
+    try:
+        context = ssl.create_default_context(cafile=endpoint.tls_ca or None)
+        if endpoint.tls_cert:
+            context.load_cert_chain(endpoint.tls_cert, endpoint.tls_key)
+    except OSError as error:
+        files = ", ".join(path for path in (endpoint.tls_ca, endpoint.tls_cert, endpoint.tls_key) if path)
+        raise MigrationError("the certificate files for %s cannot be used (%s): %s" % (endpoint.address, files, error.strerror or error)) from None
     # Python 3.13 asks for extensions that the certificates lack which MySQL makes for itself; the chain is checked all the same.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = endpoint.tls == "verify_identity"

@@ -75,5 +75,5 @@ class ProvenConnection(RawConnection):
         raise pymysql.err.OperationalError(
             PLUGIN_ERROR,
             "the server asks for the password itself (%s) and has not proven who it is, so it got none: log in by its socket, or set"
-            " login_tls to verify_ca with login_tls_ca" % what,
+            " ca_cert to the file of the authority that signs its certificate" % what,
         )

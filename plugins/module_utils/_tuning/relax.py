@@ -248,7 +248,7 @@ def check_power(entry: dict) -> None:
         raise Refusal(
             "the target's host was restarted while commits did not wait for its disk, so that rows may be missing which the "
             "server believes it has: this copy is not trusted; run the playbook migrate again, it copies anew "
-            "(target_fast_load: false avoids this, and is slower)"
+            "(migration_target_fast_load: false avoids this, and is slower)"
         )
 
 

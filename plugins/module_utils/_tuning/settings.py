@@ -43,7 +43,7 @@ PACKETS = (
     "a dump writes a binary value as hexadecimal digits in one statement: a value that fitted into the source's packets needs twice "
     "as much here; 1 GiB is the most that servers take"
 )
-THREADS = "set to target_applier_threads: by default MariaDB applies in one thread, and MySQL in four"
+THREADS = "set to migration_target_applier_threads: by default MariaDB applies in one thread, and MySQL in four"
 
 SETTINGS: dict[str, tuple] = {
     "mysql": (

@@ -20,7 +20,7 @@ def rivals(**others: dict) -> list[str]:
     task = next(task for task in yaml.safe_load(TASKS.read_text(encoding="utf-8")) if task["name"] == "Check the pair")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  # it makes no page
     environment.filters.update(bool=bool)
-    mine = {"migration_source": "us-db1", "assess_source": {"server": {"identity": PLACE}}}
+    mine = {"migration_source": "us-db1", "migration_source_login_unix_socket": "", "assess_source": {"server": {"identity": PLACE}}}
     names = {"inventory_hostname": "oslo-db1", "groups": {"all": ["oslo-db1", "us-db1", *others]}}
     hostvars = {"oslo-db1": mine, "us-db1": {}, **others}
     place = [environment.from_string(text).render(mine) for text in task["vars"]["assess_place"]]
@@ -37,7 +37,7 @@ def test_another_sources_target_is_none_whatever_is_known_of_it(known):
 
 def test_one_source_by_its_name():
     assert rivals(db2={"migration_source": "us-db1"}, db3={"migration_source": "us-db1"}) == ["db2", "db3"]
-    assert rivals(db2={"migration_source": "us-db1", "source_login_unix_socket": "/run/second.sock"}) == []
+    assert rivals(db2={"migration_source": "us-db1", "migration_source_login_unix_socket": "/run/second.sock"}) == []
 
 
 def test_one_source_by_two_names():

@@ -20,7 +20,10 @@ CHECKS = (
         MIGRATION,
         "use letters, digits, dot, dash and underscore, at most 63, a letter or digit first",
     ),
-    Check("P63", "the cutover's times fit each other", ERROR, MIGRATION, "correct cutover_budget, cutover_fence_seconds or cutover_lease"),
+    Check(
+        "P63", "the cutover's times fit each other", ERROR, MIGRATION,
+        "correct migration_cutover_budget, migration_cutover_fence_seconds or migration_cutover_lease",
+    ),
     Check(
         "P64",
         "the copied rows were compared",

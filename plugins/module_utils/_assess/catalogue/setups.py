@@ -23,9 +23,9 @@ CHECKS = (
         "the target's login works after a copy of files, too",
         ERROR,
         TARGET,
-        "set target_login_user and target_login_password to an administrator of the source who may log in from localhost: a login by the"
-        " socket ignores the password until the copy brings the source's accounts. Or copy by target_seed_method=dump, which leaves the"
-        " target's own login as it is",
+        "set migration_target_login_user and migration_target_login_password to an administrator of the source who may log in from"
+        " localhost: a login by the socket ignores the password until the copy brings the source's accounts. Or copy by"
+        " migration_target_seed_method=dump, which leaves the target's own login as it is",
         of_source("accounts"),
     ),
     Check(

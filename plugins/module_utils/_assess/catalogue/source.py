@@ -14,7 +14,7 @@ CHECKS = (
         "the source needs no restart, or may be restarted",
         ERROR,
         SOURCE,
-        "choose a time, then allow it with -e source_allow_restart=true",
+        "choose a time, then allow it with -e migration_source_allow_restart=true",
     ),
     Check(
         "P21",

@@ -35,7 +35,7 @@ def test_options_reach_the_function_with_their_defaults(monkeypatch, capsys):
     code, result = run(monkeypatch, capsys, function, avoid_server_ids=["2", 3], max_binlog_size="1G", _ansible_check_mode=True)
     assert code == 0 and result["changed"] is False
     assert seen["avoid_server_ids"] == [2, 3] and seen["max_binlog_size"] == "1G" and seen["check_mode"] is True
-    assert (seen["retention_hours"], seen["gtid"], seen["server_id"], seen["login_user"]) == (168, True, None, "root")
+    assert (seen["retention_hours"], seen["gtid"], seen["server_id"], seen["login_user"]) == (168, True, None, None)
 
 
 def test_a_refusal_is_one_clear_failure(monkeypatch, capsys):
@@ -56,7 +56,7 @@ def test_a_refusal_is_one_clear_failure(monkeypatch, capsys):
 def test_documentation_and_options_agree(documented, spec):
     assert set(documented) == set(spec)
     for name, option in spec.items():
-        for key in ("type", "default", "choices", "elements"):
+        for key in ("type", "default", "choices", "elements", "aliases"):
             assert documented[name].get(key) == option.get(key), (name, key)
 
 

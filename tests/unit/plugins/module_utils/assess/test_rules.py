@@ -84,7 +84,7 @@ FIRES = [
     ("P13", "error", "does not name it in innodb_directories (/srv/other)", {"identity": mysql(), **places(outside=OUTSIDE)}, {
         "identity": mysql("u2"), "directories": {"/srv/fast": 105, "/var/lib/mysql/": 105}, **places(known=["/srv/other"])}, {"method": "dump"}),
     ("P13", "error", "the target lacks them: ts1", {"identity": mysql(), **places(general=["ts1"])}, {"identity": mysql("u2")}, {"method": "dump"}),
-    ("P14", "error", "there it logs in by mysql_native_password, and no target_login_password", logins(["mysql_native_password"]), {}, {}),
+    ("P14", "error", "there it logs in by mysql_native_password, and no migration_target_login_password", logins(["mysql_native_password"]), {}, {}),
     ("P14", "error", "no administrator has that name", setups(logins={}), {}, {}),
     ("P15", "error", "in the time zone Europe/Oslo, which the target does not know by name: shop.e", setups(event_zones={"Europe/Oslo": ["shop.e"]}), {}, {
         "method": "dump"}),
@@ -416,7 +416,7 @@ def test_the_exact_words_that_permit() -> None:
     assert not found(again, "P42"), "and may stay where it was written"
     assert not [hit for hit in found(run(tgt=target(**TARGET_DATA), wipe_target="mig-1@2", wipe_permission="mig-1@2"), "P41") if hit["result"] == "error"]
     assert found(run(cutover="no"), "P60")[0]["remedy"] == "to open it: -e cutover=mig-1"
-    assert "-e source_allow_restart=true" in found(run(source(log_bin=False)), "P20")[0]["remedy"]
+    assert "-e migration_source_allow_restart=true" in found(run(source(log_bin=False)), "P20")[0]["remedy"]
     closed = {phase: found(run(source(read_only=True), phase=phase), "P25")[0]["remedy"] for phase in ("ready", "cutover")}
     assert "Only if no other server has taken over" in closed["ready"]
     assert "SET GLOBAL read_only = OFF" in closed["ready"]
@@ -446,7 +446,7 @@ def test_plan_text() -> None:
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
     assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
-    assert lines[-2].endswith("-e source_allow_restart=true -e wipe_target=mig-1") and lines[-1].strip() == "(it stops before the cutover)"
+    assert lines[-2].endswith("-e migration_source_allow_restart=true -e wipe_target=mig-1") and lines[-1].strip() == "(it stops before the cutover)"
 
 
 def test_the_plan_says_how_the_data_is_copied_and_why_not_otherwise() -> None:

@@ -203,13 +203,13 @@ def test_two_migrations_of_one_host_have_two_ports(place, monkeypatch):
     first = installed(place)["port"]
     monkeypatch.setattr(proxy_install, "choose_port", lambda _id, _kept, taken, _ports: 0 if first in taken else first)
     assert installed(place, migration_id="other")["port"] == 0
-    with pytest.raises(Refusal, match="is another migration's: choose another .target_tunnel_port"):
+    with pytest.raises(Refusal, match="is another migration's: choose another .migration_target_tunnel_port"):
         installed(place, migration_id="other", port=first)
 
 
 def test_a_port_that_others_hold_is_refused_by_name(place, monkeypatch):
     monkeypatch.setattr(proxy_install, "holder", lambda _port: "nordbridge-old-tunnel.service")
-    with pytest.raises(Refusal, match="is held by nordbridge-old-tunnel.service: stop it, or choose another port .target_tunnel_port"):
+    with pytest.raises(Refusal, match="is held by nordbridge-old-tunnel.service: stop it, or choose another port .migration_target_tunnel_port"):
         installed(place)
     monkeypatch.setattr(proxy_install, "holder", lambda _port: "nordbridge-shop-tunnel-proxy.service")
     assert installed(place)["changed"]

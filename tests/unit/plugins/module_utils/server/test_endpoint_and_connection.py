@@ -56,6 +56,7 @@ class TestEndpoint:
         with pytest.raises(Refusal, match="cannot be read"):
             endpoint.read_login_file(str(tmp_path / "none"))
         (tmp_path / "bad").write_text("{")
+        (tmp_path / "bad").chmod(0o600)
         with pytest.raises(Refusal, match="not valid JSON"):
             endpoint.read_login_file(str(tmp_path / "bad"))
 
