@@ -10,7 +10,7 @@ import struct
 import traceback
 import typing as t
 
-from .._errors import MissingLibrary, ServerError
+from .._errors import MigrationError, MissingLibrary, ServerError
 from .._sockets import held_by_root
 from .endpoint import Endpoint
 from .handshake import ProvenConnection
