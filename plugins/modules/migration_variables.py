@@ -13,7 +13,7 @@ description:
   - Fails where a variable has a name from before these had the prefix, and tells the new name.
   - Fails where a variable is set for the source's host alone. The roles run for the target and read it there.
 extends_documentation_fragment:
-  - nordbridge.mysql_migration.attributes.info
+  - nordbridge.mysql_migration._attributes.info
 options: {}
 notes:
   - It runs on the controller as an action plugin, and opens no connection to the managed host.
