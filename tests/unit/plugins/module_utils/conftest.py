@@ -5,8 +5,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
-from memory_server import MemoryServer
+
+# What tests share lies beside them. pytest finds it there; ansible-test, which imports tests as parts of the collection, does not.
+HERE = Path(__file__).resolve().parent
+sys.path += [str(folder) for folder in (HERE, *sorted(HERE.iterdir())) if folder.is_dir()]
+
+from memory_server import MemoryServer  # noqa: E402
 
 
 @pytest.fixture

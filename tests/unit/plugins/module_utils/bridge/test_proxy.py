@@ -138,7 +138,7 @@ def test_an_answerer_who_accepts_nothing_is_not_waited_for_without_end(run, monk
         assert talk(("127.0.0.1", port), b"hello") == b""
 
 
-@pytest.mark.parametrize("said", ["", "x" * 64, TOKEN[:-1], TOKEN[:-1] + "!"])
+@pytest.mark.parametrize("said", ["", "x" * 64, TOKEN[:-1], TOKEN[:-1] + "!"], ids=["nothing", "another", "shorter", "altered"])
 def test_the_far_end_lets_nobody_through_without_the_token(run, echo, tmp_path, said):
     path = str(tmp_path / "end.sock")
     run(path=path, token=TOKEN, upstream_port=echo[1])
