@@ -19,6 +19,7 @@ UNPREFIXED = (
     "assess_disk_factor", "assess_disk_io", "assess_disk_io_runtime", "assess_disk_io_size", "assess_max_fsync_p99_ms",
     "assess_max_steal_percent", "assess_min_rand_write_iops", "assess_min_seq_write_mb_s", "cutover_after", "cutover_before",
     "cutover_budget", "cutover_fence_seconds", "cutover_forwarder", "cutover_gate", "cutover_lease", "cutover_max_lag",
+    "cutover_rehearsal_after", "cutover_rehearsal_before", "cutover_rehearsal_max_age", "cutover_rehearse",
     "cutover_max_transaction_seconds", "cutover_switches", "cutover_undo", "cutover_verify_max_age", "retire_gate",
     "reverse_applier_threads", "reverse_replication", "reverse_sql_address", "reverse_sql_port", "reverse_tunnel_port", "rollback_after",
     "rollback_before", "rollback_budget", "rollback_drive_switches", "rollback_fence_seconds", "rollback_gate", "rollback_lease",
