@@ -214,7 +214,7 @@ findings:
     message:
       description: What was found, with the facts.
       type: str
-      sample: "1 table(s) without primary key: shop.hits (InnoDB, 16.0 KiB)"
+      sample: "1 table without primary key: shop.hits (InnoDB, 16.0 KiB)"
     remedy:
       description: What to do; empty for V(ok).
       type: str
@@ -236,7 +236,7 @@ summary:
   description: The totals in words.
   returned: always, unless the facts are not of a server
   type: str
-  sample: "61 checks: 0 errors, 1 warnings, 2 notices"
+  sample: "61 checks: 0 errors, 1 warning, 2 notices"
 standing:
   description: >-
     V(done_without_journal) where the source's own host knows that this migration was cut over to this target, both servers are as a

@@ -131,7 +131,7 @@ def test_all_that_is_wrong_is_named_at_once(pair, refused):
     try:
         refused(*wrong, words=(
             "P20 [source] the source must be restarted", "costs", "migration_source_allow_restart=true",
-            "P30 [source] 1 table(s) are not InnoDB: shop.old_engine", "ENGINE=InnoDB", "-e waive=P30",
+            "P30 [source] 1 table is not InnoDB: shop.old_engine", "ENGINE=InnoDB", "-e waive=P30",
             "P41 [target]", "precious", f"-e wipe_target={pair.name}",
             "P60", "the gate is cutover=another", f"-e cutover={pair.name}",
         ))  # fmt: skip

@@ -150,6 +150,14 @@ def span(seconds: int) -> str:
     return "%dh %dm" % (hours, minutes % 60) if hours else "%d min" % minutes
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """A number of things for people: 1 table, 3 tables.
+
+    :param more: the plural, where it is not the singular and an s
+    """
+    return "%d %s" % (number, one if number == 1 else more or one + "s")
+
+
 def listed(names: t.Sequence[str], total: int = 0, most: int = 10) -> str:
     """Names, the first few of them."""
     total = max(total, len(names))

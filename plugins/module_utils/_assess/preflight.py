@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from .._errors import Refusal
 from . import rules_census, rules_fence, rules_pair, rules_setups, rules_source, rules_target
-from .case import Case, Hit, size
+from .case import Case, Hit, counted, size
 from .catalogue import CHECKS, ERROR, NOTICE, OK, WARNING, Check
 
 RULES: dict[str, t.Callable[[Case], list]] = {
@@ -39,7 +39,7 @@ def check(case: Case) -> dict:
     asked = [entry for entry in CHECKS if not _in_doubt(case) or entry.id in OF_DOUBT]
     findings = [finding for entry in asked for finding in _ask(entry, case)]
     counts = {name + "s": sum(finding["result"] == name for finding in findings) for name in (ERROR, WARNING, NOTICE)}
-    summary = "%d checks: %d errors, %d warnings, %d notices" % (len(asked), *counts.values())
+    summary = "%s: %s" % (counted(len(asked), "check"), ", ".join(counted(number, name[:-1]) for name, number in counts.items()))
     # Not "warnings" beside findings: in a module's result that word is Ansible's own, for a list of texts.
     result = {"findings": findings, "counts": counts, "summary": summary, "standing": standing, "seed": _seed(case)}
     result["plan_text"] = plan_text(case, result)
@@ -52,10 +52,8 @@ def refusal_text(result: dict, migration_id: str) -> str:
     ids = list(dict.fromkeys(finding["id"] for finding in result["findings"] if finding["result"] == ERROR))
     if not ids:
         return ""
-    number = result["counts"]["errors"]
-    return "migration %s is not started: %d %s found, nothing was touched: %s. The plan above says what to do" % (
-        migration_id, number, "error" if number == 1 else "errors", ", ".join(ids),
-    )  # fmt: skip
+    number = counted(result["counts"]["errors"], "error")
+    return "migration %s is not started: %s found, nothing was touched: %s. The plan above says what to do" % (migration_id, number, ", ".join(ids))
 
 
 def _in_doubt(case: Case) -> bool:
@@ -112,7 +110,7 @@ def _finding(entry: Check, case: Case, hit: Hit) -> dict:
 
 def refuse(result: dict, migration_id: str) -> t.NoReturn:
     """Fail with each error's id, what, where, and what to do; the result goes along."""
-    lines = ["migration %s is not started: %d error(s) found, nothing was touched." % (migration_id, result["counts"]["errors"])]
+    lines = ["migration %s is not started: %s found, nothing was touched." % (migration_id, counted(result["counts"]["errors"], "error"))]
     for finding in result["findings"]:
         if finding["result"] == ERROR:
             lines.append("%(id)s [%(where)s] %(message)s. What to do: %(remedy)s." % finding)
@@ -129,8 +127,8 @@ def plan_text(case: Case, result: dict) -> list[str]:
     lines = [
         "MIGRATION PLAN %s  %s -> %s" % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
         "                nothing has been changed",
-        " DATA       %d schemas, %d tables, %s, about %d rows"
-        % (len(source["schemas"]), source["tables"], size(source["bytes"]), source["rows_estimate"]),
+        " DATA       %s, %s, %s, about %d rows"
+        % (counted(len(source["schemas"]), "schema"), counted(source["tables"], "table"), size(source["bytes"]), source["rows_estimate"]),
     ]
     lines += _copy(result["seed"])
     lines.append(" PREFLIGHT  %s" % result["summary"])
@@ -172,7 +170,7 @@ def _changes(case: Case) -> list[str]:
         if asked.restart_required or (asked.restart_required is None and not case.source["log_bin"]):
             lines.append(" CHANGES    source: one restart%s" % ("" if asked.source_allow_restart else ", not allowed yet"))
         if asked.may_wipe and case.target["schemas"]:
-            lines.append(" CHANGES    target: %d schemas ERASED (%s)" % (len(case.target["schemas"]), size(case.target["bytes"])))
+            lines.append(" CHANGES    target: %s ERASED (%s)" % (counted(len(case.target["schemas"]), "schema"), size(case.target["bytes"])))
     if asked.reverse_replication and not asked.committed:
         lines.append(" CHANGES    source: after the cutover it follows the target, read-only, so that a rollback loses nothing")
     return lines

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .case import Case, Hit, listed, span
+from .case import Case, Hit, counted, listed, span
 
 
 def sessions(case: Case) -> list[Hit]:
@@ -15,7 +15,8 @@ def sessions(case: Case) -> list[Hit]:
     if not found:
         return []
     names = [_session(one) for one in found]
-    return [Hit("%d session(s) are open on the source whose account can write on a read-only server: %s" % (len(names), listed(names)))]
+    who = counted(len(names), "session is open on the source whose account", "sessions are open on the source whose accounts")
+    return [Hit("%s can write on a read-only server: %s" % (who, listed(names)))]
 
 
 def _session(one: dict) -> str:
@@ -40,8 +41,9 @@ def lent(case: Case) -> list[Hit]:
     """P72"""
     found = [] if case.settings.committed else case.source["writers"]["lent"]
     names = ["%(name)s (%(kind)s of %(definer)s)" % one for one in found]
-    text = "%d routine(s) and event(s) on the source run with such an account's privileges, whoever calls them: %s"
-    return [Hit(text % (len(names), listed(names)))] if names else []
+    text = "%s with such an account's privileges, whoever calls: %s"
+    who = counted(len(names), "routine or event on the source runs", "routines and events on the source run")
+    return [Hit(text % (who, listed(names)))] if names else []
 
 
 def grant_tables(case: Case) -> list[Hit]:

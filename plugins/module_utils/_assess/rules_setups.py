@@ -13,7 +13,7 @@ import typing as t
 from .._seed.places import directories_of
 from .._seed.recover import PHYSICAL as FILES
 from .._server.events import hides_events
-from .case import Case, Hit, listed
+from .case import Case, Hit, counted, listed
 from .catalogue import WARNING
 from .rules_pair import method_of
 from .setups import SOCKET_PLUGINS
@@ -103,13 +103,13 @@ def events(case: Case) -> list[Hit]:
     count = case.source["events"] or 0
     if not count or case.settings.committed:
         return []
-    text = "event_scheduler is DISABLED at the %s, and the source has %d event(s): such a server takes no statement about them"
+    text = "event_scheduler is DISABLED at the %s, and the source has %s: such a server takes no statement about them"
     disabled = [
         name
         for name, side in case.sides()
         if hides_events(side["identity"]["flavour"], side["identity"]["version"], side["event_scheduler"])
     ]
-    return [Hit(text % (name, count), where=name) for name in disabled]
+    return [Hit(text % (name, counted(count, "event")), where=name) for name in disabled]
 
 
 def views(case: Case) -> list[Hit]:
@@ -117,8 +117,8 @@ def views(case: Case) -> list[Hit]:
     found = case.source["setups"]["broken_views"]
     if not found or not by_statements(case):
         return []
-    text = "%d view(s) lie on what is not there, or may not be read by their definers, and a dump ends at them: %s"
-    return [Hit(text % (len(found), listed(found)))]
+    text = "%s what is not there, or may not be read by the definer, and a dump ends there: %s"
+    return [Hit(text % (counted(len(found), "view lies on", "views lie on"), listed(found)))]
 
 
 def followers(case: Case) -> list[Hit]:
@@ -127,7 +127,8 @@ def followers(case: Case) -> list[Hit]:
     if not names or case.settings.committed:
         return []
     remedy = _POINT % FOLLOW[case.identities["source"].flavour] % case.identities["target"].hostname
-    entry = "%d replica(s) follow the source, and will follow the old server after the cutover: %s" % (len(names), listed(names))
+    entry = "%s the source, and will follow the old server after the cutover: %s"
+    entry = entry % (counted(len(names), "replica follows", "replicas follow"), listed(names))
     return [Hit(entry, remedy=remedy)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from .case import Case, Hit, listed, size, span, tables
+from .case import Case, Hit, counted, listed, size, span, tables
 from .catalogue import ERROR, NOTICE
 from .rules_fence import fence_decides, traces_of_cutovers
 
@@ -138,8 +138,9 @@ def engines(case: Case) -> list[Hit]:
         return []
     return [
         Hit(
-            "%d table(s) are not InnoDB: %s. They have no consistent snapshot: a write to them during the seed can be missed or "
-            "arrive twice on the target, and a clone of the files by MySQL leaves them empty" % (total, tables(rows, total))
+            "%s not InnoDB: %s. They have no consistent snapshot: a write to them during the seed can be missed or "
+            "arrive twice on the target, and a clone of the files by MySQL leaves them empty"
+            % (counted(total, "table is", "tables are"), tables(rows, total))
         )
     ]
 
@@ -147,13 +148,13 @@ def engines(case: Case) -> list[Hit]:
 def keys(case: Case) -> list[Hit]:
     """P31"""
     rows, total = case.source["without_primary_key"], case.source["without_primary_key_count"]
-    return [Hit("%d table(s) without primary key: %s" % (total, tables(rows, total)))] if total else []
+    return [Hit("%s without primary key: %s" % (counted(total, "table"), tables(rows, total)))] if total else []
 
 
 def xa(case: Case) -> list[Hit]:
     """P32"""
     found = case.source["xa_prepared"]
-    return [Hit("%d XA transaction(s) are prepared on the source and hold their locks" % found)] if found else []
+    return [Hit("%s prepared on the source, locks held" % counted(found, "XA transaction is", "XA transactions are"))] if found else []
 
 
 def transactions(case: Case) -> list[Hit]:
@@ -170,7 +171,7 @@ def encryption(case: Case) -> list[Hit]:
     if case.target["encryption"]["key_management"] or not (held["tables"] or held["new_tables"]):
         return []
     text = (
-        "%d table(s) on the source are encrypted" % held["tables"]
+        counted(held["tables"], "table on the source is encrypted", "tables on the source are encrypted")
         if held["tables"]
         else "new tables on the source are encrypted by default"
     )
@@ -180,13 +181,13 @@ def encryption(case: Case) -> list[Hit]:
 def history(case: Case) -> list[Hit]:
     """P35"""
     rows = case.source["versioned_tables"]
-    return [Hit("%d table(s) are system-versioned: %s" % (len(rows), tables(rows)))] if rows else []
+    return [Hit("%s system-versioned: %s" % (counted(len(rows), "table is", "tables are"), tables(rows)))] if rows else []
 
 
 def broken(case: Case) -> list[Hit]:
     """P36"""
     names = ["%(schema)s.%(name)s" % row for row in case.source["unreadable_tables"]]
-    return [Hit("%d table(s) cannot be opened on the source: %s" % (len(names), listed(names)))] if names else []
+    return [Hit("%s cannot be opened on the source: %s" % (counted(len(names), "table"), listed(names)))] if names else []
 
 
 def swapped(case: Case) -> list[Hit]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._seed.recover import PHYSICAL as FILES
-from .case import Case, Hit, listed, size
+from .case import Case, Hit, counted, listed, size
 from .catalogue import NOTICE, WARNING
 from .rules_fence import kept
 from .rules_pair import method_of
@@ -50,7 +50,7 @@ def data(case: Case) -> list[Hit]:
     reasons = kept(case)
     if reasons:
         return [Hit("the target holds data that must not be erased: %s" % "; ".join(reasons), remedy=_KEEP)]
-    what = "%d schema(s), %s: %s" % (len(held), size(case.target["bytes"]), listed([row["name"] for row in held]))
+    what = "%s, %s: %s" % (counted(len(held), "schema"), size(case.target["bytes"]), listed([row["name"] for row in held]))
     if asked.seeded:
         return [Hit("the target holds a half-loaded copy of this migration (%s): the next seed erases it" % what, NOTICE, remedy="nothing")]
     if asked.may_wipe:
@@ -114,11 +114,11 @@ def new(case: Case) -> list[Hit]:
         return []
     found = []
     if case.target["accounts"]:
-        found.append("%d account(s) of its own" % case.target["accounts"])
+        found.append("%s of its own" % counted(case.target["accounts"], "account"))
     if case.target["gtid"]["written"] or case.target["gtid"]["applied"]:
         found.append("transactions in its binary log or replication position")
     if case.target["connections"]:
-        found.append("%d other connection(s) now" % case.target["connections"])
+        found.append("%s now" % counted(case.target["connections"], "other connection"))
     return [Hit("the target has %s" % ", ".join(found))] if found else []
 
 
@@ -134,7 +134,7 @@ def scheduler(case: Case) -> list[Hit]:
     if case.settings.committed or case.target["event_scheduler"].upper() != "ON":
         return []
     count = case.source["events"] or 0
-    return [Hit("event_scheduler is ON at the target; the source has %d event(s)" % count, "" if count else NOTICE)]
+    return [Hit("event_scheduler is ON at the target; the source has %s" % counted(count, "event"), "" if count else NOTICE)]
 
 
 def logins(case: Case) -> list[Hit]:

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 import typing as t
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 
 from .._errors import MigrationError, Refusal
@@ -55,6 +56,8 @@ class Verification:
         self.rows_total = 1
         self.stood: list[float] = []
         self.place = ""
+        self.how: Counter = Counter()
+        self.locked = 0.0
         self.throttle: Throttle | None = None
         self._counting = threading.Lock()
 
@@ -77,7 +80,9 @@ class Verification:
         with self.aligning, changing(self.folder, TASK):
             pair = aligner.open()
         self.stood.append(pair.stood)
+        self.locked = max(self.locked, pair.place.locked)
         self.place = str(pair.place)
+        self.how[pair.place.how] += 1
         return pair
 
     # --- progress ---
@@ -242,7 +247,10 @@ def record_of(work: Verification, found: Found) -> dict:
         "since": min([one.since for one in results], default=now),
         "ended": now,
         "position": work.place,
+        # How the snapshots' positions were known, and how often.
+        "snapshots": dict(work.how),
         "seconds": round(time.monotonic() - work.began, 3),
+        "source_locked_seconds": work.locked,
         "applier_stood_seconds": round(max(work.stood, default=0.0), 3),
         "waited_seconds": round(work.throttle.waited if work.throttle else 0.0, 3),
     }

@@ -32,12 +32,14 @@ class Place:
 
     :param gtid: the set or the position; empty where GTIDs are off
     :param how: for the record
+    :param locked: seconds for which the source was locked for it
     """
 
     file: str
     position: int
     gtid: str
     how: str
+    locked: float = 0.0
 
     def __str__(self) -> str:
         return self.gtid or "%s:%d" % (self.file, self.position)
@@ -102,7 +104,7 @@ def _locked(source: Flavour, seconds: float) -> Place:
         gtid = source.gtid_written() if source.gtid_on else ""
     finally:
         _unlock(connection)
-    return Place(file, position, gtid, "a global read lock of %.3f s" % (time.monotonic() - began))
+    return Place(file, position, gtid, "a global read lock", round(time.monotonic() - began, 4))
 
 
 def _unlock(connection: Connection) -> None:

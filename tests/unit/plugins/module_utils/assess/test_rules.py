@@ -90,9 +90,9 @@ FIRES = [
         "method": "dump"}),
     ("P15", "error", "in the time zone Europe/Oslo (time_zone)", {"time_zone": "Europe/Oslo"}, {}, {"method": "dump"}),
     ("P15", "warning", "knows 2 time zones by name, and the target none", setups(known_zones=["UTC", "Europe/Oslo"]), {}, {"method": "dump"}),
-    ("P16", "error", "DISABLED at the source, and the source has 4 event(s)", {"events": 4, "event_scheduler": "DISABLED"}, {}, {}),
+    ("P16", "error", "DISABLED at the source, and the source has 4 events", {"events": 4, "event_scheduler": "DISABLED"}, {}, {}),
     ("P16", "error", "DISABLED at the target", {"events": 4}, {"event_scheduler": "DISABLED"}, {}),
-    ("P17", "error", "1 view(s)", setups(broken_views=["shop.v"]), {}, {"method": "dump"}),
+    ("P17", "error", "1 view lies on", setups(broken_views=["shop.v"]), {}, {"method": "dump"}),
     ("P18", "warning", "follow the old server after the cutover: r1 (server_id 9)", {"replicas": [{"server_id": 9, "host": "r1", "uuid": ""}]}, {}, {}),
     ("P18", "warning", "server_id 9, a session from 10.0.0.9", {"replicas": [{"server_id": 9, "host": "", "uuid": ""}], **setups(
         followers=[{"user": "repl", "host": "10.0.0.9:4711"}])}, {}, {}),
@@ -153,7 +153,7 @@ FIRES = [
     ("P32", "error", "2 XA", {"xa_prepared": 2}, {}, {}),
     ("P33", "warning", "61 seconds, more than 60", {"longest_transaction_s": 61}, {}, {}),
     ("P33", "warning", "11 seconds, more than 10", {"longest_transaction_s": 11}, {}, {"max_transaction_seconds": 10}),
-    ("P34", "error", "3 table(s)", {"encryption": {"tables": 3, "new_tables": False, "key_management": True}}, {}, {}),
+    ("P34", "error", "3 tables on the source are encrypted", {"encryption": {"tables": 3, "new_tables": False, "key_management": True}}, {}, {}),
     ("P34", "error", "by default", {"encryption": {"tables": 0, "new_tables": True, "key_management": True}}, {}, {}),
     ("P35", "warning", "shop.hits", {"versioned_tables": SHOP}, {}, {}),
     ("P36", "error", "shop.hits", {"unreadable_tables": SHOP}, {}, {}),
@@ -181,13 +181,13 @@ FIRES = [
     ("P43", "error", "r1 (server_id 9)", {}, {"replicas": [{"server_id": 9, "host": "r1", "uuid": ""}]}, {"seed_state": "done"}),
     ("P43", "error", "host unknown (server_id 1)", CHANNEL, {"replicas": [{"server_id": 1, "host": "", "uuid": ""}]}, {}),
     ("P43", "error", "(server_id 1)", {"identity": mysql("u1")}, {"replicas": [{"server_id": 1, "host": "", "uuid": "u9"}]}, {}),
-    ("P44", "notice", "3 account(s)", {}, {"accounts": 3}, {}),
+    ("P44", "notice", "3 accounts of its own", {}, {"accounts": 3}, {}),
     ("P44", "notice", "binary log", {}, {"gtid": {"on": True, "written": "0-2-9", "applied": ""}}, {}),
-    ("P44", "notice", "2 other connection(s)", {}, {"connections": 2}, {}),
+    ("P44", "notice", "2 other connections now", {}, {"connections": 2}, {}),
     ("P45", "error", "replicate_do_db=x", {}, {"replication_filters": [{"name": "replicate_do_db", "value": "x"}]}, {}),
     ("P45", "error", "binlog_do_db=a", {}, {"binlog_do_db": ["a"]}, {}),
-    ("P46", "warning", "4 event(s)", {"events": 4}, {"event_scheduler": "ON"}, {}),
-    ("P46", "notice", "0 event(s)", {}, {"event_scheduler": "ON"}, {}),
+    ("P46", "warning", "4 events", {"events": 4}, {"event_scheduler": "ON"}, {}),
+    ("P46", "notice", "0 events", {}, {"event_scheduler": "ON"}, {}),
     ("P47", "error", "log in by ed25519, which", {"login_plugins": ["ed25519"]}, {}, {"method": "dump"}),
     ("P47", "warning", "if its library is installed", {"login_plugins": ["ed25519"]}, {}, {}),
     ("P50", "warning", "only on the source NO_ENGINE_SUBSTITUTION; only on the target ANSI_QUOTES", {}, {
@@ -224,7 +224,7 @@ FIRES = [
     ("P81", "warning", "mig-0", {"markers": [mark("mig-0")], "fence": fence("fired", "mig-0")}, {}, {}),
     ("P82", "error", "oslo-db2 and this target have one source", {}, {}, {"rivals": ["oslo-db2"]}),
     ("P70", "warning", "root@localhost (mariadb, pid 12; session 7, idle for 42 s)", {"writers": writers(sessions=[SESSION])}, {}, {}),
-    ("P70", "warning", "1 session(s)", {"writers": writers(sessions=[{**SESSION, "program": "", "pid": ""}])}, {}, {}),
+    ("P70", "warning", "1 session is open", {"writers": writers(sessions=[{**SESSION, "program": "", "pid": ""}])}, {}, {}),
     ("P71", "warning", "(statements or rows): root@localhost (12), boss (3)", {"writers": writers(wrote=[
         {"user": "root", "host": "localhost", "count": 12}, {"user": "boss", "host": "", "count": 3}])}, {}, {}),
     ("P71", "warning", "root@localhost (2)", {"markers": [mark("mig-1")], "writers": writers(wrote=[
@@ -428,7 +428,7 @@ def test_refusal_names_each_error_and_leaves_out_what_is_well() -> None:
     with pytest.raises(Refusal) as caught:
         preflight.refuse(outcome, "mig-1")
     text = str(caught.value)
-    assert "2 error(s)" in text and "nothing was touched" in text
+    assert "2 errors found" in text and "nothing was touched" in text
     assert "P20 [source] the source must be restarted" in text and "P32 [source] 1 XA" in text and text.count("What to do:") == 2
     assert {finding["result"] for finding in caught.value.facts["findings"]} == {"error"}
     assert caught.value.facts["changed"] is False
@@ -441,11 +441,11 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[1].strip() == "nothing has been changed"
     text = "\n".join(lines)
-    assert "PREFLIGHT  72 checks: 0 errors, 2 warnings, 1 notices" in text
+    assert "PREFLIGHT  72 checks: 0 errors, 2 warnings, 1 notice" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
-    assert "source: one restart" in text and "target: 1 schemas ERASED (5.0 GiB)" in text
+    assert "source: one restart" in text and "target: 1 schema ERASED (5.0 GiB)" in text
     assert lines[-2].endswith("-e migration_source_allow_restart=true -e wipe_target=mig-1") and lines[-1].strip() == "(it stops before the cutover)"
 
 
