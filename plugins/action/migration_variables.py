@@ -32,5 +32,5 @@ class ActionModule(ActionBase):
             problems += name_problems(source, on_source - on_target, known)
             problems += misplaced(source, target, on_source, on_target, known)
         if problems:
-            return {**result, "failed": True, "problems": problems, "msg": "%s. Nothing was touched" % "; ".join(problems)}
+            return {**result, "failed": True, "problems": problems, "msg": "nothing was touched: %s" % "; ".join(problems)}
         return {**result, "changed": False}
