@@ -87,7 +87,7 @@ def test_names_of_variables_that_nobody_reads(refused):
     names = {"migration_brige": "tls", "cutover_budget": 3, "migration_target_seed_treads": 4}
     words = (
         "oslo-db1: no role reads the variable migration_brige; did you mean migration_bridge?",
-        "the variable cutover_budget is now called migration_cutover_budget", "did you mean migration_target_seed_threads?", "Nothing was touched",
+        "the variable cutover_budget is now called migration_cutover_budget", "did you mean migration_target_seed_threads?", "nothing was touched",
     )
     run = refused("-e", json.dumps(names), words=words)
     assert "Reach the source" not in run.words, run.tail

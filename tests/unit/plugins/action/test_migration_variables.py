@@ -40,7 +40,7 @@ def play(tmp_path):
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_mistyped_name_is_refused_before_a_connection_is_tried(play, playbook):
     told = play(playbook, {"migration_brige": "tls"})
-    assert "oslo-db1: no role reads the variable migration_brige; did you mean migration_bridge?. Nothing was touched" in told
+    assert "nothing was touched: oslo-db1: no role reads the variable migration_brige; did you mean migration_bridge?" in told
     assert "UNREACHABLE" not in told
 
 
