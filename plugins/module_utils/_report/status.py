@@ -81,8 +81,10 @@ def _verified(state: dict, now: float) -> list[str]:
         names = list(record["unequal"])
         more = " and %d more" % (record["unequal_tables"] - NAMED) if record["unequal_tables"] > NAMED else ""
         return ["  rows      DIFFER in %d of %d tables: %s%s" % (record["unequal_tables"], record["tables"], ", ".join(names[:NAMED]), more)]
-    told = "  rows      equal in %d tables, %d rows (%s); compared %s"
-    return [told % (record["tables"], record["rows"], record["strength"], _ago(now - record["since"]))]
+    told = "  rows      equal in %d tables, %d rows (%s); compared %s%s"
+    left = list(record.get("uncompared") or {})
+    rest = "; NOT compared: %s%s" % (", ".join(left[:NAMED]), " and %d more" % (len(left) - NAMED) if len(left) > NAMED else "") if left else ""
+    return [told % (record["tables"] - len(left), record["rows"], record["strength"], _ago(now - record["since"]), rest)]
 
 
 def _cutover(state: dict, now: float) -> list[str]:

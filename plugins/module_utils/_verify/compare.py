@@ -80,8 +80,9 @@ class Comparison:
             found = self._reread(table.schema, table.name)
         result = self._results.begin(table.full, anew=True)
         result.why = found if isinstance(found, str) else reason
+        result.uncomparable = not isinstance(found, str) and bool(reason)
         result.done = True
-        self._results.save(now=True)
+        self._results.save()
         return result
 
     def _whole(self, table: Table, result: TableResult) -> None:
@@ -113,7 +114,7 @@ class Comparison:
             result.differences = dict(self._confirmed(table, pending))
         result.seconds, result.done = round(result.seconds + time.monotonic() - began, 3), True
         result.stand(None)
-        self._results.save(now=True)
+        self._results.save()
 
     def _border(self, target: Connection, table: Table, after: Border | None, rows: int) -> Border | None:
         """Where the next range ends. On the target: the source has other work."""

@@ -32,7 +32,10 @@ def words_of(unequal: t.Mapping[str, str]) -> str:
 
 def warnings_of(state: dict) -> dict[str, str]:
     """What a cutover cannot vouch for, by name: by the journal's state."""
-    words = not_verified_reason(state.get(VERIFICATION), 0)
+    record = state.get(VERIFICATION)
+    words = not_verified_reason(record, 0)
+    if not words and record and record.get("uncompared"):
+        words = "the verification could not compare all tables: %s" % words_of(record["uncompared"])
     return {NAME: words} if words else {}
 
 

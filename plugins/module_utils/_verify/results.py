@@ -32,6 +32,7 @@ class TableResult:
     :param since: Unix seconds of its first range
     :param differences: kind of difference to the number of rows
     :param why: in words, where it could not be compared or its definitions differ
+    :param uncomparable: it is not known to differ: it would not stand still
     :param at: the border up to which it is compared, as JSON holds it; None at the beginning and at the end
     """
 
@@ -43,6 +44,7 @@ class TableResult:
     done: bool = False
     differences: dict = field(default_factory=dict)
     why: str = ""
+    uncomparable: bool = False
     at: list | None = None
 
     @property

@@ -233,7 +233,8 @@ def _worker(work: Verification, todo: queue.SimpleQueue[Table], errors: list[Bas
 def record_of(work: Verification, found: Found) -> dict:
     """What the journal keeps: no value of a row, no key."""
     results = [work.results.tables[table.full] for table in found.tables]
-    unequal = {**found.unequal, **{one.name: _how(one) for one in results if not one.equal}}
+    unequal = {**found.unequal, **{one.name: _how(one) for one in results if not one.equal and not one.uncomparable}}
+    uncompared = {one.name: one.why for one in results if one.uncomparable}
     now = time.time()
     return {
         "strength": work.strength.name,
@@ -242,6 +243,7 @@ def record_of(work: Verification, found: Found) -> dict:
         "rows": sum(one.rows for one in results),
         "unequal": dict(list(unequal.items())[:MOST_NAMED]),
         "unequal_tables": len(unequal),
+        "uncompared": dict(list(uncompared.items())[:MOST_NAMED]),
         "excluded": work.options["exclude"],
         # Of the first range of all: what was compared before it is not younger.
         "since": min([one.since for one in results], default=now),

@@ -20,7 +20,11 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.compare import Comparison
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.definitions import why_unequal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.differences import Table
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.record import not_equal_reason, not_verified_reason
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.record import (
+    not_equal_reason,
+    not_verified_reason,
+    warnings_of,
+)
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.results import Results, TableResult, from_json, to_json
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.strength import STRENGTHS
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.tables import Column
@@ -185,7 +189,7 @@ def test_a_table_that_cannot_be_compared_any_more_is_no_success(found, servers, 
 
     again("shop", "t")
     result, _sessions = found(reread=again)
-    assert result.why == why and not result.equal
+    assert result.why == why and not result.equal and result.uncomparable is (told is None)
 
 
 def test_another_error_is_not_hidden(found, servers):
@@ -197,7 +201,7 @@ def test_another_error_is_not_hidden(found, servers):
 def test_an_engine_without_snapshots_is_named(found, servers):
     servers[1].raw.execute("DELETE FROM shop.t WHERE a = 0")
     result, sessions = found(Table(T.schema, T.name, T.columns, T.key, "myisam"))
-    assert "its engine (myisam) keeps no snapshots" in result.why
+    assert "its engine (myisam) keeps no snapshots" in result.why and result.uncomparable
     assert sessions.renewals == 2 * compare.BEGINNINGS
 
 
@@ -306,6 +310,12 @@ def test_large_columns_go_in_by_the_strength_s_own_hash(name):
     sql = STRENGTHS[name].digest_sql("s", "t", [Column("x", "longtext", False)])
     assert {"sha": "SHA2(`x`, 256)", "crc": "CRC32(`x`)"}[name] in sql and ("SHA2" in sql) is (name == "sha")
     assert "2^64" in STRENGTHS["sha"].odds() and "2^32" in STRENGTHS["crc"].odds()
+
+
+def test_what_could_not_be_compared_is_a_warning_of_the_cutover():
+    record = {"since": 1000.0, "unequal": {}, "uncompared": {"shop.m": "its engine"}}
+    assert "shop.m (its engine)" in warnings_of({"verification": record})["data_not_compared"]
+    assert warnings_of({"verification": {**record, "uncompared": {}}}) == {} and warnings_of({})
 
 
 def test_what_the_journal_s_record_means():
