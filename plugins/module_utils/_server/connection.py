@@ -16,6 +16,7 @@ from .endpoint import Endpoint
 from .handshake import ProvenConnection
 from .session import SETUP
 
+PYMYSQL_IMPORT_ERROR = ""
 try:
     import pymysql
     import pymysql.charset

@@ -36,6 +36,8 @@ TYPES = {
     "bit": NUMBER,
     **dict.fromkeys(("char", "varchar", "tinytext", "binary", "varbinary", "tinyblob", "enum", "set", "uuid", "inet4", "inet6"), TEXT),
 }
+# These have a character set of their own, and servers refuse to join some of them (error 1271): their bytes go in.
+CHARACTERS = frozenset(("char", "varchar", "tinytext", "enum", "set"))
 # All others (TEXT, BLOB, JSON, geometry, vectors, what comes next) are hashed by themselves, because CONCAT_WS answers
 # NULL where its result would pass max_allowed_packet.
 
@@ -89,7 +91,8 @@ def row_text(columns: t.Sequence[Column], large: str = LARGE) -> str:
     values, lengths, flags = [], [], []
     for column in columns:
         name, form = quoted(column.name), TYPES.get(column.type, large)
-        values.append(name if form == TEXT else form.format(name))
+        text = "CAST(%s AS BINARY)" % name if column.type in CHARACTERS else name
+        values.append(text if form == TEXT else form.format(name))
         if form == TEXT and column is not bare:
             lengths.append("COALESCE(LENGTH(%s), 'N')" % name if column.nullable else "LENGTH(%s)" % name)
         elif form != TEXT and column.nullable:

@@ -43,13 +43,13 @@ def test_large_and_unknown_types_are_hashed_by_themselves(kind):
 
 def test_texts_tell_their_length_but_one():
     assert text(("a", "char", False), ("b", "varchar", False), ("c", "enum", False)) == (
-        "CONCAT_WS(_binary'#', `a`, `b`, `c`, LENGTH(`b`), LENGTH(`c`))"
+        "CONCAT_WS(_binary'#', CAST(`a` AS BINARY), CAST(`b` AS BINARY), CAST(`c` AS BINARY), LENGTH(`b`), LENGTH(`c`))"
     )
 
 
 def test_nulls_are_told():
     assert text(("a", "char", True), ("b", "int", True), ("c", "blob", True)) == (
-        "CONCAT_WS(_binary'#', `a`, `b`, SHA2(`c`, 256), COALESCE(LENGTH(`a`), 'N'), CONCAT(ISNULL(`b`), ISNULL(`c`)))"
+        "CONCAT_WS(_binary'#', CAST(`a` AS BINARY), `b`, SHA2(`c`, 256), COALESCE(LENGTH(`a`), 'N'), CONCAT(ISNULL(`b`), ISNULL(`c`)))"
     )
 
 
