@@ -172,7 +172,12 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
         course.check(record.journal, options["migration_id"])
         # Found wrong at promotion, it could not be undone any more.
         check_place(options[course.local_hold])
-        servers = Servers(*_open(options, record, stack))
+        try:
+            servers = Servers(*_open(options, record, stack))
+        except MigrationError as error:
+            # The connections are named for a cutover.
+            error.args = (course.tell(str(error)), *error.args[1:])
+            raise
         details = {**options, "job": course.key}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
         # What is still held when the job ends in any way is released by the end of its keepers.
@@ -249,7 +254,7 @@ class Drive:
             if self.record.state.committed:
                 raise self._committed(action, error) from error
             if action.step == "preflight":
-                raise Ended(_words(error), self._seen()) from error
+                raise self._told(_words(error), self._seen()) from error
             if isinstance(error, Rehearsed):
                 self.ready_s = time.monotonic() - self.steps.fence_at
             self.cause, self.error = "%s failed: %s" % (action.step, _words(error)), error

@@ -261,6 +261,17 @@ def test_a_bridge_that_is_down_is_found_before_the_fence(world, back):
     assert "close fence" not in world.log and stayed(world)
 
 
+def test_a_server_that_cannot_be_reached_is_named_by_what_it_is_in_a_rollback(world, back):
+    # To the steps the fenced server is the source.
+    world.source_gone = True
+    assert str(back()) == "the new server: not there" and world.log == []
+
+
+def test_a_preflight_that_fails_names_the_right_server(world, back):
+    world.failing["preflight"] = MigrationError("source: lost")
+    assert str(back()) == "the new server: lost"
+
+
 def test_a_failure_after_the_commit_names_the_right_host(world, back):
     world.failing["release old"] = MigrationError("the agent on the source failed at release")
     assert "the agent on the old server's host failed at release" in str(back())
