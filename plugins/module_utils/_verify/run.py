@@ -36,6 +36,8 @@ from .throttle import Limits, Throttle
 JOB, TASK = "verify", "verifying"
 #: Of the journal's record and the result: more tables than these are counted, and named in the job's own file alone.
 MOST_NAMED = 100
+#: How often both servers are brought to one position, and the pause after the first try, in seconds.
+ALIGNMENTS, PAUSE_SECONDS = 5, 2.0
 
 
 class Verification:
@@ -77,13 +79,28 @@ class Verification:
     def align(self) -> Pair:
         """A new pair of snapshots; one at a time, and never beside a cutover."""
         aligner = Aligner(lambda: self.session("source", True), lambda: self.session("target"), self.options["lock_seconds"])
-        with self.aligning, changing(self.folder, TASK):
-            pair = aligner.open()
+        with self.aligning:
+            pair = self._aligned(aligner)
         self.stood.append(pair.stood)
         self.locked = max(self.locked, pair.place.locked)
         self.place = str(pair.place)
         self.how[pair.place.how] += 1
         return pair
+
+    def _aligned(self, aligner: Aligner) -> Pair:
+        """A long query holds up the bounded lock, and a server may be restarted just now: it is tried some times."""
+        for attempt in range(1, ALIGNMENTS + 1):
+            try:
+                with changing(self.folder, TASK):
+                    return aligner.open()
+            except Refusal:
+                raise
+            except MigrationError as error:
+                if attempt == ALIGNMENTS:
+                    raise
+                self.progress.say("verify", "tries again to bring both servers to one position: %s" % error)
+                time.sleep(attempt * PAUSE_SECONDS)
+        raise MigrationError("both servers were not brought to one position")
 
     # --- progress ---
 
