@@ -70,6 +70,11 @@ launcher:
   returned: success
   type: str
   sample: /var/lib/mysql_migration_agent/shop/agent
+from_address:
+  description: The address that the key may be used from; empty for any.
+  returned: success
+  type: str
+  sample: 192.0.2.10
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import front, privileged  # noqa: F401  # pylint: disable=unused-import  # packed

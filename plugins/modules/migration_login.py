@@ -5,11 +5,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_login
-short_description: Make the migration's passwords and keep its login files on the target
+short_description: Make the migration's passwords and ssh keys and keep them on the target
 version_added: 1.0.0
 description:
   - Writes C(source.json), C(replication.json) and C(target.json) into the migration's directory, each with mode 0600.
   - Passwords are generated once and kept. Given ones win.
+  - Makes the ssh keys of O(keys) in the same directory, once.
   - The result holds no password. The task that makes the accounts on the source reads the files.
 extends_documentation_fragment:
   - nordbridge.mysql_migration._attributes.no_diff
@@ -60,6 +61,11 @@ options:
       password:
         description: The account's password.
         type: str
+  keys:
+    description: The names of the ssh keys that shall be there, each as C(NAME_key) with its public half in C(NAME_key.pub).
+    type: list
+    elements: str
+    default: []
   replication_password:
     description: A password for the replication account, instead of a generated one. At most 32 characters on MySQL.
     type: str
@@ -83,9 +89,15 @@ files:
   returned: success
   type: dict
   sample: {source: /var/lib/mysql_migration/shop/source.json, replication: /var/lib/mysql_migration/shop/replication.json}
+public_keys:
+  description: The public keys by their names.
+  returned: success
+  type: dict
+  sample: {agent: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd0 nordbridge-agent-shop}
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts.logins import ensure_logins
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.keys import ensure_keys
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import (
     TLS_MODES,
@@ -98,7 +110,9 @@ def ensure(params, check_mode):
     target = {name: value for name, value in params["target"].items() if value not in ("", None)}
     if not target.get("unix_socket") and not target.get("host"):
         target["unix_socket"] = default_socket()
-    return ensure_logins({**params, "target": target}, check_mode)
+    logins = ensure_logins({**params, "target": target}, check_mode)
+    keys = ensure_keys(params["migration_id"], params["keys"], check_mode)
+    return {**logins, **keys, "changed": logins["changed"] or keys["changed"]}
 
 
 def main():
@@ -120,6 +134,7 @@ def main():
         "migration_id": {"type": "str", "required": True},
         "source": {"type": "dict", "required": True, "options": source},
         "target": {"type": "dict", "default": {}, "options": target},
+        "keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
         "replication_password": {"type": "str", "no_log": True},
         "control_password": {"type": "str", "no_log": True},
     }

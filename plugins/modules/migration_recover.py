@@ -12,6 +12,8 @@ description:
     ones back by itself. Where its job was killed, or the host restarted, this does.
   - A target whose host was restarted while its commits did not wait for the disk is not trusted any more. The journal then says that
     the copy is unfinished, and the same command makes it anew.
+  - A migration that was retired is refused.
+  - The result tells how far the migration is then, as M(nordbridge.mysql_migration.migration_info) does.
   - It does nothing else while the copy runs, after it is done, and for copies by dump.
 extends_documentation_fragment:
   - nordbridge.mysql_migration._attributes.no_diff
@@ -44,10 +46,35 @@ restored:
   returned: success
   type: bool
   sample: false
+phase:
+  description: The phase, as M(nordbridge.mysql_migration.migration_info) tells it.
+  returned: success
+  type: str
+  sample: ready
+state:
+  description: The journal's content.
+  returned: success
+  type: dict
+  sample: {seed: {status: done, method: mariadb-backup}}
+jobs:
+  description: Each job's state and error.
+  returned: success
+  type: dict
+  sample: {seed: {state: done, attempt: 1, error: "", progress: ""}}
+events:
+  description: Whether the chain of the journal's events holds.
+  returned: success
+  type: dict
+  sample: {"chain_holds": true, "broken_at": 0, "aside": []}
+wipe_permission:
+  description: The value of C(wipe_target) that permits the next erasure of the target.
+  returned: success
+  type: str
+  sample: shop@2
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.recover import recover
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.recover import recover_and_tell
 
 
 def main():
@@ -57,7 +84,7 @@ def main():
         "wipe": {"type": "str", "default": ""},
         "waive": {"type": "list", "elements": "str", "default": []},
     }
-    run_module(recover, options)
+    run_module(recover_and_tell, options)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ options:
     description: The unit of the server; found from its flavour where it is empty. Only looked at where the server is local.
     type: str
     default: ''
+  programs:
+    description: Programs that this host shall have; RV(missing_programs) names those that it has not.
+    type: list
+    elements: str
+    default: []
   side:
     description: What the server is called in error messages.
     type: str
@@ -69,6 +74,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+missing_programs:
+  description: Those of O(programs) that are not on this host.
+  returned: success
+  type: list
+  elements: str
+  sample: [zstd]
 server:
   description: The facts. Values are plain JSON; sizes are bytes, times seconds.
   returned: success
@@ -232,6 +243,8 @@ server:
       sample: []
 """
 
+import shutil
+
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import facts, privileges
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.listener import holder
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
@@ -254,6 +267,7 @@ OPTIONS = {
     "local": {"type": "bool"},
     "service": {"type": "str", "default": ""},
     "same_as": {"type": "dict", "default": {}},
+    "programs": {"type": "list", "elements": "str", "default": []},
     "side": {"type": "str", "choices": ["server", "source", "target"], "default": "server"},
 }
 
@@ -269,7 +283,9 @@ def server_info(params: dict, _check_mode: bool) -> dict:
             found = facts.gather(connection, params["needs"], local, params["service"])
             # What a copy of files makes of this login, check P14 asks.
             by = {"socket": bool(endpoint.unix_socket), "password": bool(endpoint.password)}
-            return {"changed": False, "server": {**found, "login": {"account": found["privileges"]["login"], **by}}}
+            missing = [name for name in params["programs"] if not shutil.which(name)]
+            server = {**found, "login": {"account": found["privileges"]["login"], **by}}
+            return {"changed": False, "server": server, "missing_programs": missing}
     except MigrationError as error:
         if params["same_as"] and endpoint.host in LOOPBACK:
             raise type(error)("%s; %s" % (error, who_listens(endpoint.port))) from None

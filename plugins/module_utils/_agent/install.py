@@ -141,7 +141,8 @@ def _install(params: dict, home: str, check_mode: bool) -> dict:
     migration_id = params["migration_id"]
     place, now = Place(migration_id, home), datetime.datetime.now()
     address, ends = kept_options(read_text(place.keys), migration_id)
-    line = key_line(params["public_key"], params["from_address"] or address, migration_id, expiry(ends, params["key_days"], now))
+    address = params["from_address"] or address
+    line = key_line(params["public_key"], address, migration_id, expiry(ends, params["key_days"], now))
     keys = with_entry(read_text(place.keys), line)
     root_keys = without_line(read_text(params.get("root_keys") or ROOT_KEYS), "nordbridge-agent-%s" % migration_id)
     scripts, policy, packed = place.scripts(migration_id, sys.executable), policy_text(wanted_policy(params, place)), pack()
@@ -158,7 +159,7 @@ def _install(params: dict, home: str, check_mode: bool) -> dict:
         _write(place, {path: text for path, text in after.items() if before[path] != text}, packed, _group(params["user"]))
     told = {when: "".join(shown(texts[path]) for path in after) for when, texts in (("before", before), ("after", after))}
     headers = {"before_header": "the agent of %s" % migration_id, "after_header": "the agent of %s" % migration_id}
-    return {"changed": changed, "launcher": place.launchers[0], "diff": {**told, **headers}}
+    return {"changed": changed, "launcher": place.launchers[0], "from_address": address, "diff": {**told, **headers}}
 
 
 def _group(user: str) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 
+from .._errors import Refusal
 from .._jobs.pulse import end, hanging
 from .._jobs.record import observe
 from .._replication.trust import settle
@@ -19,6 +20,7 @@ from .._sandbox.run import stop_units
 from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
+from .._state.phase import migration_info
 from .._tuning.relax import distrust
 from .service import start_server, stop_server
 from .swap import NEW, OLD, restore
@@ -28,10 +30,25 @@ from .upgrade import return_programs
 PHYSICAL = ("mariadb-backup", "clone")
 
 
+def recover_and_tell(params: dict, check_mode: bool) -> dict:
+    """Put back what a dead copy left, if there is one, and tell how far the migration is then.
+
+    :param params: migration_id; wipe and waive, by which the operator decides about a target that is not trusted
+    :returns: changed, restored, and what migration_info returns
+    :raises Refusal: where the journal is damaged, with what the source's own host knows, or the migration was retired
+    """
+    # A damaged journal is refused here, before anything reads it in order to act.
+    if migration_info(params, check_mode)["state"].get("retired"):
+        raise Refusal("migration %s was retired: its accounts and keys are gone. Take another migration_id for a new one" % params["migration_id"])
+    found = recover(params, check_mode)
+    known = migration_info(params, check_mode)
+    return {**known, **found, "warnings": [*found["warnings"], *known["warnings"]]}
+
+
 def recover(params: dict, check_mode: bool) -> dict:
     """Put back what a dead copy left, if there is one.
 
-    :param params: migration_id; wipe and waive, by which the operator decides about a target that is not trusted
+    :param params: see recover_and_tell
     """
     _end_hanging(params["migration_id"], check_mode)
     # Where there is nothing to be done, nobody is waited for: a copy holds the lock for hours.

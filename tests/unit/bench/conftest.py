@@ -9,4 +9,4 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/seed")]
+sys.path[:0] = [str(ROOT / "bench"), str(ROOT / "bench/seed"), str(ROOT / "bench/second_run")]

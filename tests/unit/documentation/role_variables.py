@@ -98,6 +98,8 @@ def files_of(role: str, entry: str) -> list[Path]:
         for task in find(data, "ansible.builtin.template"):
             pattern = task["src"].replace("{{ item }}", "*")
             templates += [path.relative_to(HERE) for path in (HERE / "roles" / role / "templates").glob(pattern)]
+        looked_up = re.findall(r"lookup\('ansible.builtin.template', '([^']+)'\)", (HERE / tasks[-1]).read_text(encoding="utf-8"))
+        templates += [Path("roles") / role / "templates" / name for name in looked_up]
     return tasks + templates
 
 

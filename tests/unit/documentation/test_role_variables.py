@@ -22,12 +22,13 @@ ENTRIES = [(role, entry) for role in ROLES for entry in specs(role)]
 #: What Ansible itself provides.
 ANSIBLE = {
     "ansible_check_mode", "ansible_failed_result", "ansible_host", "ansible_managed", "ansible_play_hosts_all", "groups", "hostvars",
-    "inventory_hostname", "item", "omit",
+    "inventory_hostname", "item", "lookup", "omit",
 }
 #: What a role takes from the roles before it: name -> the role that makes it.
 PASSED = {
     "assess_binlog": "assess", "assess_migration": "assess", "assess_preflight": "assess", "assess_source": "assess", "assess_target": "assess",
-    "target_agent_key": "target", "target_login_files": "target", "target_tunnel_key": "target",
+    "assess_host_keys": "assess", "assess_target_binlog": "assess", "target_login_files": "target", "target_logins": "target",
+    "source_agent_narrowed": "source", "source_agent_probe": "source",
 }
 MODULES = {path.stem for path in HERE.glob("plugins/modules/*.py")}
 

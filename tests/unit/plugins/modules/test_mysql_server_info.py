@@ -41,7 +41,7 @@ def run(monkeypatch, **params):
 
     monkeypatch.setattr(module, "connect", connect)
     monkeypatch.setattr(module.facts, "gather", gather)
-    result = module.server_info({"needs": [], "local": None, "side": "server", "service": "", "same_as": {}, **params}, False)
+    result = module.server_info({"needs": [], "local": None, "side": "server", "service": "", "same_as": {}, "programs": [], **params}, False)
     return result, seen
 
 
@@ -67,7 +67,7 @@ def test_documentation_is_the_options() -> None:
     assert set(documented) == set(module.OPTIONS)
     assert documented["needs"]["choices"] == module.OPTIONS["needs"]["choices"] == list(PURPOSES)
     assert documented["side"]["choices"] == module.OPTIONS["side"]["choices"]
-    assert set(yaml.safe_load(module.RETURN)) == {"server"}
+    assert set(yaml.safe_load(module.RETURN)) == {"server", "missing_programs"}
     assert yaml.safe_load(module.EXAMPLES)
 
 

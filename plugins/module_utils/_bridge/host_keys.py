@@ -1,0 +1,28 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# For use inside this collection only: no stability is promised to others.
+"""A host's own ssh keys, as its sshd's files have them."""
+
+from __future__ import annotations
+
+import glob
+import os
+
+from .._errors import MigrationError
+from .._state.files import read_text
+
+FOLDER = "/etc/ssh"
+
+
+def read_host_keys(params: dict, _check_mode: bool) -> dict:
+    """The public host keys, without comments, in the order of their files' names.
+
+    :param params: folder
+    :raises MigrationError: where there are none
+    """
+    texts = [read_text(path).split() for path in sorted(glob.glob(os.path.join(params["folder"], "ssh_host_*_key.pub")))]
+    keys = [" ".join(words[:2]) for words in texts if len(words) >= 2]
+    if not keys:
+        raise MigrationError("there is no public host key in %s: run ssh-keygen -A on this host" % params["folder"])
+    return {"changed": False, "keys": keys}

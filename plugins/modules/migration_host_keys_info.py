@@ -1,0 +1,50 @@
+# Copyright (c) 2026 The nordbridge.mysql_migration contributors
+# GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migration_host_keys_info
+short_description: Read a host's public ssh keys
+version_added: 1.0.0
+description:
+  - Reads the public host keys from the files of the host's own sshd, to be pinned on another host.
+  - It comes over Ansible's own connection, which is trusted already. A scan over the network would believe whoever answers.
+extends_documentation_fragment:
+  - nordbridge.mysql_migration._attributes.info
+options:
+  folder:
+    description: Where sshd keeps them.
+    type: path
+    default: /etc/ssh
+author: The nordbridge.mysql_migration contributors (@nordbridge)
+"""
+
+EXAMPLES = r"""
+- name: Read the source's host keys
+  nordbridge.mysql_migration.migration_host_keys_info:
+  delegate_to: us-db1
+  register: host_keys
+"""
+
+RETURN = r"""
+keys:
+  description: Each key's kind and text, without its comment.
+  returned: success
+  type: list
+  elements: str
+  sample: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd0]
+"""
+
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.host_keys import FOLDER, read_host_keys
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+
+
+def main() -> None:
+    """Parse, act, report."""
+    options = {"folder": {"type": "path", "default": FOLDER}}
+    run_module(read_host_keys, options)
+
+
+if __name__ == "__main__":
+    main()
