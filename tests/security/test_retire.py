@@ -33,6 +33,22 @@ def left(pair: Pair, host: str) -> list[str]:
     return pair.sh(host, LEFT.replace("ID", pair.name)).split()
 
 
+def shared(pair: Pair) -> list[str]:
+    """What the migrations of a source share: the users, their homes, their processes, and sshd's rules."""
+    look = (
+        "getent passwd nordbridge nordbridge-agent | cut -d: -f1; ls -d /var/lib/mysql_migration_agent /var/lib/mysql_migration_tunnel"
+        " 2>/dev/null; grep -rl nordbridge /etc/ssh/sshd_config /etc/ssh/sshd_config.d 2>/dev/null; ps -eo user= | grep ^nordbri; true"
+    )
+    return pair.sh(SOURCE, look).split()
+
+
+def use_stolen_key(pair: Pair) -> None:
+    """A session that forwards a port by a copy of the tunnel's key; it stays."""
+    start = f"ssh -F {pair.folder}/ssh_config -l nordbridge -i /root/stolen_key -o ExitOnForwardFailure=yes -o ControlPath=none -N"
+    pair.sh(TARGET, f"cp {pair.folder}/tunnel_key /root/stolen_key && (setsid {start} -L 127.0.0.1:7777:127.0.0.1:3306 agent >/dev/null 2>&1 </dev/null &)")
+    until("the stolen key forwards", lambda: "open" in pair.sh(TARGET, "bash -c 'echo >/dev/tcp/127.0.0.1/7777' 2>&1 && echo open || true"), seconds=20)
+
+
 def retire(pair: Pair, *arguments: str):
     """The playbook with its gate."""
     return pair.start("-e", f"retire={pair.name}", *arguments, playbook=RETIRE)
@@ -55,11 +71,15 @@ def test_a_finished_migration_leaves_its_record_and_the_guard_and_nothing_else(r
     ready.start("-e", "retire=other", playbook=RETIRE).failed(f"give -e retire={ready.name}")
     retire(ready).failed("nothing was changed", "replication from", f"-e retire_replication={ready.name}")
     allowed = ("-e", f"retire_replication={ready.name}")
+    use_stolen_key(ready)
     before = {host: left(ready, host) for host in (SOURCE, TARGET)}
     planned = retire(ready, *allowed, "--check", "--diff").ok()
     assert {host: left(ready, host) for host in (SOURCE, TARGET)} == before and "account nordbridge_ctl_" in planned.output
     run = retire(ready, *allowed).ok()
     assert "RETIRED" in run.output
+    # Who copied the key had a session open with it: sshd would have kept it for ever.
+    until("the stolen key's session has ended", lambda: "gone" in ready.sh(TARGET, "pgrep -f '[s]tolen_key' || echo gone"), seconds=30)
+    assert shared(ready) == []
     assert retire(ready, *allowed).ok().recap()["changed"] == 0
     assert {path.rpartition("/")[2] for path in left(ready, TARGET)} <= RECORD
     names = {path.rpartition("/")[2].split("-")[0] for path in left(ready, SOURCE)}
@@ -121,12 +141,13 @@ def test_a_migration_that_is_given_up_leaves_the_source_as_it_was(ready):
     retire(ready).failed("replication from", f"-e retire_replication={ready.name}")
     allowed = ("-e", f"retire_replication={ready.name}")
     ready.sh(SOURCE, "systemctl stop ssh.socket 2>/dev/null; (sleep 1; systemctl stop ssh; sleep 60; systemctl start ssh) >/dev/null 2>&1 </dev/null &")
-    until("the source is away", lambda: "refused" in ready.sh(TARGET, f"(echo >/dev/tcp/{ready.address(SOURCE)}/22) 2>&1 | cat", check=False) or True)
+    knock = f"bash -c 'echo >/dev/tcp/{ready.address(SOURCE)}/22' 2>&1 || true"
+    until("the source is away", lambda: "refused" in ready.sh(TARGET, knock), seconds=20, pause=0.2)
     run = retire(ready, *allowed, "-e", "ansible_ssh_timeout=5")
     run.failed("is not retired whole", "us-db1: everything: the host cannot be reached")
     until("the source is back", lambda: ready.sh(SOURCE, "echo back", check=False).strip() == "back", seconds=90, pause=2.0)
     retire(ready, *allowed).ok()
     assert retire(ready, *allowed).ok().recap()["changed"] == 0
-    assert left(ready, SOURCE) == [] and not ready.sql(SOURCE, ACCOUNTS) and not ready.sql(TARGET, ACCOUNTS)
+    assert left(ready, SOURCE) == [] and shared(ready) == [] and not ready.sql(SOURCE, ACCOUNTS) and not ready.sql(TARGET, ACCOUNTS)
     assert ready.value(SOURCE, "SELECT @@global.read_only;") == "0" and ready.value(SOURCE, SCHEMA) == "0"
     assert ready.value(TARGET, "SELECT @@global.read_only;") == "1"

@@ -17,18 +17,16 @@ import shlex
 import sys
 
 from .._accounts.logins import CONTROL, account
-from .._bridge.authorized_keys import check_options, expiry, with_entry
-from .._errors import MigrationError, Refusal
+from .._bridge.authorized_keys import check_address, check_options, expiry, key_words, keys_lock, with_entry
+from .._errors import Refusal
 from .._jobs.payload import BOOT, pack
 from .._state.fences import armed_by
-from .._state.files import open_lock, read_bytes, read_json, read_text, take_lock, write_text
+from .._state.files import read_bytes, read_json, read_text, write_text
 from .._state.paths import check_id, directory
 from .._switch.table import SOURCE, place_of, read_switches
 from .policy import MOST_SWITCHES, NAME, Policy, policy_of, policy_text
 
 HOME = "/var/lib/mysql_migration_agent"
-LOCK_SECONDS = 60.0
-ROOT_KEYS = "/root/.ssh/authorized_keys"
 # sshd runs a forced command through the login shell. This one runs nothing but the front of the migration that the command names.
 SHELL = """#!/bin/sh
 # The login shell of the agent of nordbridge.mysql_migration: it starts the front of one migration, and nothing else.
@@ -43,11 +41,12 @@ def key_line(public_key: str, from_address: str, migration_id: str, expires: str
 
     :param expires: as sshd(8) reads expiry-time, in the host's own time
     """
-    check_options({"from_address": from_address, "expires": expires})
-    kind, key = public_key.split()[:2]
+    check_options({"expires": expires})
+    if from_address:
+        check_address(from_address)
     source = 'from="%s",' % from_address if from_address else ""
     limit = 'expiry-time="%s",' % expires if expires else ""
-    return '%s%srestrict,command="%s" %s %s nordbridge-agent-%s' % (source, limit, migration_id, kind, key, migration_id)
+    return '%s%srestrict,command="%s" %s nordbridge-agent-%s' % (source, limit, migration_id, key_words(public_key), migration_id)
 
 
 def kept_options(text: str, migration_id: str) -> tuple[str, str]:
@@ -61,13 +60,6 @@ def launcher_text(python: str, main: str, *arguments: str) -> str:
     """A launcher: a shell script, because what a key or a unit runs should be readable."""
     words = [python, "-I", "-c", BOOT % main, *arguments]
     return "#!/bin/sh\n# The agent of nordbridge.mysql_migration.\nexec %s\n" % " ".join(map(shlex.quote, words))
-
-
-def without_line(text: str, mark: str) -> str:
-    """A file's text without the lines of that last word."""
-    lines = text.splitlines()
-    kept = [line for line in lines if not line.endswith(" " + mark)]
-    return text if len(kept) == len(lines) else "".join(line + "\n" for line in kept)
 
 
 def socket_path(migration_id: str) -> str:
@@ -130,10 +122,9 @@ def install_agent(params: dict, check_mode: bool) -> dict:
     if check_mode:
         return _install(params, home, True)
     os.makedirs(home, mode=0o755, exist_ok=True)
-    with open_lock(os.path.join(home, "lock")) as lock:
-        # Another migration of this source writes the same file of keys.
-        if not take_lock(lock, LOCK_SECONDS):
-            raise MigrationError("another migration has been installing its agent for more than %g s" % LOCK_SECONDS)
+    keys = Place(params["migration_id"], home).keys
+    os.makedirs(os.path.dirname(keys), mode=0o750, exist_ok=True)
+    with keys_lock(keys):
         return _install(params, home, False)
 
 
@@ -144,9 +135,8 @@ def _install(params: dict, home: str, check_mode: bool) -> dict:
     address = params["from_address"] or address
     line = key_line(params["public_key"], address, migration_id, expiry(ends, params["key_days"], now))
     keys = with_entry(read_text(place.keys), line)
-    root_keys = without_line(read_text(params.get("root_keys") or ROOT_KEYS), "nordbridge-agent-%s" % migration_id)
     scripts, policy, packed = place.scripts(migration_id, sys.executable), policy_text(wanted_policy(params, place)), pack()
-    after = {**scripts, place.policy: policy, place.keys: keys, params.get("root_keys") or ROOT_KEYS: root_keys}
+    after = {**scripts, place.policy: policy, place.keys: keys}
     before = {path: read_text(path) for path in after}
     changed_pack = any(read_bytes(path) != packed for path in place.packs)
     if not check_mode and changed_pack and armed_by(migration_id):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import typing as t
+from contextlib import contextmanager
 
 from .._errors import MigrationError, Refusal
 from .._state.files import open_lock, read_text, take_lock, write_text
@@ -22,22 +24,65 @@ NOTHING = "255.255.255.255:1"
 COMMAND = "/bin/false"
 TIME = "%Y%m%d%H%M"
 LOCK_SECONDS = 60.0
+# One word each, of nothing that could end a word: who sends a key must not be able to say more than a key.
+KEY = re.compile(r"(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]{1,60} [A-Za-z0-9+/=-]{1,2000}(?: [^\r\n]*)?")
+# Names, addresses, networks and patterns as in ssh_config(5), PATTERNS; not their !, which turns a list round.
+ADDRESS = re.compile(r"[0-9A-Za-z.:/%_*?-]+")
+# Of jokers alone, or a network of no bits: every host is meant.
+EVERYBODY = re.compile(r"[*?.:]+|.*/0+")
 
 
 def entry(options: dict, public_key: str, comment: str) -> str:
     """A line of authorized_keys.
 
     :param options: from_address, expires, open and listen (C(address:port); empty for nothing)
-    :raises Refusal: where a value could be read as another option
+    :raises Refusal: where a value could be read as another option, or lets in everybody
     """
     check_options(options)
     if not options["from_address"]:
         raise Refusal("the address that %s may be used from is not known: set migration_target_address" % comment)
-    kind, key = public_key.split()[:2]
+    check_address(options["from_address"])
     return (
-        'from="%s",expiry-time="%s",restrict,port-forwarding,command="%s",permitopen="%s",permitlisten="%s" %s %s %s'
-        % (options["from_address"], options["expires"], COMMAND, options["open"] or NOTHING, options["listen"] or NOTHING, kind, key, comment)
-    )
+        'from="%s",expiry-time="%s",restrict,port-forwarding,command="%s",permitopen="%s",permitlisten="%s" %s %s'
+        % (
+            options["from_address"], options["expires"], COMMAND, options["open"] or NOTHING, options["listen"] or NOTHING,
+            key_words(public_key), comment,
+        )
+    )  # fmt: skip
+
+
+def key_words(public_key: str) -> str:
+    """The type and the key, without the comment of whoever made it.
+
+    :raises Refusal: where it is no public key
+    """
+    if not KEY.fullmatch(public_key.strip()):
+        raise Refusal("%r is no public key: it has a type, a key and a comment in one line, as ssh-keygen writes it" % public_key[:100])
+    return " ".join(public_key.split()[:2])
+
+
+def check_address(value: str) -> None:
+    """Refuse what is no address, and what every address is.
+
+    :raises Refusal: with what to give
+    """
+    if not all(ADDRESS.fullmatch(one) and not EVERYBODY.fullmatch(one) for one in value.split(",")):
+        raise Refusal(
+            "the keys may be used from %r: that is no address of the target, or every host's; give migration_target_address as addresses,"
+            " networks (192.0.2.0/28) or names, with commas between them" % value
+        )
+
+
+@contextmanager
+def keys_lock(path: str) -> t.Iterator[None]:
+    """One at a time writes a file of keys: migrations of one source share it.
+
+    :raises MigrationError: where the lock is not had in time
+    """
+    with open_lock(path + ".lock") as lock:
+        if not take_lock(lock, LOCK_SECONDS):
+            raise MigrationError("another migration has been writing %s for more than %g s" % (path, LOCK_SECONDS))
+        yield
 
 
 def check_options(options: dict) -> None:
@@ -80,6 +125,11 @@ def with_entry(text: str, line: str) -> str:
     return "".join(old + "\n" for old in [*(old for old in lines if not old.endswith(mark)), line])
 
 
+def without_entry(text: str, comment: str) -> str:
+    """A file's text without the lines of that comment, every other line as it was."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.rstrip("\r\n").endswith(" " + comment))
+
+
 def admit_key(params: dict, check_mode: bool) -> dict:
     """Write a key's entry, root's to write and the tunnel's user's to read.
 
@@ -88,9 +138,7 @@ def admit_key(params: dict, check_mode: bool) -> dict:
     path = params["path"]
     if check_mode:
         return _result(params, read_text(path), _wanted(params, read_text(path)))
-    with open_lock(path + ".lock") as lock:
-        if not take_lock(lock, LOCK_SECONDS):
-            raise MigrationError("another migration has been writing %s for more than %g s" % (path, LOCK_SECONDS))
+    with keys_lock(path):
         before = read_text(path)
         after = _wanted(params, before)
         result = _result(params, before, after)

@@ -13,6 +13,8 @@ import os
 import re
 import stat
 import tempfile
+import typing as t
+from contextlib import contextmanager
 
 from .._child import run_child
 from .._errors import MigrationError, Refusal
@@ -54,6 +56,50 @@ def with_block(text: str, block: str, user: str) -> str:
     return text + ("" if text.endswith("\n") or not text else "\n") + placed
 
 
+def without_block(text: str, user: str) -> str:
+    """A configuration without the block and its marks."""
+    begin, end = ("# %s nordbridge.mysql_migration %s\n" % (mark, user) for mark in ("BEGIN", "END"))
+    return re.sub(re.escape(begin) + ".*?" + re.escape(end), "", text, flags=re.DOTALL)
+
+
+def rules_of(user: str, root: str = "/") -> str:
+    """The file that holds a user's rules; empty where there are none."""
+    own = os.path.join(FOLDER, "nordbridge-%s.conf" % user)
+    if os.path.exists(os.path.join(root, own.lstrip("/"))):
+        return own
+    config = read_text(os.path.join(root, CONFIG.lstrip("/")))
+    return CONFIG if without_block(config, user) != config else ""
+
+
+def release_user(user: str, root: str = "/") -> None:
+    """Take a user's rules from sshd's configuration, and have sshd read it. For a user that nobody can log in as any more.
+
+    :raises MigrationError: where sshd does not accept what is left, or is not reloaded
+    """
+    with _writing(root):
+        path = rules_of(user, root)
+        if not path:
+            return
+        place = os.path.join(root, path.lstrip("/"))
+        if path != CONFIG:
+            remove(place)
+        else:
+            after = without_block(read_text(place), user)
+            if root == "/":
+                _validate(after, os.path.dirname(place))
+            write_text(place, after, mode=stat.S_IMODE(os.stat(place).st_mode))
+        if root == "/":
+            _reload()
+
+
+@contextmanager
+def _writing(root: str = "/") -> t.Iterator[None]:
+    with open_lock(os.path.join(root, LOCK.lstrip("/"))) as lock:
+        if not take_lock(lock, LOCK_SECONDS):
+            raise MigrationError("another migration has been writing sshd's configuration for more than %g s" % LOCK_SECONDS)
+        yield
+
+
 def restrict_user(params: dict, check_mode: bool) -> dict:
     """Write the rules where sshd reads them, have it read them, and read back what it makes of them.
 
@@ -69,9 +115,7 @@ def restrict_user(params: dict, check_mode: bool) -> dict:
         raise Refusal("user %r is not a name that can stand in sshd's configuration" % user)
     if check_mode:
         return _result(*_wanted(user))
-    with open_lock(LOCK) as lock:
-        if not take_lock(lock, LOCK_SECONDS):
-            raise MigrationError("another migration has been writing sshd's configuration for more than %g s" % LOCK_SECONDS)
+    with _writing():
         path, before, after = _wanted(user)
         due = os.path.join(directory(params["migration_id"]), DUE)
         if before != after:

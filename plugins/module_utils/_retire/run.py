@@ -27,7 +27,7 @@ from .._state.phase import JOBS, phase_of
 from .guard import guard_file, guard_login, guard_session
 from .remove import remove_all
 from .server import Part, admins, changeable, own_accounts, own_plugin, own_replication, own_rows, remove_parts
-from .things import SOURCE, TARGET, kept, things
+from .things import SOURCE, TARGET, kept, others, things
 
 # Between its begin and its end a migration needs all that it has.
 BUSY = {
@@ -114,7 +114,7 @@ def _retire(params: dict, check_mode: bool, stack: ExitStack) -> Retired:
     if check_mode:
         return Retired(_distinct(words), _stays(params, server, guard), left)
     removed = _in_server(params, server, parts, guard, left) if server is not None else []
-    gone, failed = remove_all(found)
+    gone, failed = remove_all(found, migration_id)
     return Retired(_distinct(removed + gone), _stays(params, server, guard), left + failed)
 
 
@@ -189,6 +189,8 @@ def _stays(params: dict, server: Flavour | None, guard: str) -> list[str]:
         )
     elif server is not None and server.read_only():
         found.append("read_only: this server takes no writes; zz-nordbridge-hold.cnf keeps it so")
+    if others(migration_id, side):
+        found.append("the users of the agent and of the tunnels with sshd's rules for them: other migrations of this host use them")
     if side == SOURCE:
         found.append("zz-nordbridge-binlog.cnf, the settings of the source's binary log")
     return found

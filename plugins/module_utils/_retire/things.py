@@ -11,6 +11,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 
+from .._bridge.sshd import rules_of
 from .._state.paths import PROGRAMS_ROOT, ROOT, check_id
 
 SOURCE, TARGET = "source", "target"
@@ -22,20 +23,16 @@ UNIT_KINDS: dict[str, tuple] = {
     TARGET: ("tunnel.service", "tunnel-proxy.service", "back.service", "back-proxy.service"),
     SOURCE: ("agent.socket", "agent@.service", "back-proxy.service"),
 }
-# Files of keys, of which the lines go whose comment is nordbridge-KIND-ID. Root's own held the agent's key in an earlier version.
-KEY_FILES: dict[str, tuple] = {
-    SOURCE: (
-        "/root/.ssh/authorized_keys",
-        "/var/lib/mysql_migration_agent/.ssh/authorized_keys",
-        "/var/lib/mysql_migration_tunnel/.ssh/authorized_keys",
-    ),
-    TARGET: (),
-}
+# The homes of the users that the migrations of a source share. They go with the last migration.
+AGENT_HOME, TUNNEL_HOME = "/var/lib/mysql_migration_agent", "/var/lib/mysql_migration_tunnel"
+HOMES: dict[str, tuple] = {SOURCE: (AGENT_HOME, TUNNEL_HOME), TARGET: ()}
+# Under a home; of it the lines go whose comment is nordbridge-KIND-ID.
+KEYS = ".ssh/authorized_keys"
 KEY_KINDS = ("agent", "tunnel", "back")
 # Files and folders, %s is the id; patterns match whole names.
 PATHS: dict[str, tuple] = {
     SOURCE: (
-        "/var/lib/mysql_migration_agent/%s",
+        AGENT_HOME + "/%s",
         "/etc/mysql/*/nordbridge-%s-back-ca.pem", "/etc/mysql/nordbridge-%s-back-ca.pem", "/etc/my.cnf.d/nordbridge-%s-back-ca.pem",
     ),
     TARGET: (
@@ -53,9 +50,9 @@ GUARD = ("lease-*.json", "lease-*.lock", "agent.zip")
 class Thing:
     """Something of the migration's on this host.
 
-    :param kind: unit, key or path
-    :param name: the unit's name, the key's comment, or the path
-    :param where: the file that a key stands in
+    :param kind: unit, key, path, rules (of sshd, for a user) or user
+    :param name: the unit's name, the key's comment, the path, or the user's name
+    :param where: the file that a key or rules stand in, the home of a user
     """
 
     kind: str
@@ -69,13 +66,26 @@ class Thing:
 
 
 def things(migration_id: str, side: str, guarded: bool, root: str = "/") -> list[Thing]:
-    """What is there to be removed, units first, so that nobody uses the rest any more.
+    """What is there to be removed, units first, so that nobody uses the rest any more; users last, with the host's last migration.
 
     :param guarded: this host keeps its server closed for the migration
     :param root: where the host's files are
     """
     check_id(migration_id)
-    return [*_units(migration_id, side, root), *_keys(migration_id, side, root), *_paths(migration_id, side, guarded, root)]
+    found = [*_units(migration_id, side, root), *_keys(migration_id, side, root), *_paths(migration_id, side, guarded, root)]
+    return [*found, *(thing for home in HOMES[side] for thing in _shared(home, root))] if not others(migration_id, side, root) else found
+
+
+def others(migration_id: str, side: str, root: str = "/") -> list[str]:
+    """What of other migrations is in the shared homes: their keys and their agents' folders."""
+    marks = _marks(migration_id)
+    found = []
+    for home in HOMES[side]:
+        lines = [line for line in _lines(_at(root, os.path.join(home, KEYS))) if line.strip() and not line.startswith("#")]
+        found += [line.rpartition(" ")[2] for line in lines if not line.endswith(marks)]
+        folders = sorted(glob.glob(_at(root, home) + "/*/"))
+        found += [path for path in map(os.path.basename, map(os.path.dirname, folders)) if path != migration_id]
+    return found
 
 
 def kept(migration_id: str, side: str, guarded: bool, root: str = "/") -> list[str]:
@@ -97,10 +107,25 @@ def _units(migration_id: str, side: str, root: str) -> t.Iterator[Thing]:
 
 
 def _keys(migration_id: str, side: str, root: str) -> t.Iterator[Thing]:
-    marks = ["nordbridge-%s-%s" % (kind, migration_id) for kind in KEY_KINDS]
-    for path in KEY_FILES[side]:
+    for home in HOMES[side]:
+        path = os.path.join(home, KEYS)
         lines = _lines(_at(root, path))
-        yield from (Thing("key", mark, path) for mark in marks if any(line.endswith(" " + mark) for line in lines))
+        yield from (Thing("key", mark.strip(), path) for mark in _marks(migration_id) if any(line.endswith(mark) for line in lines))
+
+
+def _marks(migration_id: str) -> tuple[str, ...]:
+    return tuple(" nordbridge-%s-%s" % (kind, migration_id) for kind in KEY_KINDS)
+
+
+def _shared(home: str, root: str) -> t.Iterator[Thing]:
+    """A user with its rules and its home, whichever name the user was given."""
+    for user in (line.split(":")[0] for line in _lines(_at(root, "/etc/passwd")) if line.split(":")[5:6] == [home]):
+        path = rules_of(user, root)
+        if path:
+            yield Thing("rules", user, path)
+        yield Thing("user", user, home)
+    if os.path.isdir(_at(root, home)):
+        yield Thing("path", home)
 
 
 def _paths(migration_id: str, side: str, guarded: bool, root: str) -> t.Iterator[Thing]:

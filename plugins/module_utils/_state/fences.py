@@ -122,6 +122,16 @@ def armed_by(migration_id: str, root: str = ROOT) -> bool:
     return fence is not None and fence.state == ARMED
 
 
+def armed_beside(migration_id: str, root: str = ROOT) -> list[str]:
+    """The other migrations of which a lease stands on this host."""
+    try:
+        names = [name for name in os.listdir(_folder(root)) if name.rpartition(".")[2] == ARMED]
+    except FileNotFoundError:
+        return []
+    found = [find_fence(name.split(".")[2], root) for name in names]
+    return sorted({fence.migration_id for fence in found if fence and fence.state == ARMED} - {migration_id})
+
+
 @contextmanager
 def fence_lock(server: str, root: str = ROOT, seconds: float | None = LOCK_SECONDS) -> t.Iterator[None]:
     """One at a time makes, or acts on, a server's record.

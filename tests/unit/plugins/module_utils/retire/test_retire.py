@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import authorized_keys
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._retire import guard, remove, run, server, things
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.fences import ARMED, COMMITTED, FIRED, RELEASED, Fence
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 FOLDER = "var/lib/mysql_migration/shop"
+AGENT_KEYS, TUNNEL_KEYS = ("var/lib/mysql_migration_%s/.ssh/authorized_keys" % user for user in ("agent", "tunnel"))
 CTL, REPL, BACK, KEEP = ("nordbridge_%s_8d9001d3" % kind for kind in ("ctl", "repl", "back", "keep"))
 
 
@@ -30,7 +35,7 @@ def words(found):
 class TestThings:
     def test_a_source_is_cleared_of_this_migration_and_of_no_other(self, tmp_path):
         keys = "ssh-rsa AAA admin@example\nrestrict ssh-ed25519 BBB nordbridge-agent-shop\nrestrict ssh-ed25519 CCC nordbridge-agent-shop-eu\n"
-        put(tmp_path, "root/.ssh/authorized_keys", text=keys)
+        put(tmp_path, AGENT_KEYS, text=keys)
         put(tmp_path, "etc/systemd/system/nordbridge-shop-agent@.service", "etc/systemd/system/nordbridge-shop-eu-agent.socket")
         put(tmp_path, "etc/systemd/system/nordbridge-shop-boot-0a.service")
         put(tmp_path, FOLDER + "/agent.zip", "var/lib/mysql_migration/shop-eu/agent.zip", "var/lib/mysql_migration/fences/x")
@@ -38,37 +43,96 @@ class TestThings:
         found = things.things("shop", "source", False, str(tmp_path))
         assert words(found) == [
             "unit nordbridge-shop-agent@.service",
-            "key nordbridge-agent-shop in /root/.ssh/authorized_keys",
+            f"key nordbridge-agent-shop in /{AGENT_KEYS}",
             "path /var/lib/mysql_migration_agent/shop",
             "path /etc/mysql/conf.d/nordbridge-shop-back-ca.pem",
             "path /var/lib/mysql_migration/shop",
         ]
-        removed, left = remove.remove_all(found, str(tmp_path))
+        removed, left = remove.remove_all(found, "shop", str(tmp_path))
         assert removed == words(found) and not left
         assert things.things("shop", "source", False, str(tmp_path)) == []
-        assert "BBB" not in (tmp_path / "root/.ssh/authorized_keys").read_text()
+        assert "BBB" not in (tmp_path / AGENT_KEYS).read_text()
         for line in (keys.splitlines()[0], keys.splitlines()[2]):
-            assert line in (tmp_path / "root/.ssh/authorized_keys").read_text().splitlines()
+            assert line in (tmp_path / AGENT_KEYS).read_text().splitlines()
         assert (tmp_path / "var/lib/mysql_migration/shop-eu/agent.zip").exists() and (tmp_path / "var/lib/mysql_migration/fences/x").exists()
         assert (tmp_path / "etc/systemd/system/nordbridge-shop-boot-0a.service").exists()
+
+    def test_the_users_and_sshds_rules_go_with_the_last_migration(self, tmp_path, monkeypatch):
+        ran = []
+        monkeypatch.setattr(remove, "run_child", lambda command, **_more: ran.append(command) or SimpleNamespace(returncode=0, stderr=""))
+        passwd = "root:x:0:0::/root:/bin/sh\nnordbridge:x:998:998::/var/lib/mysql_migration_tunnel:/usr/sbin/nologin\n"
+        put(tmp_path, "etc/passwd", text=passwd)
+        config = "Port 22\n# BEGIN nordbridge.mysql_migration nordbridge\nMatch User nordbridge\n# END nordbridge.mysql_migration nordbridge\n"
+        put(tmp_path, "etc/ssh/sshd_config", text=config)
+        put(tmp_path, "var/lib/mysql_migration/state")
+        put(tmp_path, TUNNEL_KEYS, text="restrict ssh-ed25519 A nordbridge-tunnel-shop\nrestrict ssh-ed25519 B nordbridge-tunnel-crm\n")
+        assert words(things.things("shop", "source", False, str(tmp_path))) == [f"key nordbridge-tunnel-shop in /{TUNNEL_KEYS}"]
+        assert things.others("shop", "source", str(tmp_path)) == ["nordbridge-tunnel-crm"]
+        put(tmp_path, TUNNEL_KEYS, text="restrict ssh-ed25519 A nordbridge-tunnel-shop\n")
+        found = things.things("shop", "source", False, str(tmp_path))
+        assert words(found)[1:] == [
+            "rules nordbridge in /etc/ssh/sshd_config", "user nordbridge in /var/lib/mysql_migration_tunnel", "path /var/lib/mysql_migration_tunnel",
+        ]  # fmt: skip
+        assert remove.remove_all(found, "shop", str(tmp_path)) == (words(found), [])
+        assert (tmp_path / "etc/ssh/sshd_config").read_text() == "Port 22\n"
+        assert ran == [["userdel", "--root", str(tmp_path), "nordbridge"]] and not (tmp_path / "var/lib/mysql_migration_tunnel").exists()
+
+    def test_a_tunnels_key_stays_while_another_migration_cuts_over(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(remove, "armed_beside", lambda _id: ["crm"])
+        text = "restrict ssh-ed25519 A nordbridge-tunnel-shop\nrestrict ssh-ed25519 B nordbridge-tunnel-crm\n"
+        put(tmp_path, TUNNEL_KEYS, text=text)
+        _removed, left = remove.remove_all(things.things("shop", "source", False, str(tmp_path)), "shop", str(tmp_path))
+        assert "migration crm, which cuts over" in left[0] and (tmp_path / TUNNEL_KEYS).read_text() == text
+
+    def test_a_key_is_removed_under_its_writers_lock(self, tmp_path, monkeypatch):
+        put(tmp_path, TUNNEL_KEYS, text="restrict ssh-ed25519 A nordbridge-tunnel-shop\n")
+        monkeypatch.setattr(authorized_keys, "LOCK_SECONDS", 0.1)
+        found = things.things("shop", "source", False, str(tmp_path))
+        with authorized_keys.keys_lock(str(tmp_path / TUNNEL_KEYS)):
+            _removed, left = remove.remove_all(found, "shop", str(tmp_path))
+        assert any("another migration has been writing" in words for words in left)
+
+    @pytest.mark.parametrize("answers, left", [(("", "", "nordbridge-shop-agent@1.service loaded active running x"), 1), (("", "", ""), 0), ((None,), 1)])
+    def test_a_unit_that_still_runs_is_not_removed(self, tmp_path, monkeypatch, answers, left):
+        said = list(answers)
+        put(tmp_path, "etc/systemd/system/nordbridge-shop-agent@.service")
+
+        def systemctl(command, *_all, **_more):
+            answer = said.pop(0) if said else ""
+            return SimpleNamespace(returncode=answer is None, stdout=answer or "", stderr="timed out")
+
+        monkeypatch.setattr(remove, "run_child", systemctl)
+        monkeypatch.setattr(remove, "_managed", lambda _root: True)
+        assert len(remove.remove_all(things.things("shop", "source", False, str(tmp_path)), "shop", str(tmp_path))[1]) == left
+        assert (tmp_path / "etc/systemd/system/nordbridge-shop-agent@.service").exists() == bool(left)
+
+    def test_the_processes_of_a_session_are_told_from_others(self):
+        user = {"user": 65534} if os.getuid() == 0 else {}
+        uid = user.get("user", os.getuid())
+        with subprocess.Popen(["/bin/sh", "-c", "read line; sleep 60 & wait", "/home/shop/x"], stdin=subprocess.PIPE, **user) as child:
+            assert child.stdin is not None
+            found = {names: set(remove._processes(uid, names)) for names in ("", "/home/shop/", "/home/crm/")}
+            child.kill()
+        assert child.pid in found[""] and child.pid in found["/home/shop/"] and child.pid not in found["/home/crm/"]
+        assert not set(remove._processes(0, "")), "never root's"
 
     def test_a_target_keeps_what_the_migration_did_and_no_secret(self, tmp_path):
         for name in ("source.json", "back_key", "ssh_config", "a-file-of-a-later-version", "state.json", "events.jsonl", "jobs/seed/log", "change.lock"):
             put(tmp_path, f"{FOLDER}/{name}")
-        remove.remove_all(things.things("shop", "target", False, str(tmp_path)), str(tmp_path))
+        remove.remove_all(things.things("shop", "target", False, str(tmp_path)), "shop", str(tmp_path))
         assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == ["change.lock", "events.jsonl", "jobs", "state.json"]
         assert things.things("shop", "target", False, str(tmp_path)) == []
 
     def test_a_closed_servers_host_keeps_its_guard(self, tmp_path):
         for name in ("lease-0a.json", "lease-0a.lock", "agent.zip", "agent", "accounts.json"):
             put(tmp_path, f"{FOLDER}/{name}")
-        remove.remove_all(things.things("shop", "source", True, str(tmp_path)), str(tmp_path))
+        remove.remove_all(things.things("shop", "source", True, str(tmp_path)), "shop", str(tmp_path))
         assert sorted(path.name for path in (tmp_path / FOLDER).iterdir()) == ["agent.zip", "lease-0a.json", "lease-0a.lock"]
 
     def test_links_are_removed_and_not_followed(self, tmp_path):
         put(tmp_path, "elsewhere/file", FOLDER + "/state.json")
         (tmp_path / FOLDER / "link").symlink_to(tmp_path / "elsewhere")
-        remove.remove_all(things.things("shop", "target", False, str(tmp_path)), str(tmp_path))
+        remove.remove_all(things.things("shop", "target", False, str(tmp_path)), "shop", str(tmp_path))
         assert (tmp_path / "elsewhere/file").exists() and not (tmp_path / FOLDER / "link").is_symlink()
 
     def test_what_cannot_be_removed_is_named_and_the_rest_done(self, tmp_path, monkeypatch):
@@ -81,7 +145,7 @@ class TestThings:
             real(path)
 
         monkeypatch.setattr(remove.os, "unlink", read_only)
-        removed, left = remove.remove_all(things.things("shop", "target", False, str(tmp_path)), str(tmp_path))
+        removed, left = remove.remove_all(things.things("shop", "target", False, str(tmp_path)), "shop", str(tmp_path))
         assert removed == [f"path /{FOLDER}/b"] and left == [f"path /{FOLDER}/a: read-only"]
 
 
