@@ -56,8 +56,8 @@ wipe_permission:
   sample: shop@2
 """
 
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration.phase import migration_info
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import migration_info
 
 
 def main():

@@ -45,6 +45,7 @@ read_only:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.hold import hold_server
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration.guard import changing_server
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import (
@@ -52,7 +53,6 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
     login_argument_spec,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.guard import changing_server
 
 
 def hold(params, check_mode):

@@ -71,6 +71,7 @@ plan:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts.own import prepare_source
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration.guard import changing_server
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import (
@@ -79,7 +80,6 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.guard import changing_server
 
 
 def prepare(params, check_mode):

@@ -20,6 +20,7 @@ from .._cutover.history import written
 from .._cutover.hold import check_place, opened_by_nobody, predict_hold, prove_hold
 from .._errors import Refusal
 from .._jobs.host import host_start
+from .._migration.history import told_fence
 from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
@@ -38,7 +39,6 @@ from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 from .._state.fences import Fence, find_fence, last_of
 from .._state.files import read_json, write_json
-from .._state.history import told_fence
 from .._state.paths import directory
 from .._switch import keeper
 from .._switch.table import find_switches

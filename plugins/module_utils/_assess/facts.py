@@ -18,13 +18,13 @@ import typing as t
 
 from .._cutover.hold import hold_beside
 from .._errors import MigrationError, ServerError
+from .._migration.history import told_fence, told_journals
 from .._seed.conditions import read_conditions, read_host
 from .._seed.context import mark
 from .._seed.keep import read_markers
 from .._server.connection import Connection
 from .._server.events import read_events
 from .._server.flavour import open_flavour
-from .._state.history import told_fence, told_journals
 from . import privileges
 from .census import read_census
 from .setups import read_setups

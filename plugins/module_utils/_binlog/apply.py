@@ -10,6 +10,7 @@ import os
 import socket
 
 from .._errors import MigrationError, Refusal
+from .._migration.guard import changing_server
 from .._optionfiles.dropin import DropIn, check_place, default_path
 from .._optionfiles.program import can_validate, find_program
 from .._optionfiles.table import parse_size
@@ -17,7 +18,6 @@ from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint, from_options
 from .._server.flavour import open_flavour
-from .._state.guard import changing_server
 from . import observe, sessions
 from .dropin import MARK, NAME, render
 from .gtid import OnlineSteps, all_steps

@@ -10,14 +10,14 @@ import glob
 import os
 import typing as t
 
+from .._migration.guard import changing
+from .._migration.renew import renew
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 from .._state.fences import COMMITTED, RELEASED, decide_fence, fence_lock, read_fence
 from .._state.files import read_json
-from .._state.guard import changing
 from .._state.paths import directory
-from .._state.renew import renew
 from .access import give_privileges
 from .lease import SQL_SECONDS, forget
 

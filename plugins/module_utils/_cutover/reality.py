@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from .._bridge.call import call
 from .._errors import MigrationError
+from .._migration.phase import phase_of
 from .._replication.status import only_status
 from .._server.base import Flavour
 from .._server.connection import connect
@@ -19,7 +20,6 @@ from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._state.journal import Journal
 from .._state.paths import directory
-from .._state.phase import phase_of
 from .._tuning.configured import configured
 from .hold import NAME
 

@@ -18,6 +18,7 @@ from .._bridge.standby import Standby
 from .._errors import MigrationError, Refusal
 from .._jobs.module import launch_job
 from .._jobs.progress import Progress
+from .._migration.phase import phase_of
 from .._replication.status import only_status
 from .._reverse.accounts import FENCE_FILE
 from .._reverse.follow import open_pair
@@ -27,7 +28,6 @@ from .._server.base import Flavour
 from .._server.endpoint import read_login_file
 from .._state.journal import Journal
 from .._state.paths import directory
-from .._state.phase import phase_of
 from .._switch.table import read_switches, switches_back
 from .launch import await_end, check_budget
 from .lease_client import Lease

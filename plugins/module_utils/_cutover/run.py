@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress
+from .._migration.guard import exclusive
 from .._server.connection import connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._server.identity import check_one_server
-from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory
 from .._verify.record import warnings_of

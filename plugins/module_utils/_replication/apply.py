@@ -8,12 +8,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from .._errors import MigrationError, ServerError
+from .._migration.guard import changing
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import from_options as endpoint_from_options
 from .._server.flavour import open_flavour
 from .._server.unlogged import run_unlogged
-from .._state.guard import changing
 from .._state.journal import Journal
 from .._state.paths import directory
 from . import desired as wanted

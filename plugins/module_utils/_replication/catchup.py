@@ -11,12 +11,12 @@ import time
 
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress, duration
+from .._migration.guard import BEFORE, changing, why_not_now
 from .._server.base import Flavour
 from .._server.connection import Connection, connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._state.fences import ARMED
-from .._state.guard import BEFORE, changing, why_not_now
 from .._state.journal import Journal
 from .._state.paths import directory
 from .._tuning.relax import follow

@@ -14,16 +14,16 @@ from contextlib import ExitStack
 from .._accounts.own import CLONE_LOADED
 from .._errors import MigrationError, Refusal
 from .._jobs.record import observe
+from .._migration.guard import exclusive
+from .._migration.phase import JOBS, phase_of
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import from_options
 from .._server.flavour import open_flavour
 from .._state.fences import ARMED, COMMITTED, Fence, fence_lock, last_of, read_fence
 from .._state.files import read_json
-from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
-from .._state.phase import JOBS, phase_of
 from .guard import guard_file, guard_login, guard_session
 from .remove import remove_all
 from .server import Part, admins, changeable, own_accounts, own_plugin, own_replication, own_rows, remove_parts

@@ -14,10 +14,10 @@ from .._accounts.logins import BACK, CONTROL, account, make_password
 from .._accounts.own import Own, OwnAccounts
 from .._errors import Refusal
 from .._jobs.record import observe
+from .._migration.guard import BEFORE, changing
 from .._server.base import Flavour
 from .._server.endpoint import Endpoint, login_text
 from .._state.files import read_text, write_text
-from .._state.guard import BEFORE, changing
 from .._state.paths import directory, job_directory
 
 BACK_FILE, FENCE_FILE = "back.json", "fence.json"

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
+from .._migration.guard import AFTER, changing
+from .._migration.phase import phase_of
 from .._replication import desired as wanted
 from .._replication.apply import apply
 from .._replication.health import error_text
@@ -23,10 +25,8 @@ from .._server.connection import connect
 from .._server.endpoint import Endpoint, read_login_file
 from .._server.flavour import open_flavour
 from .._server.transport import requires_tls
-from .._state.guard import AFTER, changing
 from .._state.journal import Journal
 from .._state.paths import directory
-from .._state.phase import phase_of
 from .accounts import BACK_FILE
 from .rules import why_not
 

@@ -11,9 +11,9 @@ import typing as t
 
 from .._bridge.call import call
 from .._errors import Refusal
+from .._migration.history import DAMAGED, told_fence, told_journals
 from .._server.base import Flavour
 from .._state.fences import ARMED, COMMITTED
-from .._state.history import DAMAGED, told_fence, told_journals
 from .._state.paths import SCHEMA
 from .context import mark
 

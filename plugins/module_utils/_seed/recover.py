@@ -15,12 +15,12 @@ import shutil
 from .._errors import Refusal
 from .._jobs.pulse import end, hanging
 from .._jobs.record import observe
+from .._migration.guard import exclusive
+from .._migration.phase import migration_info
 from .._replication.trust import settle
 from .._sandbox.run import stop_units
-from .._state.guard import exclusive
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
-from .._state.phase import migration_info
 from .._tuning.relax import distrust
 from .service import start_server, stop_server
 from .swap import NEW, OLD, restore

@@ -10,10 +10,10 @@ import time
 
 from .._binlog.apply import check_local
 from .._errors import MigrationError
+from .._migration.guard import changing_server
 from .._server.connection import connect
 from .._server.endpoint import Endpoint, from_options
 from .._server.flavour import open_flavour
-from .._state.guard import changing_server
 from .service import restart_server
 
 

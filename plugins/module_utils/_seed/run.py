@@ -11,6 +11,7 @@ import time
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress
+from .._migration.guard import changing
 from .._replication.heartbeat import Beater
 from .._replication.trust import begin
 from .._server.base import Flavour
@@ -18,7 +19,6 @@ from .._server.connection import LONG_SECONDS, connect
 from .._server.endpoint import read_login_file
 from .._server.flavour import open_flavour
 from .._server.identity import described
-from .._state.guard import changing
 from .._state.journal import Journal
 from .._state.paths import SCHEMA, directory
 from .._state.permission import erasure
@@ -118,7 +118,7 @@ def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
     if not begin(seed.source, journal, seed.options["migration_id"], method.goes_on):
         forget_others(seed.target.identity.datadir, seed.options["migration_id"])
     tries = seed.options["tries"] if method.starts_over else 1
-    with relaxed_copy(seed, journal), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
+    with relaxed_copy(seed.target, journal, seed.options["fast_load"]), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
         result = copy_in_tries(seed, copy, tries, note)
         seed.look_again()
         check_marker(seed.target, seed.options["migration_id"])

@@ -30,9 +30,6 @@ from .._state.journal import Journal
 from .configured import Configured, configured
 from .settings import REDO_STATUS, SETTINGS, Setting
 
-if t.TYPE_CHECKING:
-    from .._seed.context import Seed
-
 KEY = "tuning"
 # Rotating or flushing must not put a transaction of the target's own into its binary log.
 FLUSH = "FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS"
@@ -269,21 +266,23 @@ def distrust(journal: Journal, check_mode: bool) -> str:
 
 
 @contextmanager
-def relaxed_copy(seed: Seed, journal: Journal) -> t.Iterator[None]:
+def relaxed_copy(target: Flavour, journal: Journal, fast: bool) -> t.Iterator[None]:
     """A copy under relaxed commits, which stay so for the replication that follows; a copy that fails leaves none.
 
     A physical copy restarts the server, which has its configured values then: they are set once more at the end.
+
+    :param fast: whether the owner lets commits not wait for the disk
     """
-    if not seed.options["fast_load"]:
+    if not fast:
         # Another migration's relaxed settings, whose journal is gone, would outlive this one's.
-        make_durable(seed.target, journal)
+        make_durable(target, journal)
         yield
         return
-    relax(seed.target, journal, anew=True)
+    relax(target, journal, anew=True)
     try:
         yield
     except BaseException:
         with suppress(MigrationError):
-            make_durable(seed.target, journal)
+            make_durable(target, journal)
         raise
-    relax(seed.target, journal)
+    relax(target, journal)

@@ -15,12 +15,12 @@ from contextlib import ExitStack, contextmanager
 
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress, duration
+from .._migration.guard import changing
 from .._replication.trust import look, note
 from .._server.base import Flavour
 from .._server.connection import LONG_SECONDS, connect
 from .._server.endpoint import Endpoint, read_login_file
 from .._server.flavour import open_flavour
-from .._state.guard import changing
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .aligned import Aligner, Pair, check_possible

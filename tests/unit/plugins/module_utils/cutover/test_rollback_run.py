@@ -13,8 +13,8 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import in_words
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import JobStatus
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration.phase import phase_of
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
 
 CUT = {
     "begun": ["preflight"],

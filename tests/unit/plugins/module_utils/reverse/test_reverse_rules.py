@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration import renew
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse import accounts, follow
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse.rules import why_not
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.identity import Identity
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.mariadb import MariaDB
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.mysql import MySQL
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import renew
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 BASE = Identity("mariadb", (10, 11, 18), "10.11.18", "", "us-db1", 3306, 1, "", "/var/lib/mysql", 0)

@@ -11,11 +11,11 @@ import threading
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration import phase as phases
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration.phase import phase_of
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import files
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import phase as phases
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Damaged, Journal, broken_link, last_line
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import check_id, directory, job_directory
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.phase import phase_of
 
 
 @pytest.fixture

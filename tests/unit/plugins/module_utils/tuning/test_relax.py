@@ -135,7 +135,7 @@ def test_what_another_migration_left_is_not_taken_for_the_users_wish(kit, target
 
 def test_a_journal_that_knows_of_nothing_relaxed_is_not_believed(kit, target):
     target.connection.known.update(DURABILITY)
-    with tuning.relaxed_copy(SimpleNamespace(target=target, options={"fast_load": False}), kit.journal):
+    with tuning.relaxed_copy(target, kit.journal, False):
         assert {name: target.connection.known[name] for name in SAFE} == SAFE
     target.connection.known.update(DURABILITY)
     kit.log.clear()
@@ -309,8 +309,7 @@ def test_a_cutover_that_has_begun_is_not_replaced_by_a_copy(kit, target):
 
 
 def copied(kit, target, fast=True, ends=None):
-    seed = SimpleNamespace(target=target, options={"fast_load": fast})
-    with tuning.relaxed_copy(seed, kit.journal):
+    with tuning.relaxed_copy(target, kit.journal, fast):
         during = dict(target.connection.known)
         # A physical copy's restart.
         target.connection.known.update(CONFIGURED[target.name])

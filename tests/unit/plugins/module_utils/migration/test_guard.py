@@ -11,7 +11,8 @@ from functools import partial
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import fences, guard
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration import guard
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state import fences
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.fences import ARMED, COMMITTED, FIRED, RELEASED, Fence
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 

@@ -11,11 +11,11 @@ import os
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
 from .._jobs.record import observe
-from .fences import ARMED, COMMITTED, RELEASED
-from .files import read_json
-from .journal import Damaged, Journal, broken_link
-from .paths import directory
-from .permission import word
+from .._state.fences import ARMED, COMMITTED, RELEASED
+from .._state.files import read_json
+from .._state.journal import Damaged, Journal, broken_link
+from .._state.paths import directory
+from .._state.permission import word
 
 ASK_SECONDS = 15.0
 JOBS = ("seed", "catchup", "verify", "cutover", "rollback")

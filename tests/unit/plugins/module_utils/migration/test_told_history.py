@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration.history import told_fence, told_journals
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.fences import (
     COMMITTED,
     Fence,
@@ -15,7 +16,6 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.
     fence_path,
     place_fence,
 )
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.history import told_fence, told_journals
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 PLACE = "/var/lib/mysql/"

@@ -14,9 +14,9 @@ import typing as t
 from dataclasses import asdict
 
 from .._errors import MigrationError
-from .fences import fence_path, read_fence
-from .journal import Journal
-from .paths import ROOT
+from .._state.fences import fence_path, read_fence
+from .._state.journal import Journal
+from .._state.paths import ROOT
 from .phase import phase_of
 
 # A journal that is there and cannot be read: nobody may take that for none.

@@ -18,10 +18,10 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
-from .fences import ARMED, COMMITTED, Fence, fence_lock, read_fence
-from .files import make_directory, open_lock, read_text, take_lock
-from .journal import Journal
-from .paths import directory
+from .._state.fences import ARMED, COMMITTED, Fence, fence_lock, read_fence
+from .._state.files import make_directory, open_lock, read_text, take_lock
+from .._state.journal import Journal
+from .._state.paths import directory
 from .phase import phase_of
 
 LOCK = "change.lock"

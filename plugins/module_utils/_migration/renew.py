@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 
 from .._errors import Refusal
-from .files import make_directory
-from .journal import Journal
-from .paths import directory
-from .permission import permits, word
+from .._state.files import make_directory
+from .._state.journal import Journal
+from .._state.paths import directory
+from .._state.permission import permits, word
 from .phase import phase_of
 
 #: What of the journal belongs to the attempt that was rolled back.
