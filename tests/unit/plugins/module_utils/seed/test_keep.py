@@ -100,7 +100,7 @@ def test_the_process_that_erases_asks_both_hosts(monkeypatch):
 
 def test_each_try_of_a_copy_asks_again_before_it_begins(monkeypatch):
     done = []
-    seed = SimpleNamespace(options={"migration_id": "shop", "tries": 2}, source_login=None, source=None, target=Server(), watch=None)
+    seed = SimpleNamespace(options={"migration_id": "shop", "tries": 2, "fast_load": True}, source_login=None, source=None, target=Server(), watch=None)
     seed.look_again = lambda: done.append("looked")
     monkeypatch.setattr(seed_run, "check_may_erase", lambda _seed: done.append("asked"))
     for name in ("relaxed_copy", "admitted", "Beater"):
