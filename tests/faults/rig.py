@@ -110,6 +110,17 @@ try:
 except MigrationError as error:
     sys.exit("fatal: %s" % error)
 """
+#: What the playbook cutover gives the control account before it begins: some rows go without a controller.
+ENTITLE = """
+import sys
+sys.path.insert(0, "/root/faults.zip")
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts.own import entitle_control
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
+with connect(Endpoint(unix_socket="/run/mysqld/mysqld.sock"), "source") as connection:
+    entitle_control(open_flavour(connection), sys.argv[1], "cutover", False)
+"""
 GO = r"""
 set -eu
 systemctl start SERVICE
@@ -384,6 +395,9 @@ class Rig(Pair):
             self.sql(SOURCE, ";\n".join((*SCHEMA, *ROUTINES)) + ";")
             ready = self.migrate().wait(READY_S)
             assert ready.process.returncode == 0, ready.tail
+            self.bring_pack(SOURCE)
+            said = self.do(SOURCE, shlex.join(["python3", "-I", "-c", ENTITLE, self.name]) + " 2>&1 && echo fine")
+            assert said == "fine", said
         finally:
             application.stop(self.application)
         wanted = self.value(SOURCE, "SELECT COUNT(*) FROM ledger.entries;")

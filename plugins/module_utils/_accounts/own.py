@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from .._replication.heartbeat import CREATE, MARK
 from .._server.base import Flavour
 from .._server.clone_plugin import clone_is_active, load_clone
-from .._server.control import IN_SCHEMA, SCHEMA_PATTERN, TAKEN_AWAY
+from .._server.control import IN_SCHEMA, PHASES, REST, SCHEMA_PATTERN, TAKEN_AWAY
 from .._server.unlogged import run_unlogged, unlogged
 from .._state.files import read_json, write_json
 from .._state.paths import SCHEMA, directory
@@ -120,20 +120,31 @@ class OwnAccounts:
         for sql in wanted.statements():
             self.connection.run(sql, (own.user, own.host))
 
+    def entitle(self, user: str, host: str, privileges: tuple, check_mode: bool) -> None:
+        """Have an account that is there hold these privileges, and its password as it is."""
+        own = Own(user, host, "", False, privileges)
+        wanted = self._entitled(own, True, password=False, term="")
+        if not wanted.words:
+            return
+        self.plan.append("account %s: %s" % (own.name, ", ".join(wanted.words)))
+        for sql in [] if check_mode else wanted.statements():
+            self.connection.run(sql, (user, host))
+
     def _wanted(self, own: Own) -> Wanted:
         """What an account lacks, or has too much."""
-        login = (own.user, own.host)
-        exists = bool(self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", login))
+        exists = bool(self.connection.value("SELECT COUNT(*) FROM mysql.user WHERE User = %s AND Host = %s", (own.user, own.host)))
         same = exists and self._same_password(own)
         lasts = same and self._lasts(own)
+        return self._entitled(own, exists, password=not lasts, term=_term(own.days) if same and not lasts else "")
+
+    def _entitled(self, own: Own, exists: bool, password: bool, term: str) -> Wanted:
+        login = (own.user, own.host)
         lacking = self._lacking(*login, own.privileges) if exists else list(own.privileges)
         # What the fence takes from everybody else, the control account takes and gives.
         to_grant = [one for one in self.server.fence_privileges if one in own.privileges] if own.user.startswith(FENCERS) else []
         if exists and not lacking and self._may_grant(*login, to_grant):
             to_grant = []
-        surplus = self._surplus(own) if exists else []
-        term = _term(own.days) if same and not lasts else ""
-        return Wanted(not lasts, term, lacking, to_grant, self._unmarked(own, exists), surplus)
+        return Wanted(password, term, lacking, to_grant, self._unmarked(own, exists), self._surplus(own) if exists else [])
 
     def remember_clone(self) -> None:
         """For the migration's end: what it has loaded, it takes away."""
@@ -141,9 +152,15 @@ class OwnAccounts:
         write_json(self.prints_path, self.prints)
 
     def _surplus(self, own: Own) -> list[str]:
-        """What an earlier version of this collection gave the control account on everything."""
-        held = {name for text in self._grants(own.user, own.host) for name in _privileges(text)}
-        return [name for name in TAKEN_AWAY if own.user.startswith(FENCERS) and name in held and name not in own.privileges]
+        """What the control account has on everything and does not need now."""
+        if not own.user.startswith(FENCERS):
+            return []
+        texts = self._grants(own.user, own.host)
+        held = {name for text in texts for name in _privileges(text)}
+        found = [name for name in dict.fromkeys((*TAKEN_AWAY, *self.server.known_privileges())) if name in held and name not in own.privileges]
+        # It stays behind where the privileges go that it came with, and is for all others, too.
+        passes_on = any(" ON *.* TO " in text and text.endswith("WITH GRANT OPTION") for text in texts)
+        return [*found, "GRANT OPTION"] if passes_on and not set(self.server.fence_privileges) & set(own.privileges) else found
 
     def _unmarked(self, own: Own, exists: bool) -> list[str]:
         """What the control account lacks in the marker's schema."""
@@ -238,17 +255,35 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     return {"changed": bool(own.plan), "plan": own.plan, "diff": diff}
 
 
+def entitle_control(server: Flavour, migration_id: str, phase: str, check_mode: bool) -> dict:
+    """Give the control account on the source what a cutover needs beside the copy, or take it away again.
+
+    At rest whoever reads its password on the target can read the source, and neither write nor close it.
+
+    :param phase: C(copy), or C(cutover) where a cutover or a rehearsal is to be run
+    """
+    privileges = server.known_privileges(PHASES[phase])
+    control, connection = account(CONTROL, migration_id), server.connection
+    own = OwnAccounts(server, migration_id)
+    if not check_mode:
+        connection.run("SET SESSION sql_log_bin = 0")
+    for row in connection.rows("SELECT Host AS h FROM mysql.user WHERE User = %s ORDER BY Host", (control,)):
+        own.entitle(control, row["h"].decode() if isinstance(row["h"], bytes) else str(row["h"]), privileges, check_mode)
+    lines = "".join(line + "\n" for line in own.plan)
+    diff = {"before": "", "after": lines, "before_header": "source", "after_header": "source"}
+    return {"changed": bool(own.plan), "plan": own.plan, "diff": diff}
+
+
 def _wanted(server: Flavour, options: dict, check_mode: bool) -> t.Iterator[Own]:
     migration_id, days = options["migration_id"], options["key_days"]
-    privileges = server.known_privileges()
     for host in options["hosts"]:
         yield Own(account(REPLICATION, migration_id), host, options["replication_password"], options["tls"], ("REPLICATION SLAVE",), days)
     control = account(CONTROL, migration_id)
     for host in dict.fromkeys((*options["hosts"], "localhost")):
         # The agent logs in over the local socket, which TLS does not cross.
-        yield Own(control, host, options["control_password"], options["tls"] and host != "localhost", privileges, days)
+        yield Own(control, host, options["control_password"], options["tls"] and host != "localhost", server.known_privileges(REST), days)
     # No date: by it this host keeps a server closed that was cut over, for as long as it must.
-    yield Own(account(KEEP, migration_id), "localhost", _keep_password(migration_id, check_mode), False, privileges)
+    yield Own(account(KEEP, migration_id), "localhost", _keep_password(migration_id, check_mode), False, server.known_privileges())
 
 
 def _keep_password(migration_id: str, check_mode: bool) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .._errors import Refusal, ServerError
 from .connection import Connection
-from .control import on_everything
+from .control import ALL, on_everything
 from .identity import Identity
 from .statements import source_option, statement
 
@@ -144,11 +144,11 @@ class Flavour:
         """A replication option's name for this version."""
         return source_option(self.name, self.version, name)
 
-    def known_privileges(self) -> tuple:
-        """The control account's privileges, as far as this version has them: the server's own list says so."""
+    def known_privileges(self, phases: t.Collection[str] = ALL) -> tuple:
+        """The control account's privileges in phases, as far as this version has them: the server's own list says so."""
         rows = self.connection.rows("SHOW PRIVILEGES")
         known = {str(row["Privilege"]).upper() for row in rows}
-        return on_everything(self.name, self.version, known)
+        return on_everything(self.name, self.version, known, phases)
 
     def binlog_position(self) -> tuple[str, int]:
         """The server's own binary log file and position now; empty and 0 where the binary log is off."""

@@ -14,6 +14,9 @@ import typing as t
 from .._state.paths import SCHEMA
 
 COPY, CUTOVER, BACK = "copy", "cutover", "way back"
+# What the control account has at rest: nothing that writes, closes a server or ends others' sessions. The rest comes for a cutover.
+REST, ALL = (COPY,), (COPY, CUTOVER, BACK)
+PHASES = {COPY: REST, CUTOVER: ALL}
 
 
 class Privilege(t.NamedTuple):
@@ -56,7 +59,7 @@ GLOBAL: dict[str, tuple] = {
         Privilege("SESSION_VARIABLES_ADMIN", (COPY, CUTOVER, BACK), "SET SESSION sql_log_bin, sql_log_off"),
         Privilege("SYSTEM_USER", (CUTOVER,), "REVOKE and KILL where the account has SYSTEM_USER itself"),
         Privilege("SHOW_ROUTINE", (COPY,), "SHOW CREATE PROCEDURE"),
-        Privilege("XA_RECOVER_ADMIN", (CUTOVER,), "XA RECOVER"),
+        Privilege("XA_RECOVER_ADMIN", (COPY, CUTOVER), "XA RECOVER"),
     ),
     "mariadb": (
         *_BOTH,
@@ -68,7 +71,7 @@ GLOBAL: dict[str, tuple] = {
         Privilege("BINLOG ADMIN", (COPY, CUTOVER), "SET SESSION sql_log_bin"),
         Privilege("REPLICATION SLAVE ADMIN", (BACK,), "CHANGE MASTER, START REPLICA, SET GLOBAL gtid_slave_pos"),
         Privilege("REPLICATION MASTER ADMIN", (COPY,), "SHOW REPLICA HOSTS"),
-        Privilege("SLAVE MONITOR", (BACK,), "SHOW REPLICA STATUS"),
+        Privilege("SLAVE MONITOR", (COPY, BACK), "SHOW REPLICA STATUS"),
     ),
 }
 # In the marker's own schema alone. A name's underscores would match any letter.
@@ -83,9 +86,11 @@ IN_SCHEMA = (
 TAKEN_AWAY = ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "CREATE USER")
 
 
-def on_everything(flavour: str, version: tuple, known: t.Collection[str]) -> tuple:
+def on_everything(flavour: str, version: tuple, known: t.Collection[str], phases: t.Collection[str] = ALL) -> tuple:
     """The names for a version.
 
     :param known: those that the server lists itself
+    :param phases: in which they are needed
     """
-    return tuple(one.name for one in GLOBAL[flavour] if one.name in known and (not one.until or version < one.until))
+    there = [one for one in GLOBAL[flavour] if one.name in known and (not one.until or version < one.until)]
+    return tuple(one.name for one in there if set(one.phases) & set(phases))

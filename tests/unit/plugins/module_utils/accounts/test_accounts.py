@@ -88,7 +88,9 @@ class Connection:
             return 0
         return int(args in self.accounts) if "mysql.user" in sql else int(self.marked)
 
-    def rows(self, _sql, args):
+    def rows(self, sql, args):
+        if "FROM mysql.user" in sql:
+            return [{"h": host} for user, host in sorted(self.accounts) if user == args[0]]
         schema = [{"g": "GRANT %s ON `nordbridge\\_migration`.* TO x" % ", ".join(self.in_schema[args])}] if args in self.in_schema else []
         held = {"g": "GRANT %s ON *.* TO x" % (", ".join(self.accounts[args]) or "USAGE")}
         may_grant = [{"g": "GRANT %s ON *.* TO x WITH GRANT OPTION" % ", ".join(self.grantable.get(args, []))}] if args in self.grantable else []
@@ -104,6 +106,8 @@ class Connection:
             self.in_schema[args] = sql[len("GRANT ") : sql.index(" ON")].split(", ")
         elif sql.startswith("REVOKE"):
             gone = sql[len("REVOKE ") : sql.index(" ON")].split(", ")
+            if "GRANT OPTION" in gone:
+                self.grantable.pop(args)
             self.accounts[args] = [name for name in self.accounts[args] if name not in gone]
         elif sql.endswith("WITH GRANT OPTION"):
             self.grantable.setdefault(args, []).append(sql[len("GRANT ") : sql.index(" ON")])
@@ -118,10 +122,10 @@ class Server:
     fence_privileges = ("SUPER", "READ_ONLY ADMIN")
 
     def __init__(self):
-        self.connection, self.known = Connection(), ("SELECT", "BINLOG MONITOR")
+        self.connection, self.known, self.for_cutovers = Connection(), ("SELECT", "BINLOG MONITOR"), ()
 
-    def known_privileges(self):
-        return self.known
+    def known_privileges(self, phases=("copy", "cutover", "way back")):
+        return self.known + (self.for_cutovers if "cutover" in phases else ())
 
     def identified_by(self, password):
         return "IDENTIFIED VIA mysql_native_password USING %s", "*%d" % len(password), False
@@ -268,14 +272,23 @@ def test_a_privilege_that_is_lacking_is_granted_alone(server):
 
 
 def test_the_control_account_may_give_back_what_the_fence_takes_and_nobody_else_may(server):
-    server.known = ("SELECT", "SUPER", "READ_ONLY ADMIN")
+    server.for_cutovers = ("SUPER", "READ_ONLY ADMIN")
     plan = prepare(server)["plan"]
-    assert "SELECT, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN" in plan[1]
-    held = [(CTL, "10.0.%"), (CTL, "localhost"), (KEEP, "localhost")]
+    assert "SUPER" not in plan[1] + plan[2], "at rest it can close nothing"
+    assert "SELECT, BINLOG MONITOR, SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN" in plan[3]
+    assert own.entitle_control(server, "shop", "cutover", True)["changed"] is True and own.entitle_control(server, "shop", "copy", False)["plan"] == []
+    given = "SUPER, READ_ONLY ADMIN, GRANT OPTION for SUPER and READ_ONLY ADMIN"
+    logins = [(CTL, "10.0.%"), (CTL, "localhost")]
+    assert own.entitle_control(server, "shop", "cutover", False)["plan"] == ["account %s@%s: %s" % (*login, given) for login in logins]
+    held = [*logins, (KEEP, "localhost")]
     assert server.connection.grantable == {login: ["SUPER", "READ_ONLY ADMIN"] for login in held}
+    assert own.entitle_control(server, "shop", "cutover", False)["changed"] is False
+    taken = "no SUPER, READ_ONLY ADMIN, GRANT OPTION any more"
+    assert prepare(server, check=True)["plan"] == ["account %s@10.0.%% REQUIRE SSL: %s" % (CTL, taken), "account %s@localhost: %s" % (CTL, taken)]
+    assert own.entitle_control(server, "shop", "copy", False)["plan"] == ["account %s@%s: %s" % (*login, taken) for login in logins]
     assert prepare(server)["plan"] == []
-    server.connection.grantable[(CTL, "localhost")] = ["SUPER"]
-    assert prepare(server)["plan"] == ["account " + CTL + "@localhost: GRANT OPTION for SUPER and READ_ONLY ADMIN"]
+    server.connection.grantable[(KEEP, "localhost")] = ["SUPER"]
+    assert prepare(server)["plan"] == ["account " + KEEP + "@localhost: GRANT OPTION for SUPER and READ_ONLY ADMIN"]
 
 
 @pytest.mark.parametrize("held", ["ALL PRIVILEGES", "SELECT, REPLICATION CLIENT"])
