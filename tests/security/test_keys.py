@@ -8,6 +8,7 @@ C(-W) and C(-D) ask sshd for the same as C(-L) (direct-tcpip), so what C(-W) doe
 
 from __future__ import annotations
 
+import json
 import shlex
 
 import pytest
@@ -146,3 +147,15 @@ def test_the_tunnels_user_lets_nobody_else_in(ready):
 def test_a_second_run_renews_nothing(ready):
     run = ready.migrate("-e", "migration_reverse_replication=true").ok()
     assert run.recap()["changed"] == 0, run.tail
+
+
+def test_a_target_that_comes_from_another_address_is_told_what_to_set(ready):
+    """The address was seen, and not given: the probe that sees it goes through the key that sshd refuses."""
+    files = "/var/lib/mysql_migration_agent/.ssh/authorized_keys /var/lib/mysql_migration_tunnel/.ssh/authorized_keys"
+    unknown = ("-e", "migration_reverse_replication=true", "-e", json.dumps({"migration_target_address": ""}))
+    assert ready.migrate(*unknown).ok().recap()["changed"] == 0
+    ready.sh(SOURCE, f"sed -i 's/from=\"[^\"]*\"/from=\"192.0.2.99\"/' {files}; pkill -u nordbridge; true")
+    ready.migrate(*unknown).failed("Permission denied (publickey)", "may be used from 192.0.2.99", "set migration_target_address to it")
+    known = ("-e", "migration_reverse_replication=true", "-e", json.dumps({"migration_target_address": ready.address(TARGET)}))
+    assert ready.migrate(*known).ok().recap()["changed"] > 0
+    assert ready.migrate(*known).ok().recap()["changed"] == 0

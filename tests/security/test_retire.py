@@ -127,7 +127,7 @@ def test_accounts_end_by_their_date_and_a_run_renews_them(ready):
     ready.sql(SOURCE, "SET SESSION sql_log_bin = 0; " + AGED[ready.client])
     login = json.loads(ready.sh(TARGET, f"cat {ready.folder}/source.json"))
     reached = f"{ready.client} --host=127.0.0.1 --port={login['port']} --user={login['user']} --password='{login['password']}' -e 'SELECT 1' 2>&1"
-    assert any(word in ready.sh(TARGET, reached, check=False) for word in ("expired", "must reset", "Access denied"))
+    assert any(word in ready.sh(TARGET, reached, check=False) for word in ("expired", "must reset", "must SET PASSWORD", "Access denied"))
     assert receiver(ready)["Replica_IO_Running"] == "Yes", "who is connected goes on"
     ready.sql(TARGET, "STOP REPLICA IO_THREAD; START REPLICA IO_THREAD;")
     until("it is refused", lambda: receiver(ready)["Last_IO_Errno"] in ENDED[ready.client], seconds=30)
