@@ -77,9 +77,7 @@ from_address:
   sample: 192.0.2.10
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import front, privileged  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.install import install_agent
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import lease_service  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 
 

@@ -87,7 +87,6 @@ unit:
   sample: nordbridge-shop-tunnel-proxy
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import proxy  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.proxy_install import ENDS, install_proxy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import connect

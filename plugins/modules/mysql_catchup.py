@@ -66,15 +66,14 @@ result:
   sample: {lag: 0.01, highest_lag: 0.42, seconds: 5.213}
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import catchup  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.catchup import run
 
 
 def launch_catchup(params, check_mode):
     """The lag of an earlier run says nothing about now."""
-    return launch_job("catchup", "_replication.catchup:run", params, check_mode, again=True)
+    return launch_job("catchup", run, params, check_mode, again=True)
 
 
 def main():

@@ -118,16 +118,18 @@ outcome:
   sample: undone
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch  # noqa: F401  # pylint: disable=unused-import  # packed
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import lease_service  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch import keeper  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
 
 
-def main():
+def rollback(params: dict, check_mode: bool) -> dict:
+    """Launch it with this host's own agent: the server that is fenced is the one beside the journal."""
+    return launch_rollback(params, check_mode, dispatch.main)
+
+
+def main() -> None:
     """Parse, launch, wait, report."""
     options = {
         "migration_id": {"type": "str", "required": True},
@@ -144,7 +146,7 @@ def main():
         "new_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "drive_switches": {"type": "bool", "default": True},
     }
-    run_module(launch_rollback, {**switches_argument_spec(), **options})
+    run_module(rollback, {**switches_argument_spec(), **options})
 
 
 if __name__ == "__main__":

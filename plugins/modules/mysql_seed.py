@@ -169,12 +169,11 @@ result:
   sample: {status: done, method: mariadb-backup}
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.lend import LENT
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.run import run
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import directory
@@ -183,7 +182,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.
 def launch_seed(params, check_mode):
     """A copy that the journal does not count as done is made anew, whatever its job's last outcome says."""
     done = Journal(directory(params["migration_id"])).read().get("seed", {}).get("status") == "done"
-    return launch_job("seed", "_seed.run:run", params, check_mode, again=not done)
+    return launch_job("seed", run, params, check_mode, again=not done)
 
 
 def main():

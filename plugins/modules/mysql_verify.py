@@ -95,15 +95,14 @@ result:
   sample: {strength: sha, tables: 212, rows: 81250000, unequal_tables: 0, seconds: 214.6}
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import runner  # noqa: F401  # pylint: disable=unused-import  # packed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify import run  # noqa: F401  # pylint: disable=unused-import  # packed
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.run import run
 
 
 def launch_verify(params, check_mode):
     """A verification says how things were at its position: each launch looks again at what is too old."""
-    return launch_job("verify", "_verify.run:run", params, check_mode, again=True)
+    return launch_job("verify", run, params, check_mode, again=True)
 
 
 def main():

@@ -100,9 +100,9 @@ def test_another_host_key_gets_neither_a_tunnel_nor_a_request(ready):
 
 
 REPLICA = {
-    "mariadb": "CHANGE MASTER 'mitm' TO MASTER_HOST='127.0.0.1', MASTER_PORT=13399, MASTER_USER='r', MASTER_PASSWORD='PASSWORD',"
+    "mariadb": "CHANGE MASTER 'mitm' TO MASTER_HOST='127.0.0.1', MASTER_PORT=13399, MASTER_USER='r', MASTER_PASSWORD='THE-SECRET',"
                " MASTER_SSL=1, MASTER_SSL_CA='/etc/mysql/one.pem', MASTER_SSL_VERIFY_SERVER_CERT=1; START SLAVE 'mitm';",
-    "mysql": "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=13399, SOURCE_USER='r', SOURCE_PASSWORD='PASSWORD',"
+    "mysql": "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=13399, SOURCE_USER='r', SOURCE_PASSWORD='THE-SECRET',"
              " SOURCE_SSL=1, SOURCE_SSL_CA='/etc/mysql/one.pem', SOURCE_SSL_VERIFY_SERVER_CERT=1 FOR CHANNEL 'mitm';"
              " START REPLICA FOR CHANNEL 'mitm';",
 }  # fmt: skip
@@ -120,7 +120,7 @@ def test_a_replica_shows_no_password_to_another_certificate(ready, certificate):
     files = f" /root/wire/{certificate}.pem /root/wire/{certificate}.key" if certificate else ""
     server = ready.background(SOURCE, f"exec python3 /usr/local/fake_server.py {PORT} clear 8{files} 2>&1")
     until("it listens", lambda: ready.sh(SOURCE, f"ss -Htln sport = :{PORT}"))
-    ready.sql(SOURCE, REPLICA[ready.client].replace("PASSWORD", password))
+    ready.sql(SOURCE, REPLICA[ready.client].replace("THE-SECRET", password))
     heard = received(server)
     ready.sql(SOURCE, FORGET[ready.client])
     assert password.encode() not in heard

@@ -13,17 +13,17 @@ import datetime
 import os
 import pwd
 import re
-import shlex
 import sys
 
 from .._accounts.logins import CONTROL, account
 from .._bridge.authorized_keys import check_address, check_options, expiry, key_words, keys_lock, with_entry
 from .._errors import Refusal
-from .._jobs.payload import BOOT, pack
+from .._jobs.payload import launcher_text, pack
 from .._state.fences import armed_by
 from .._state.files import read_bytes, read_json, read_text, write_text
 from .._state.paths import check_id, directory
 from .._switch.table import SOURCE, place_of, read_switches
+from . import front, privileged
 from .policy import MOST_SWITCHES, NAME, Policy, policy_of, policy_text
 
 HOME = "/var/lib/mysql_migration_agent"
@@ -56,12 +56,6 @@ def kept_options(text: str, migration_id: str) -> tuple[str, str]:
     return found[0].group(1) if found[0] else "", found[1].group(1) if found[1] else ""
 
 
-def launcher_text(python: str, main: str, *arguments: str) -> str:
-    """A launcher: a shell script, because what a key or a unit runs should be readable."""
-    words = [python, "-I", "-c", BOOT % main, *arguments]
-    return "#!/bin/sh\n# The agent of nordbridge.mysql_migration.\nexec %s\n" % " ".join(map(shlex.quote, words))
-
-
 def socket_path(migration_id: str) -> str:
     """Where the front finds the privileged side; the unit of the role `source` listens there."""
     return "/run/nordbridge-%s-agent.sock" % check_id(migration_id)
@@ -83,11 +77,11 @@ class Place:
 
     def scripts(self, migration_id: str, python: str) -> dict[str, str]:
         """The launchers' text by path: the front's, and the privileged side's, which nobody but root reads."""
-        front = launcher_text(python, "_agent.front", self.packs[0], self.policy, socket_path(migration_id))
+        ours = launcher_text(python, front.main, self.packs[0], self.policy, socket_path(migration_id))
         return {
             self.shell: SHELL % self.home,
-            self.launchers[0]: front,
-            self.launchers[1]: launcher_text(python, "_agent.privileged", self.packs[0], self.policy),
+            self.launchers[0]: ours,
+            self.launchers[1]: launcher_text(python, privileged.main, self.packs[0], self.policy),
         }
 
 

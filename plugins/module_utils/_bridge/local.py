@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
+import typing as t
 
-from .._jobs.payload import BOOT, pack
+from .._jobs.payload import launcher_text, pack
 from .._state.files import write_json, write_text
 from .._state.paths import directory
 
 
-def place_local(migration_id: str) -> None:
-    """Keep the code that the local agent and its lease run."""
+def place_local(migration_id: str, main: t.Callable[[], t.Any]) -> None:
+    """Keep the code that the local agent and its lease run, and the agent's launcher.
+
+    :param main: the agent's program
+    """
     write_text(_payload(migration_id), pack())
+    write_text(_launcher(migration_id), launcher_text(sys.executable, main, _payload(migration_id), _policy(migration_id)), mode=0o700)
 
 
 def place_policy(migration_id: str, policy: dict) -> None:
@@ -29,12 +34,15 @@ def place_policy(migration_id: str, policy: dict) -> None:
 
 def local_command(migration_id: str, verb: str) -> list[str]:
     """The command for a verb, as ssh would give it to the agent of another host."""
-    boot = [sys.executable, "-I", "-c", BOOT % "_agent.dispatch", _payload(migration_id), _policy(migration_id)]
-    return ["env", "SSH_ORIGINAL_COMMAND=%s" % verb, *boot]
+    return ["env", "SSH_ORIGINAL_COMMAND=%s" % verb, _launcher(migration_id)]
 
 
 def _payload(migration_id: str) -> str:
     return os.path.join(directory(migration_id), "agent.zip")
+
+
+def _launcher(migration_id: str) -> str:
+    return os.path.join(directory(migration_id), "agent")
 
 
 def _policy(migration_id: str) -> str:

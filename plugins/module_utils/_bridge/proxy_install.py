@@ -17,10 +17,11 @@ from dataclasses import asdict
 
 from .._child import run_child
 from .._errors import MigrationError, Refusal
-from .._jobs.payload import BOOT, pack
+from .._jobs.payload import boot, pack
 from .._sockets import LISTENING, LOOPBACK_NAMES, read_sockets, unprivileged_start
 from .._state.files import open_lock, read_bytes, read_json, read_text, take_lock, write_json, write_text
 from .._state.paths import ROOT, check_id, directory
+from . import proxy
 from .listener import holder
 from .ports import ORDINARY, check_given, choose_port, privileged_ports
 from .proxy import Settings
@@ -172,7 +173,7 @@ def _unit_text(params: dict, folder: str, path: str, unit: str, settings: Settin
         "id": params["migration_id"],
         "name": {"tunnel": "tunnel", "back": "way back"}[ENDS[params["end"]]],
         "python": sys.executable,
-        "boot": BOOT % "_bridge.proxy",
+        "boot": boot(proxy.main),
         "payload": os.path.join(folder, "proxy.zip"),
         "settings": path,
         "runtime": unit,

@@ -26,7 +26,6 @@ from .times import wrong_times
 OVERHEAD_SECONDS = 180.0
 # How often one command ends a job that hangs.
 HANGS = 3
-ENTRY = "_cutover.run:run"
 
 
 def check_gate(gate: str, migration_id: str) -> None:
@@ -128,8 +127,8 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     unneeded = ("gate", "old_address", "new_address", "verify_max_age", "rehearsal_max_age")
     options = {**{name: value for name, value in params.items() if name not in unneeded}, "switches": switches}
     # A rehearsal is one each time.
-    result = launch_job("cutover", ENTRY, options, check_mode, again=params["rehearse"])
+    result = launch_job("cutover", run.run, options, check_mode, again=params["rehearse"])
     if check_mode or result["state"] == "succeeded":
         return result
-    status, told = await_end(params, "cutover", "the source", lambda: launch_job("cutover", ENTRY, options, False))
+    status, told = await_end(params, "cutover", "the source", lambda: launch_job("cutover", run.run, options, False))
     return {**result, "state": status.state, "result": status.result, "warnings": told}

@@ -24,7 +24,7 @@ import typing as t
 
 from .._accounts.logins import KEEP_FILE
 from .._errors import MigrationError, Refusal, ServerError
-from .._jobs.payload import BOOT
+from .._jobs.payload import boot
 from .._jobs.record import boot_id, is_locked
 from .._server.base import Flavour
 from .._server.connection import connect
@@ -170,7 +170,10 @@ def check_free(place: str, migration_id: str) -> None:
 
 
 def _start(migration_id: str, token: str, folder: str) -> None:
-    command = [sys.executable, "-I", "-c", BOOT % "_cutover.lease_service", os.path.join(folder, "agent.zip"), folder, token]
+    # It works by what is here.
+    from . import lease_service  # noqa: PLC0415
+
+    command = [sys.executable, "-I", "-c", boot(lease_service.main), os.path.join(folder, "agent.zip"), folder, token]
     if not (os.path.isdir("/run/systemd/system") and shutil.which("systemd-run")):
         subprocess.Popen(  # pylint: disable=consider-using-with  # it outlives this process on purpose
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

@@ -11,6 +11,7 @@ bridge. Without reverse replication the old server has nothing to wait for, and 
 from __future__ import annotations
 
 import os
+import typing as t
 
 from .._bridge.call import call
 from .._bridge.local import local_command, place_local, place_policy
@@ -209,7 +210,6 @@ def check_cut_over(journal: Journal, migration_id: str) -> None:
         raise Refusal("there is nothing to roll back: migration %s is in phase %s, and was not cut over" % (migration_id, phase))
 
 
-ENTRY = "_cutover.rollback:run"
 
 ROLLBACK = Course("rollback", RollbackSteps, "source_hold", check_cut_over, tell)
 
@@ -244,7 +244,7 @@ def check_gate(gate: str, migration_id: str) -> None:
         )
 
 
-def launch_rollback(params: dict, check_mode: bool) -> dict:
+def launch_rollback(params: dict, check_mode: bool, agent: t.Callable[[], t.Any]) -> dict:
     """Start the rollback's job, or attach to it, and wait for its end; the module's one function."""
     migration_id = params["migration_id"]
     check_gate(params["gate"], migration_id)
@@ -262,11 +262,11 @@ def launch_rollback(params: dict, check_mode: bool) -> dict:
     options = {name: value for name, value in params.items() if name not in unneeded}
     options.update(lossy=lossy, switches=switches, source_login="", target_login="")
     if not check_mode:
-        place_local(migration_id)
-    result = {**launch_job("rollback", ENTRY, options, check_mode), "lossy": lossy, "lost": lost}
+        place_local(migration_id, agent)
+    result = {**launch_job("rollback", run, options, check_mode), "lossy": lossy, "lost": lost}
     if check_mode or result["state"] == "succeeded":
         return result
-    status, told = await_end(params, "rollback", "the new server", lambda: launch_job("rollback", ENTRY, options, False))
+    status, told = await_end(params, "rollback", "the new server", lambda: launch_job("rollback", run, options, False))
     return {**result, "state": status.state, "result": status.result, "warnings": told}
 
 

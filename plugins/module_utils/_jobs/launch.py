@@ -16,7 +16,8 @@ import time
 
 from .._errors import MigrationError
 from .._state.files import make_directory, open_lock, read_text, take_lock, write_json, write_text
-from .payload import BOOT, pack
+from . import runner
+from .payload import boot, pack
 from .pulse import QUIET_SECONDS, Pulse, Suspect, end, hanging
 from .record import JobStatus, observe
 
@@ -38,11 +39,11 @@ def fingerprint(entry: str, options: dict) -> str:
     return hashlib.sha256(json.dumps([entry, options], sort_keys=True).encode()).hexdigest()
 
 
-def launch(directory: str, unit: str, entry: str, options: dict, again: bool = False) -> tuple[str, JobStatus]:
+def launch(directory: str, unit: str, function: runner.Job, options: dict, again: bool = False) -> tuple[str, JobStatus]:
     """Start a job, or attach to the one that runs, or report the one that is done.
 
     :param unit: the name of its systemd unit
-    :param entry: module:function below module_utils, called with (options, context)
+    :param function: what the job does: a function of a module of module_utils
     :param options: its options; paths of secrets, never secrets
     :param again: start anew even where an earlier attempt with the same options succeeded
     :returns: started, attached or finished, with the status
@@ -52,6 +53,7 @@ def launch(directory: str, unit: str, entry: str, options: dict, again: bool = F
         if not take_lock(lock, LAUNCH_SECONDS):
             raise MigrationError("another process has been starting the job in %s for %g s" % (directory, LAUNCH_SECONDS))
         status = observe(directory)
+        entry = runner.entry_of(function)
         print_of_options = fingerprint(entry, options)
         if status.state == "running":
             suspect = hanging(directory)
@@ -72,7 +74,7 @@ def launch(directory: str, unit: str, entry: str, options: dict, again: bool = F
 
 
 def _start(unit: str, directory: str) -> None:
-    command = [sys.executable, "-I", "-c", BOOT % "_jobs.runner", os.path.join(directory, "payload.zip"), directory]
+    command = [sys.executable, "-I", "-c", boot(runner.main), os.path.join(directory, "payload.zip"), directory]
     if os.path.isdir("/run/systemd/system") and shutil.which("systemd-run"):
         # A child of PID 1: neither the end of the session nor KillUserProcesses reaches it.
         wrapped = ["systemd-run", "--quiet", "--collect", "--unit", unit, "--property=KillMode=mixed", "--"] + command

@@ -10,6 +10,7 @@ import os
 
 from .._state.paths import directory, job_directory
 from .launch import launch
+from .runner import Job
 
 # How a launch is reported: attaching and finding it finished change nothing.
 CHANGED = {"started": True, "attached": False, "finished": False, "planned": True}
@@ -24,7 +25,7 @@ def job_argument_spec() -> dict:
     }
 
 
-def launch_job(job: str, entry: str, params: dict, check_mode: bool, again: bool = False) -> dict:
+def launch_job(job: str, function: Job, params: dict, check_mode: bool, again: bool = False) -> dict:
     """Launch a job with a module's options; in check mode only say so."""
     folder = directory(params["migration_id"])
     options = {
@@ -35,7 +36,7 @@ def launch_job(job: str, entry: str, params: dict, check_mode: bool, again: bool
     if check_mode:
         return {"changed": True, "launch": "planned", "state": "absent", "result": {}}
     unit = "nordbridge-%s-%s" % (params["migration_id"], job)
-    launched, status = launch(job_directory(params["migration_id"], job), unit, entry, options, again)
+    launched, status = launch(job_directory(params["migration_id"], job), unit, function, options, again)
     return {
         "changed": CHANGED[launched],
         "launch": launched,

@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import typing as t
 import zipfile
 
 PREFIX = "ansible_collections/nordbridge/mysql_migration/plugins/module_utils/"
 # What `python3 -I -c` runs: the pack goes onto the path, then one function of it is called.
-BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from %s.%%s import main; main()" % PREFIX.strip("/").replace("/", ".")
 FIXED_DATE = (2020, 1, 1, 0, 0, 0)
+
+
+def boot(main: t.Callable[[], t.Any]) -> str:
+    """A program for C(python -c), whose first word is the pack: it calls a function of it.
+
+    :param main: a function of a module of module_utils; that its caller imports it is what has it packed
+    """
+    return "import sys; sys.path.insert(0, sys.argv[1]); from %s import %s; %s()" % (main.__module__, main.__name__, main.__name__)
+
+
+def launcher_text(python: str, main: t.Callable[[], t.Any], *arguments: str) -> str:
+    """A program's launcher: a shell script, because what a key or a unit runs should be readable.
+
+    :param arguments: the pack, and what the program itself takes
+    """
+    words = [python, "-I", "-c", boot(main), *arguments]
+    return "#!/bin/sh\n# A program of nordbridge.mysql_migration.\nexec %s\n" % " ".join(map(shlex.quote, words))
 
 
 def pack() -> bytes:

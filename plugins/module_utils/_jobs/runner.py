@@ -23,6 +23,10 @@ from .progress import Progress
 from .pulse import begin_beat, started_at
 from .record import boot_id
 
+# A job's work: its options, and where it tells how far it is; gives its result.
+Job = t.Callable[[dict, Progress], dict]
+TOP = __name__.rsplit(".", 2)[0]
+
 LOCK_SECONDS = 3.0
 
 
@@ -31,7 +35,7 @@ class Stopped(MigrationError):
 
 
 def main() -> None:
-    """Run the job of the directory named on the command line: BOOT passes the pack first."""
+    """Run the job of the directory named on the command line: boot() passes the pack first."""
     directory = sys.argv[2]
     with open_lock(os.path.join(directory, "lock")) as lock:
         # Who looks whether the job runs holds it for a moment too: that must not end the job.
@@ -82,10 +86,14 @@ def place(error: t.Optional[BaseException]) -> str:
     return "\n".join(reversed(told))
 
 
-def _function(entry: str) -> t.Callable[[dict, Progress], dict]:
+def entry_of(function: Job) -> str:
+    """A job's function by its name below module_utils, as the job's own process finds it in its pack."""
+    return "%s:%s" % (function.__module__[len(TOP) + 1 :], function.__name__)
+
+
+def _function(entry: str) -> Job:
     module, _colon, name = entry.partition(":")
-    package = __name__.rsplit(".", 2)[0]
-    return getattr(importlib.import_module("%s.%s" % (package, module)), name)
+    return getattr(importlib.import_module("%s.%s" % (TOP, module)), name)
 
 
 def _log_to(path: str) -> None:

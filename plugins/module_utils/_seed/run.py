@@ -118,7 +118,7 @@ def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
     if not begin(seed.source, journal, seed.options["migration_id"], method.goes_on):
         forget_others(seed.target.identity.datadir, seed.options["migration_id"])
     tries = seed.options["tries"] if method.starts_over else 1
-    with relaxed_copy(seed.target, journal, seed.options["fast_load"]), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
+    with relaxed_copy(lambda: seed.target, journal, seed.options["fast_load"]), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
         result = copy_in_tries(seed, copy, tries, note)
         seed.look_again()
         check_marker(seed.target, seed.options["migration_id"])

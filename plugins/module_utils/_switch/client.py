@@ -17,8 +17,9 @@ import typing as t
 from .._bridge.call import agent_command
 from .._bridge.talk import Talk
 from .._errors import MigrationError, Refusal
-from .._jobs.payload import BOOT
+from .._jobs.payload import boot
 from .._state.paths import job_directory
+from . import keeper
 from .table import HOSTS, SOURCE, TARGET, TYPES, digest_of, open_switch, place_of
 
 START_SECONDS = 30.0
@@ -32,7 +33,7 @@ def target_command(options: dict) -> list[str]:
     """A keeper on this host: a child of PID 1, so that it survives the job and all of the job's processes."""
     migration_id = options["migration_id"]
     payload = os.path.join(job_directory(migration_id, options["job"]), "payload.zip")
-    command = [sys.executable, "-I", "-c", BOOT % "_switch.keeper", payload]
+    command = [sys.executable, "-I", "-c", boot(keeper.main), payload]
     if os.path.isdir("/run/systemd/system") and shutil.which("systemd-run"):
         unit = "nordbridge-%s-switch-%s" % (migration_id, secrets.token_hex(4))
         return ["systemd-run", "--quiet", "--collect", "--pipe", "--unit", unit, "--"] + command

@@ -266,23 +266,24 @@ def distrust(journal: Journal, check_mode: bool) -> str:
 
 
 @contextmanager
-def relaxed_copy(target: Flavour, journal: Journal, fast: bool) -> t.Iterator[None]:
+def relaxed_copy(target: t.Callable[[], Flavour], journal: Journal, fast: bool) -> t.Iterator[None]:
     """A copy under relaxed commits, which stay so for the replication that follows; a copy that fails leaves none.
 
     A physical copy restarts the server, which has its configured values then: they are set once more at the end.
 
+    :param target: the session on the target as it is then: a physical copy's restart ends the one of before
     :param fast: whether the owner lets commits not wait for the disk
     """
     if not fast:
         # Another migration's relaxed settings, whose journal is gone, would outlive this one's.
-        make_durable(target, journal)
+        make_durable(target(), journal)
         yield
         return
-    relax(target, journal, anew=True)
+    relax(target(), journal, anew=True)
     try:
         yield
     except BaseException:
         with suppress(MigrationError):
-            make_durable(target, journal)
+            make_durable(target(), journal)
         raise
-    relax(target, journal)
+    relax(target(), journal)

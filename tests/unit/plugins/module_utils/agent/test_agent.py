@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch, fields, front, privileged, requests, verbs
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.policy import Policy, policy_of, policy_text, read_policy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.payload import BOOT, pack
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.payload import boot, pack
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import digest_of
 
 HOLD = "/etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf"
@@ -217,15 +217,15 @@ class Sides:
             except OSError:
                 return
             with side:
-                self.served.append(subprocess.Popen(self.command("privileged"), stdin=side.fileno(), stdout=subprocess.DEVNULL))
+                self.served.append(subprocess.Popen(self.command(privileged.main), stdin=side.fileno(), stdout=subprocess.DEVNULL))
 
     def command(self, main):
-        return [sys.executable, "-I", "-c", BOOT % ("_agent." + main), str(self.folder / "agent.zip"), str(self.folder / "agent.json"), str(self.folder / "s")]
+        return [sys.executable, "-I", "-c", boot(main), str(self.folder / "agent.zip"), str(self.folder / "agent.json"), str(self.folder / "s")]
 
     def front(self, verb):
         environment = {"SSH_ORIGINAL_COMMAND": verb, "PATH": os.environ["PATH"]}
         pipe = subprocess.PIPE
-        return subprocess.Popen(self.command("front"), env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+        return subprocess.Popen(self.command(front.main), env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def test_the_privileged_side_parses_again_and_serves_no_verb_of_the_front(tmp_pa
         sides.folder = tmp_path
         (tmp_path / "agent.zip").write_bytes(pack())
         here, there = socket.socketpair()
-        process = subprocess.Popen(sides.command("privileged"), stdin=there.fileno(), stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(sides.command(privileged.main), stdin=there.fileno(), stderr=subprocess.DEVNULL)
         there.close()
         reading, writing = os.pipe()
         here.sendmsg([name], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, privileged.array.array("i", [reading, writing, writing]))])

@@ -41,7 +41,7 @@ def test_what_is_no_public_key_is_refused(key):
 
 
 def test_the_launcher_quotes_and_isolates():
-    text = install.launcher_text("/usr/bin/python3", "_agent.front", "/var/lib/it's/agent.zip")
+    text = install.launcher_text("/usr/bin/python3", install.front.main, "/var/lib/it's/agent.zip")
     assert text.startswith("#!/bin/sh\n")
     assert "exec /usr/bin/python3 -I -c " in text
     assert subprocess.run(["sh", "-n"], input=text.encode(), check=False).returncode == 0

@@ -7,6 +7,7 @@ import os
 import sys
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import call, local, standby
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 
@@ -65,7 +66,7 @@ def test_an_agent_that_was_lost_meanwhile_is_told(monkeypatch):
 
 def test_the_agent_of_this_host_is_the_same_program(monkeypatch, tmp_path):
     monkeypatch.setattr(local, "directory", lambda _id: str(tmp_path))
-    local.place_local("shop")
+    local.place_local("shop", dispatch.main)
     done = call.call("shop", "probe", {}, command=local.local_command("shop", "probe"))
     assert done == {"agent": 2, "user": os.getuid(), "client": ""}
     with pytest.raises(MigrationError, match="is not one of"):
@@ -74,7 +75,7 @@ def test_the_agent_of_this_host_is_the_same_program(monkeypatch, tmp_path):
 
 def test_the_local_agent_has_a_policy_of_its_own(monkeypatch, tmp_path):
     monkeypatch.setattr(local, "directory", lambda _id: str(tmp_path))
-    local.place_local("shop")
+    local.place_local("shop", dispatch.main)
     command = local.local_command("shop", "decided")
     with pytest.raises(MigrationError, match="policy .* cannot be read"):
         call.call("shop", "decided", {"token": "abc"}, command=command)

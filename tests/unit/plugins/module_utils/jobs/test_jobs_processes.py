@@ -15,8 +15,10 @@ import subprocess
 import sys
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import launch as launching
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs import payload, pulse
@@ -56,11 +58,12 @@ def job(tmp_path, monkeypatch):
     # As on a host without systemd: the job must not depend on what runs the tests.
     monkeypatch.setattr(launching.shutil, "which", lambda _name: None)
     folder = str(tmp_path / "job")
+    trial = SimpleNamespace(__module__=launching.runner.TOP + "._trial", __name__="run")
     pids = []
 
     def start(again=False, **options):
         options = {"mark": str(tmp_path / "mark"), "secret": "hunter2", **options}
-        launched, status = launch(folder, "unit", "_trial:run", options, again)
+        launched, status = launch(folder, "unit", trial, options, again)
         # The lock comes first, the rest a moment later.
         deadline = time.monotonic() + 10
         while (read_json(os.path.join(folder, "started.json")) or {}).get("attempt") != status.attempt and time.monotonic() < deadline:
@@ -281,7 +284,7 @@ class TestPayload:
         path = tmp_path / "payload.zip"
         path.write_bytes(payload.pack())
         done = subprocess.run(
-            [sys.executable, "-I", "-c", payload.BOOT % "_agent.dispatch", str(path)],
+            [sys.executable, "-I", "-c", payload.boot(dispatch.main), str(path)],
             input=b"{}", capture_output=True, env={"SSH_ORIGINAL_COMMAND": "probe", "PATH": os.environ["PATH"]}, cwd="/", check=False,
         )  # fmt: skip
         assert json.loads(done.stdout)["agent"] == 2, done.stderr

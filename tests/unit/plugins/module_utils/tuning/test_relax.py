@@ -135,7 +135,7 @@ def test_what_another_migration_left_is_not_taken_for_the_users_wish(kit, target
 
 def test_a_journal_that_knows_of_nothing_relaxed_is_not_believed(kit, target):
     target.connection.known.update(DURABILITY)
-    with tuning.relaxed_copy(target, kit.journal, False):
+    with tuning.relaxed_copy(lambda: target, kit.journal, False):
         assert {name: target.connection.known[name] for name in SAFE} == SAFE
     target.connection.known.update(DURABILITY)
     kit.log.clear()
@@ -309,12 +309,14 @@ def test_a_cutover_that_has_begun_is_not_replaced_by_a_copy(kit, target):
 
 
 def copied(kit, target, fast=True, ends=None):
-    with tuning.relaxed_copy(target, kit.journal, fast):
+    asked = []
+    with tuning.relaxed_copy(lambda: asked.append(1) or target, kit.journal, fast):
         during = dict(target.connection.known)
         # A physical copy's restart.
         target.connection.known.update(CONFIGURED[target.name])
         if ends:
             raise ends
+    assert len(asked) == 2, "the restart ended the session of before"
     return during
 
 
