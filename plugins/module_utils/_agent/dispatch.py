@@ -30,7 +30,10 @@ def verb_of(name: str) -> Verb:
     :raises Refusal: where there is none
     """
     if name not in VERBS:
-        raise Refusal("%r is not one of %s" % (name[:40], ", ".join(sorted(VERBS))))
+        raise Refusal(
+            "the agent of this host does not know %r, it knows %s; an agent of an older version is renewed by the playbook migrate"
+            % (name[:40], ", ".join(sorted(VERBS)))
+        )
     return VERBS[name]
 
 

@@ -88,8 +88,7 @@ def _reach(migration_id: str, new: Flavour) -> list[str]:
     try:
         answer = call(migration_id, "reach", {"user": login.user, "password": login.password})
     except MigrationError as error:
-        old_agent = "; the agent there is of an older version: run the playbook migrate again" if "is not one of" in str(error) else ""
-        return ["the old server's host cannot log in to the new server: %s%s" % (error, old_agent)]
+        return ["the old server's host cannot log in to the new server: %s" % error]
     if answer["server_id"] != new.identity.server_id:
         return ["at the other end of the way back is %(hostname)s with server_id %(server_id)d, which is not the new server" % answer]
     return [] if answer["replicates"] else ["the account for reverse replication lacks REPLICATION SLAVE"]
