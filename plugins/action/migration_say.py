@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
+
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -17,7 +19,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
     TRANSFERS_FILES = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Print, and fail where that is asked for."""
         result = super().run(tmp, task_vars)
         lines = self._task.args.get("lines", [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
@@ -29,7 +30,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset(("migration_id", "job", "interval", "timeout"))
     TRANSFERS_FILES = False
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Watch until the job ends."""
         result = super().run(tmp, task_vars)
         args = self._task.args
@@ -43,7 +44,7 @@ class ActionModule(ActionBase):
         seen = self._watch(host, directory, float(args.get("interval", 2)), float(args.get("timeout", 0)))
         return {**result, **visible_data(seen)}
 
-    def _watch(self, host, directory, interval, timeout):
+    def _watch(self, host: str, directory: str, interval: float, timeout: float) -> dict[str, t.Any]:
         started, pace, still = time.monotonic(), Pace(), Stillness(interval + 1)
         while True:
             seen = interpret(self._look(host, directory))
@@ -63,7 +64,7 @@ class ActionModule(ActionBase):
             return {"failed": True, "msg": "%s (its log: %s/log)" % (seen.error, directory), "state": "failed"}
         return {"changed": False, "state": "succeeded", "result": seen.result}
 
-    def _look(self, host, directory):
+    def _look(self, host: str, directory: str) -> dict[str, t.Any]:
         """The job's files, through connections that may come and go."""
         lost_at = None
         while True:

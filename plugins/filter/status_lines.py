@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.status import status_lines
 
 
-def lines_of(migration, host="", source="", servers=None, reverse=None, late=None):
+def lines_of(
+    migration: dict, host: str = "", source: str = "", servers: dict | None = None, reverse: dict | None = None, late: dict | None = None
+) -> list[str]:
     """See status_lines."""
     return status_lines(host, source, migration or {}, servers or {}, reverse or {}, late or {})
 
@@ -16,6 +20,6 @@ def lines_of(migration, host="", source="", servers=None, reverse=None, late=Non
 class FilterModule:
     """Ansible's way to find them."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable]:
         """By name."""
         return {"status_lines": lines_of}

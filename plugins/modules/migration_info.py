@@ -60,7 +60,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migrat
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 
 
-def main():
+def main() -> None:
     """Parse, read, report."""
     run_module(migration_info, {"migration_id": {"type": "str", "required": True}})
 

@@ -105,7 +105,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 )
 
 
-def ensure(params, check_mode):
+def ensure(params: dict, check_mode: bool) -> dict:
     """The target's socket is the default where the target's endpoint names neither socket nor host."""
     target = {name: value for name, value in params["target"].items() if value not in ("", None)}
     if not target.get("unix_socket") and not target.get("host"):
@@ -115,7 +115,7 @@ def ensure(params, check_mode):
     return {**logins, **keys, "changed": logins["changed"] or keys["changed"]}
 
 
-def main():
+def main() -> None:
     """Parse, write, report."""
     source = {
         "host": {"type": "str", "required": True},

@@ -61,7 +61,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 
 
-def main():
+def main() -> None:
     """Parse, ask, report."""
     options = {
         "migration_id": {"type": "str", "required": True},

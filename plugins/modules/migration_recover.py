@@ -77,7 +77,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.recover import recover_and_tell
 
 
-def main():
+def main() -> None:
     """Parse, recover, report."""
     options = {
         "migration_id": {"type": "str", "required": True},

@@ -43,7 +43,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 
 
-def main():
+def main() -> None:
     """Parse, put aside, report."""
     run_module(begin_anew, {"migration_id": {"type": "str", "required": True}, "wipe": {"type": "str", "default": ""}})
 

@@ -70,7 +70,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._retire
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import login_argument_spec
 
 
-def main():
+def main() -> None:
     """Parse, remove, report."""
     options = {
         "migration_id": {"type": "str", "required": True},

@@ -71,12 +71,12 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.catchup import run
 
 
-def launch_catchup(params, check_mode):
+def launch_catchup(params: dict, check_mode: bool) -> dict:
     """The lag of an earlier run says nothing about now."""
     return launch_job("catchup", run, params, check_mode, again=True)
 
 
-def main():
+def main() -> None:
     """Parse, launch, report."""
     options = {
         "threshold": {"type": "float", "default": 1.0},

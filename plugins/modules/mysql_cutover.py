@@ -133,7 +133,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
 
 
-def main():
+def main() -> None:
     """Parse, launch, wait, report."""
     options = {
         "gate": {"type": "str", "required": True},

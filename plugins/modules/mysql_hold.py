@@ -55,7 +55,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.flavour import open_flavour
 
 
-def hold(params, check_mode):
+def hold(params: dict, check_mode: bool) -> dict:
     """Connect and hold."""
     with connect(from_options(params), "server") as connection:
         server = open_flavour(connection)
@@ -63,7 +63,7 @@ def hold(params, check_mode):
             return hold_server(server, params["path"], check_mode)
 
 
-def main():
+def main() -> None:
     """Parse, hold, report."""
     run_module(hold, {**login_argument_spec(), "path": {"type": "path", "required": True}, "migration_id": {"type": "str"}})
 

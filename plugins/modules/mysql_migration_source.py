@@ -82,7 +82,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 
 
-def prepare(params, check_mode):
+def prepare(params: dict, check_mode: bool) -> dict:
     """Connect as the administrator and make what lacks."""
     with connect(from_options(params), "source") as connection:
         server = open_flavour(connection)
@@ -90,7 +90,7 @@ def prepare(params, check_mode):
             return prepare_source(server, {**params, "tls": params["require_tls"]}, check_mode)
 
 
-def main():
+def main() -> None:
     """Parse, make, report."""
     options = {
         "migration_id": {"type": "str", "required": True},

@@ -87,13 +87,13 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 
 
-def prepare(params, check_mode):
+def prepare(params: dict, check_mode: bool) -> dict:
     """Connect as the administrator and make what lacks."""
     with connect(from_options(params), "target") as connection:
         return prepare_target(open_flavour(connection), params, check_mode)
 
 
-def main():
+def main() -> None:
     """Parse, make, report."""
     options = {
         "migration_id": {"type": "str", "required": True},

@@ -54,7 +54,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.r
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import login_argument_spec
 
 
-def main():
+def main() -> None:
     """Parse, restart, report."""
     options = {
         "service": {"type": "str", "default": ""},

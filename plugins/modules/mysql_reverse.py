@@ -60,7 +60,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._revers
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 
 
-def main():
+def main() -> None:
     """Parse, prove or follow, report."""
     options = {
         "migration_id": {"type": "str", "required": True},

@@ -68,7 +68,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse.follow import health
 
 
-def main():
+def main() -> None:
     """Parse, ask, report."""
     run_module(health, {"migration_id": {"type": "str", "required": True}})
 

@@ -179,13 +179,13 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import directory
 
 
-def launch_seed(params, check_mode):
+def launch_seed(params: dict, check_mode: bool) -> dict:
     """A copy that the journal does not count as done is made anew, whatever its job's last outcome says."""
     done = Journal(directory(params["migration_id"])).read().get("seed", {}).get("status") == "done"
     return launch_job("seed", run, params, check_mode, again=not done)
 
 
-def main():
+def main() -> None:
     """Parse, launch, report."""
     options = {
         "method": {"type": "str", "choices": NAMES, "default": "auto"},

@@ -100,12 +100,12 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._verify.run import run
 
 
-def launch_verify(params, check_mode):
+def launch_verify(params: dict, check_mode: bool) -> dict:
     """A verification says how things were at its position: each launch looks again at what is too old."""
     return launch_job("verify", run, params, check_mode, again=True)
 
 
-def main():
+def main() -> None:
     """Parse, launch, report."""
     options = {
         "strength": {"type": "str", "choices": ["sha", "crc"], "default": "sha"},
