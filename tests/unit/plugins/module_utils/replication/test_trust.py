@@ -359,7 +359,7 @@ def test_a_dump_that_may_not_be_gone_on_with_goes(kit, monkeypatch, fit):
     monkeypatch.setattr(seed_run, "forget_others", lambda *where: forgotten.append(where))
     monkeypatch.setattr(seed_run, "relaxed_copy", lambda *_args: raising(MigrationError("here it would copy")))
     identity = SimpleNamespace(datadir="/var/lib/mysql")
-    seed = SimpleNamespace(source=kit.source, target=SimpleNamespace(identity=identity), options={"migration_id": "shop", "tries": 1, "fast_load": True, "fast_load": True})
+    seed = SimpleNamespace(source=kit.source, target=SimpleNamespace(identity=identity), options={"migration_id": "shop", "tries": 1, "fast_load": True})
     seed.source_login = None
     method = SimpleNamespace(goes_on=True, starts_over=False)
     with pytest.raises(MigrationError, match="here it would copy"):
