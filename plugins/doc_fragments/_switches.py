@@ -5,7 +5,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options of modules that drive switches: those of C(_switch/table.switches_argument_spec)."""
+    """The options of modules that drive switches: those of C(_switch/registry.switches_argument_spec)."""
 
     DOCUMENTATION = r"""
 options:

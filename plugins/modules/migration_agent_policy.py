@@ -73,7 +73,7 @@ path:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.install import amend_policy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.registry import switches_argument_spec
 
 
 def main() -> None:

@@ -263,11 +263,11 @@ plan_text:
   sample: ["MIGRATION PLAN shop-2026  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)"]
 """
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import case, preflight
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import check_input, preflight
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.lend import LENT
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import NAMES
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.places import directories_of, look_at
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.registry import NAMES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.ship_programs import SHIPPED
 
 OPTIONS = {
     "migration_id": {"type": "str", "required": True},
@@ -282,16 +282,16 @@ OPTIONS = {
     "wipe_target": {"type": "str", "default": ""},
     "wipe_permission": {"type": "str", "default": ""},
     "cutover": {"type": "str", "default": ""},
-    "seed_state": {"type": "str", "choices": list(case.SEED_STATES), "default": "none"},
-    "phase": {"type": "str", "choices": list(case.PHASES), "default": "migrate"},
+    "seed_state": {"type": "str", "choices": list(check_input.SEED_STATES), "default": "none"},
+    "phase": {"type": "str", "choices": list(check_input.PHASES), "default": "migrate"},
     "disk_factor": {"type": "float", "default": 1.3},
     "disk_reserve_bytes": {"type": "int", "default": 1 << 30},
     "retention_seconds": {"type": "int", "default": 604800},
     "max_transaction_seconds": {"type": "int", "default": 60},
-    "bridge": {"type": "str", "choices": list(case.BRIDGES), "default": "ssh_tunnel"},
+    "bridge": {"type": "str", "choices": list(check_input.BRIDGES), "default": "ssh_tunnel"},
     "reverse_replication": {"type": "bool", "default": False},
     "method": {"type": "str", "choices": NAMES, "default": "auto"},
-    "borrow_programs": {"type": "list", "elements": "str", "choices": list(LENT), "default": []},
+    "borrow_programs": {"type": "list", "elements": "str", "choices": list(SHIPPED), "default": []},
     "waive": {"type": "list", "elements": "str", "default": []},
     "distrust": {"type": "list", "elements": "str", "default": []},
     "cutover_budget": {"type": "float", "default": 5.0},
@@ -309,7 +309,7 @@ OPTIONS = {
 def run_preflight(params: dict, _check_mode: bool) -> dict:
     """All checks over the two servers' facts."""
     settings = {name: value for name, value in params.items() if name not in ("source", "target", "fail")}
-    result = preflight.check(case.make_case(params["source"], with_directories(params["source"], params["target"]), case.Settings(**settings)))
+    result = preflight.check(check_input.make_case(params["source"], with_directories(params["source"], params["target"]), check_input.Settings(**settings)))
     if result["counts"]["errors"] and params["fail"]:
         preflight.refuse(result, params["migration_id"])
     return {"changed": False, **result}

@@ -130,7 +130,7 @@ outcome:
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import launch_cutover
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.registry import switches_argument_spec
 
 
 def main() -> None:

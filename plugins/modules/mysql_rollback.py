@@ -121,7 +121,7 @@ outcome:
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import switches_argument_spec
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.registry import switches_argument_spec
 
 
 def rollback(params: dict, check_mode: bool) -> dict:

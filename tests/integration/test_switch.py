@@ -182,8 +182,8 @@ def test_a_killed_job_leaves_nobody_waiting(behind):
         assert behind.served_by(10) == SOURCE
     assert [line.split()[1] for line in behind.noted()] == ["hold", "undo"]
     pair.sh(TARGET, "rm /root/noted")
-    keepers = "systemctl list-units --all --no-legend 'nordbridge-*switch*'; pgrep -f '[_]switch.keeper' || true"
-    until("no keeper is left", lambda: pair.sh(TARGET, keepers).strip() == "", seconds=5)
+    guards = "systemctl list-units --all --no-legend 'nordbridge-*switch*'; pgrep -f '[_]switch.guard' || true"
+    until("no guard is left", lambda: pair.sh(TARGET, guards).strip() == "", seconds=5)
     assert replicates(pair)
 
 
@@ -204,7 +204,7 @@ def test_a_program_that_fails_after_the_commit_is_told_and_repeated(behind):
     pair.sh(TARGET, "rm /root/fail-switch")
     behind.cutover(*switches).ok()
     asked = [line.split() for line in behind.noted()]
-    # What is let go may be let go once more, by the end of the keeper.
+    # What is let go may be let go once more, by the end of the guard.
     assert [stage for stage, _times in groupby(line[1] for line in asked)] == ["undo", "hold", "switch", "release", "switch", "release", "switch", "release"]
     addresses = [pair.address(SOURCE) + ":3306", pair.address(TARGET) + ":3306"]
     assert {tuple(line[2:]) for line in asked} == {(*addresses, pair.name)}

@@ -77,7 +77,7 @@ TABLE = [
     Mutant("_state/fences.py", "the old record stands beside the new one", "    for name in older:\n", "    for name in ():\n"),
     # Before the fence.
     Mutant(
-        "_seed/landing.py",
+        "_seed/target_checks.py",
         "source and target may be one server",
         "if seen is not None or same_server(source.identity, target.identity):",
         "if False:",
@@ -96,55 +96,55 @@ TABLE = [
     ),
     # The fence.
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "the fence waits a day for somebody's lock",
         'source.connection.run("SET SESSION lock_wait_timeout = %d" % max(1, int(seconds)))',
         "pass",
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "a fence that closed too late counts as closed",
         "        if watchdog.fired:\n",
         "        if False:\n",
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "the position is read without asking whether the fence is closed",
         'if not end.closed:\n            raise MigrationError("the source answers',
         'if False:\n            raise MigrationError("the source answers',
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "replica errors after the stop are ignored",
         '        if _words(target):\n            raise MigrationError("replication did not stop cleanly',
         '        if False:\n            raise MigrationError("replication did not stop cleanly',
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "applied is not compared with the position",
         'if not target.gtid_includes(end.applied, position["gtid"]) or extra:',
         "if extra:",
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "what the target has of its own is not looked at",
         'if not target.gtid_includes(end.applied, position["gtid"]) or extra:',
         'if not target.gtid_includes(end.applied, position["gtid"]):',
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "the last heartbeat may be missing",
         "if int(heartbeat or 0) != self.heartbeat:",
         "if False:",
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "the commit does not ask whether the fence is closed",
         'if not end.closed:\n            raise MigrationError("the source does not',
         'if False:\n            raise MigrationError("the source does not',
     ),
     Mutant(
-        "_cutover/stop_writes.py",
+        "_cutover/steps_before_commit.py",
         "the commit does not look whether the source wrote behind the fence",
         'if (end.file, end.position, end.gtid) != (position["file"], position["position"], position["gtid"]):',
         "if False:",
@@ -260,7 +260,7 @@ TABLE = [
         "\n",
     ),
     Mutant(
-        "_cutover/steps.py",
+        "_cutover/steps_after_commit.py",
         "nobody looks behind the commit whether the old server stays closed",
         "        self._confirm_closed()\n",
         "",

@@ -22,7 +22,7 @@ from .._jobs.payload import launcher_text, pack
 from .._state.fences import armed_by
 from .._state.files import read_bytes, read_json, read_text, write_text
 from .._state.paths import check_id, directory
-from .._switch.table import SOURCE, place_of, read_switches
+from .._switch.registry import SOURCE, place_of, read_switches
 from . import front, privileged
 from .policy import MOST_SWITCHES, NAME, Policy, policy_of, policy_text
 

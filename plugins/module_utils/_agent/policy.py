@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from .._errors import Refusal
-from .._switch.table import SOURCE, open_switch, place_of
+from .._switch.registry import SOURCE, open_switch, place_of
 from .fields import BadField, checked, choice, optional, read_object, record, several, text, whole
 
 PATH = text(1000, r"/[^\0]*", "an absolute path")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from .._seed.dump_command import PARTS
 from .._seed.dump_command import PROGRAMS as DUMP_PROGRAMS
-from .._seed.polite import IO_CLASSES
 from .._seed.programs import PACKAGES
+from .._seed.throttle import IO_CLASSES
 from .fields import (
     BadField,
     checked,
@@ -43,8 +43,8 @@ POSITION = whole(0, 1 << 63)
 
 
 @dataclass(frozen=True)
-class Manners:
-    """How a copy stays out of its clients' way: see polite.py."""
+class Throttled:
+    """How a copy stays out of its clients' way: see throttle.py."""
 
     level: int = checked(whole(1, 19), 1)
     nice: int = checked(whole(0, 19), 10)
@@ -53,7 +53,7 @@ class Manners:
 
 
 @dataclass(frozen=True)
-class Dump(Manners):
+class Dump(Throttled):
     """See dump_command.stream_dump. Behind inherited defaults each field needs one: what must be given has one that is refused."""
 
     flavour: str = checked(choice("mariadb", "mysql"), "")
@@ -71,7 +71,7 @@ class Dump(Manners):
 
 
 @dataclass(frozen=True)
-class Backup(Manners):
+class Backup(Throttled):
     """See backup_command.stream_backup."""
 
     threads: int = checked(whole(1, 256), 1)
@@ -176,7 +176,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Switches:
-    """See keeper.serve: switches by the digests of this host's own definitions."""
+    """See pause_guard.serve: switches by the digests of this host's own definitions."""
 
     digests: tuple = checked(several(text(64, r"[0-9a-f]{64}", "a SHA-256"), MOST_SWITCHES))
     seconds: float = checked(number(0.0, MAX_LEASE_SECONDS))

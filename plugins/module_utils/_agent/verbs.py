@@ -25,13 +25,13 @@ from .._reverse.reach import reach
 from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
 from .._seed.dump_command import stream_dump
+from .._seed.free_space import free_bytes
 from .._seed.freeze import serve as freeze
-from .._seed.lend import lend_programs
 from .._seed.moment import serve as accounts
 from .._seed.old_sessions import serve as writers
 from .._seed.one_source import serve as who
 from .._seed.programs import tell as tell_programs
-from .._seed.space import free_bytes
+from .._seed.ship_programs import ship_programs
 from .._seed.watch import source_paths
 from .._server.base import Flavour
 from .._server.connection import connect
@@ -40,8 +40,8 @@ from .._server.flavour import open_flavour
 from .._state.fences import Fence, find_fence, last_of
 from .._state.files import read_json, write_json
 from .._state.paths import directory
-from .._switch import keeper
-from .._switch.table import find_switches
+from .._switch import pause_guard
+from .._switch.registry import find_switches
 from . import requests
 from .fields import Nothing
 
@@ -153,7 +153,7 @@ def switch(request: dict) -> None:
         write_json(path, {**known, **dict(zip(digests, facts))})
 
     chosen = find_switches(request["switches"], digests, known)
-    keeper.serve({"switches": chosen, "facts": [known.get(one, {}) for one in digests], "seconds": request["seconds"]}, keep=keep)
+    pause_guard.serve({"switches": chosen, "facts": [known.get(one, {}) for one in digests], "seconds": request["seconds"]}, keep=keep)
 
 
 #: Who runs a verb: the agent's own user, the one that the server runs as, or root. As few as possible as root.
@@ -179,7 +179,7 @@ LOGIN = ("login",)
 VERBS: dict[str, Verb] = {
     "probe": Verb(Nothing, AGENT, probe),
     "boot": Verb(Nothing, AGENT, boot),
-    "programs": Verb(Nothing, AGENT, lend_programs),
+    "programs": Verb(Nothing, AGENT, ship_programs),
     "present": Verb(requests.Present, AGENT, tell_programs),
     "space": Verb(Nothing, AGENT, space, LOGIN),
     "accounts": Verb(Nothing, AGENT, accounts, LOGIN),

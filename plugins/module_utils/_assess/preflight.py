@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from .._errors import Refusal
 from . import rules_census, rules_fence, rules_pair, rules_setups, rules_source, rules_target
-from .case import Case, Hit, counted, size
 from .catalogue import CHECKS, ERROR, NOTICE, OK, WARNING, Check
+from .check_input import CheckInput, Finding, counted, size
 
-RULES: dict[str, t.Callable[[Case], list]] = {
+RULES: dict[str, t.Callable[[CheckInput], list]] = {
     **rules_pair.RULES,
     **rules_source.RULES,
     **rules_target.RULES,
@@ -27,7 +27,7 @@ OF_DOUBT = ("P01", "P02", "P25", "P41", "P42", "P60", "P61", "P62", "P80")
 _LETTERS = {ERROR: "E", WARNING: "W", NOTICE: "N"}
 
 
-def check(case: Case) -> dict:
+def check(case: CheckInput) -> dict:
     """Ask every rule.
 
     :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, standing, seed, plan_text, refusal
@@ -56,11 +56,11 @@ def refusal_text(result: dict, migration_id: str) -> str:
     return "migration %s is not started: %s found, nothing was touched: %s. The plan above says what to do" % (migration_id, number, ", ".join(ids))
 
 
-def _in_doubt(case: Case) -> bool:
+def _in_doubt(case: CheckInput) -> bool:
     return not case.settings.committed and bool(rules_fence.in_doubt(case))
 
 
-def _seed(case: Case) -> dict:
+def _seed(case: CheckInput) -> dict:
     """The method of the copy, and why not the others; both empty where it cannot be told, or nothing is or may be copied."""
     if _in_doubt(case):
         return {"method": "", "not_taken": {}}
@@ -71,23 +71,23 @@ def _seed(case: Case) -> dict:
     return {"method": choice.method.name, "not_taken": choice.not_taken} if choice else {"method": "", "not_taken": {}}
 
 
-def _ask(entry: Check, case: Case) -> list[dict]:
+def _ask(entry: Check, case: CheckInput) -> list[dict]:
     found = [_finding(entry, case, hit) for hit in RULES[entry.id](case) + _unread(entry, case)]
-    return found or [_finding(entry, case, Hit("no issue found", OK))]
+    return found or [_finding(entry, case, Finding("no issue found", OK))]
 
 
-def _unread(entry: Check, case: Case) -> list[Hit]:
+def _unread(entry: Check, case: CheckInput) -> list[Finding]:
     """Facts that a check needs and that a login could not read: the check fails as if it had hit, for nobody knows."""
-    hits: dict[tuple, Hit] = {}
+    hits: dict[tuple, Finding] = {}
     for side, topic in entry.needs:
         for note in case.side(side).get("unreadable") or []:
             if note["topic"] == topic:
                 text = "not checked, the %s's login may not read what it needs: %s" % (side, note["message"])
-                hits[(side, text)] = Hit(text, where=side, remedy="grant the login what P10 or P11 names", blind=True)
+                hits[(side, text)] = Finding(text, where=side, remedy="grant the login what P10 or P11 names", blind=True)
     return list(hits.values())
 
 
-def _finding(entry: Check, case: Case, hit: Hit) -> dict:
+def _finding(entry: Check, case: CheckInput, hit: Finding) -> dict:
     result = hit.severity or entry.severity
     # A risk that nobody has seen cannot be taken, and neither can one that is graver than the check's usual.
     graver = result == ERROR and entry.severity != ERROR
@@ -121,7 +121,7 @@ def refuse(result: dict, migration_id: str) -> t.NoReturn:
     raise refusal
 
 
-def plan_text(case: Case, result: dict) -> list[str]:
+def plan_text(case: CheckInput, result: dict) -> list[str]:
     """The plan for people, a line an entry."""
     source, target, asked = case.source, case.target, case.settings
     lines = [
@@ -162,7 +162,7 @@ def _waive_hint(finding: dict) -> str:
     return "   waive: -e waive=%s" % finding["id"] if needed else ""
 
 
-def _changes(case: Case) -> list[str]:
+def _changes(case: CheckInput) -> list[str]:
     """The changes that people ask about first."""
     asked = case.settings
     lines = []
@@ -176,7 +176,7 @@ def _changes(case: Case) -> list[str]:
     return lines
 
 
-def _next(case: Case, result: dict) -> str:
+def _next(case: CheckInput, result: dict) -> str:
     asked = case.settings
     if result["counts"]["errors"]:
         return "remove the errors above, then run the same command again"

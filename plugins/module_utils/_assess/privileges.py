@@ -169,7 +169,7 @@ def unquote(token: str) -> str:
     return token
 
 
-class Word(t.NamedTuple):
+class Token(t.NamedTuple):
     """A privilege's name and the versions that know it (until is the first that does not)."""
 
     name: str
@@ -185,10 +185,10 @@ class Need(t.NamedTuple):
 
 
 def _need(why: str, *words: object) -> Need:
-    return Need(why, tuple(word if isinstance(word, Word) else Word(str(word)) for word in words))
+    return Need(why, tuple(word if isinstance(word, Token) else Token(str(word)) for word in words))
 
 
-_OLD_SUPER = Word("SUPER", (), (11, 0, 1))  # https://mariadb.com/kb/en/grant/#super
+_OLD_SUPER = Token("SUPER", (), (11, 0, 1))  # https://mariadb.com/kb/en/grant/#super
 _DATA = ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP")
 _LOAD = _DATA + (
     "ALTER", "INDEX", "REFERENCES", "CREATE VIEW", "CREATE ROUTINE", "ALTER ROUTINE", "EXECUTE", "EVENT", "TRIGGER", "LOCK TABLES",
@@ -199,13 +199,13 @@ _MYSQL_ASSESS = (
     _need("see open transactions and other sessions", "PROCESS"),
     _need("read the binary log's position and the replica's state", "REPLICATION CLIENT", "SUPER"),
     _need("see who replicates from it", "REPLICATION SLAVE"),
-    _need("see prepared XA transactions", Word("XA_RECOVER_ADMIN", (8, 0))),
+    _need("see prepared XA transactions", Token("XA_RECOVER_ADMIN", (8, 0))),
 )
 _MARIADB_ASSESS = (
     _need("see all tables", "SELECT"),
     _need("see open transactions and other sessions", "PROCESS"),
     _need("read the binary log's position", "BINLOG MONITOR", _OLD_SUPER),
-    _need("read the replica's state", Word("SLAVE MONITOR", (10, 5, 9)), Word("REPLICATION SLAVE ADMIN", (), (10, 5, 9)), _OLD_SUPER),
+    _need("read the replica's state", Token("SLAVE MONITOR", (10, 5, 9)), Token("REPLICATION SLAVE ADMIN", (), (10, 5, 9)), _OLD_SUPER),
     _need("see who replicates from it", "REPLICATION MASTER ADMIN"),
 )
 _BOTH_SOURCE = (
@@ -232,23 +232,23 @@ NEEDS: dict[str, dict[str, tuple]] = {
         "source_admin": _MYSQL_ASSESS
         + _BOTH_SOURCE
         + (
-            _need("set binary log variables, and fence", Word("SYSTEM_VARIABLES_ADMIN", (8, 0)), "SUPER"),
-            _need("end sessions at cutover", Word("CONNECTION_ADMIN", (8, 0)), "SUPER"),
-            _need("hold DDL off during the copy", Word("BACKUP_ADMIN", (8, 0))),
-            _need("replicate back after the cutover", Word("REPLICATION_SLAVE_ADMIN", (8, 0)), "SUPER"),
+            _need("set binary log variables, and fence", Token("SYSTEM_VARIABLES_ADMIN", (8, 0)), "SUPER"),
+            _need("end sessions at cutover", Token("CONNECTION_ADMIN", (8, 0)), "SUPER"),
+            _need("hold DDL off during the copy", Token("BACKUP_ADMIN", (8, 0))),
+            _need("replicate back after the cutover", Token("REPLICATION_SLAVE_ADMIN", (8, 0)), "SUPER"),
         ),
         "target_admin": _MYSQL_ASSESS
         + _BOTH_TARGET
         + (
-            _need("set variables", Word("SYSTEM_VARIABLES_ADMIN", (8, 0)), "SUPER"),
-            _need("load without writing the target's binary log", Word("SESSION_VARIABLES_ADMIN", (8, 0, 14)), "SUPER"),
-            _need("set up and stop replication", Word("REPLICATION_SLAVE_ADMIN", (8, 0)), "SUPER"),
-            _need("end sessions", Word("CONNECTION_ADMIN", (8, 0)), "SUPER"),
+            _need("set variables", Token("SYSTEM_VARIABLES_ADMIN", (8, 0)), "SUPER"),
+            _need("load without writing the target's binary log", Token("SESSION_VARIABLES_ADMIN", (8, 0, 14)), "SUPER"),
+            _need("set up and stop replication", Token("REPLICATION_SLAVE_ADMIN", (8, 0)), "SUPER"),
+            _need("end sessions", Token("CONNECTION_ADMIN", (8, 0)), "SUPER"),
             _need(
                 "load objects of other definers",
-                Word("SET_ANY_DEFINER", (8, 2)),
-                Word("SET_USER_ID", (8, 0), (8, 4)),
-                Word("SUPER", (), (8, 2)),
+                Token("SET_ANY_DEFINER", (8, 2)),
+                Token("SET_USER_ID", (8, 0), (8, 4)),
+                Token("SUPER", (), (8, 2)),
             ),
         ),
         "replication": (_need("replicate", "REPLICATION SLAVE"),),
@@ -260,7 +260,7 @@ NEEDS: dict[str, dict[str, tuple]] = {
         + (
             _need("set global variables", "SUPER"),
             _need("set binary log variables", "BINLOG ADMIN", _OLD_SUPER),
-            _need("fence", "READ_ONLY ADMIN", Word("SUPER", (), (10, 11))),
+            _need("fence", "READ_ONLY ADMIN", Token("SUPER", (), (10, 11))),
             _need("end sessions at cutover", "CONNECTION ADMIN", _OLD_SUPER),
             _need("replicate back after the cutover", "REPLICATION SLAVE ADMIN", _OLD_SUPER),
         ),
@@ -271,7 +271,7 @@ NEEDS: dict[str, dict[str, tuple]] = {
             _need("load without writing the target's binary log", "BINLOG ADMIN", _OLD_SUPER),
             _need("set up and stop replication", "REPLICATION SLAVE ADMIN", _OLD_SUPER),
             _need("load objects of other definers", "SET USER", _OLD_SUPER),
-            _need("load while the server is read-only, and open it", "READ_ONLY ADMIN", Word("SUPER", (), (10, 11))),
+            _need("load while the server is read-only, and open it", "READ_ONLY ADMIN", Token("SUPER", (), (10, 11))),
             _need("end sessions", "CONNECTION ADMIN", _OLD_SUPER),
         ),
         "replication": (_need("replicate", "REPLICATION SLAVE"),),

@@ -9,32 +9,32 @@ from __future__ import annotations
 from .._seed.keep import committed_words, why_kept
 from .._state.fences import ARMED, COMMITTED, FIRED, RELEASED
 from .._state.paths import ROOT
-from .case import Case, Hit, listed
 from .catalogue import TARGET, WARNING
+from .check_input import CheckInput, Finding, listed
 
 # A migration whose target is the primary, and whose journal does not say so: see standing().
 DONE_WITHOUT_JOURNAL = "done_without_journal"
 
 
-def kept(case: Case) -> list[str]:
+def kept(case: CheckInput) -> list[str]:
     """Why nothing on the target may be erased, whoever permits it; empty where it may."""
     return why_kept(*_as_closed(case))
 
 
-def in_doubt(case: Case) -> list[str]:
+def in_doubt(case: CheckInput) -> list[str]:
     """Why it is not sure that the source is the primary, and the target only a copy to be."""
     source, target = _as_closed(case)
     reasons = why_kept({**source, "read_only": False, "fence": committed(case)}, target)
     return reasons or (traces_of_cutovers(case) if source["read_only"] and not fence_decides(case) else [])
 
 
-def fence_decides(case: Case) -> bool:
+def fence_decides(case: CheckInput) -> bool:
     """Whether the source's fence is told by P80, and with it what is to be done."""
     fence = case.source["fence"]
     return bool(case.source["fence_unknown"] or (fence and fence["state"] in (ARMED, COMMITTED)))
 
 
-def traces_of_cutovers(case: Case) -> list[str]:
+def traces_of_cutovers(case: CheckInput) -> list[str]:
     """What speaks for it that a read-only source was replaced by another server, although no record is left of it."""
     fence = case.source["fence"]
     undone = fence is not None and fence["state"] in (FIRED, RELEASED)
@@ -46,7 +46,7 @@ def traces_of_cutovers(case: Case) -> list[str]:
     return traces
 
 
-def _as_closed(case: Case) -> list[dict]:
+def _as_closed(case: CheckInput) -> list[dict]:
     """Both sides' facts for why_kept."""
     asked, (source, target) = case.settings, [{**side, "read_only": _closed(side)} for _name, side in case.sides()]
     if asked.renewed and target["fence"] and target["fence"]["migration_id"] == asked.migration_id:
@@ -59,13 +59,13 @@ def _as_closed(case: Case) -> list[dict]:
     return [source, target]
 
 
-def committed(case: Case) -> dict | None:
+def committed(case: CheckInput) -> dict | None:
     """The source's fence, where a commit has closed it for good."""
     fence = case.source["fence"]
     return fence if fence and fence["state"] == COMMITTED else None
 
 
-def standing(case: Case) -> str:
+def standing(case: CheckInput) -> str:
     """Whether the migration is done although its journal does not say so: nobody who lost a journal may be led to lose the data.
 
     The source is fenced for good by this migration, and the server that took over is this target: it has the marker and takes writes.
@@ -83,17 +83,17 @@ def _closed(side: dict) -> bool:
     return bool(side["read_only"] or side["super_read_only"])
 
 
-def _is_marked(case: Case) -> bool:
+def _is_marked(case: CheckInput) -> bool:
     return case.settings.migration_id in [marker["migration_id"] for marker in case.target["markers"]]
 
 
-def fences(case: Case) -> list[Hit]:
+def fences(case: CheckInput) -> list[Finding]:
     """P80"""
     hits = []
     for name, side in case.sides():
         if side["fence_unknown"]:
             hits.append(
-                Hit(
+                Finding(
                     "whether the %s was cut over is not known: %s" % (name, side["fence_unknown"]),
                     where=name,
                     remedy="have its host answer: run this as root there, or restore the file from a backup; open and erase nothing until then",
@@ -104,33 +104,33 @@ def fences(case: Case) -> list[Hit]:
     return hits + _of_source(case) + _of_target(case)
 
 
-def _of_source(case: Case) -> list[Hit]:
+def _of_source(case: CheckInput) -> list[Finding]:
     fence = case.source["fence"]
     if fence is None:
         return []
     if fence["state"] == ARMED:
         if fence["migration_id"] == case.settings.migration_id:
             text = "a cutover of this migration has begun, and runs or has died (%s on the source's host)" % fence["path"]
-            return [Hit(text, remedy=_ARMED + ". " + _RESUME % case.settings.migration_id)]
+            return [Finding(text, remedy=_ARMED + ". " + _RESUME % case.settings.migration_id)]
         text = "migration %s is cutting the source over just now, or has died at it (%s on the source's host)"
-        return [Hit(text % (fence["migration_id"], fence["path"]), remedy=_ARMED + "; then run the same command again")]
+        return [Finding(text % (fence["migration_id"], fence["path"]), remedy=_ARMED + "; then run the same command again")]
     if fence["state"] != COMMITTED:
         return []
     text = "the source was cut over %s: it is fenced for good" % committed_words(fence)
     if not _closed(case.source):
         text += ", AND TAKES WRITES: somebody has opened it"
     if fence["migration_id"] != case.settings.migration_id:
-        return [Hit(text, remedy=_OTHER % (fence["promoted"] or "the server that took over"))]
+        return [Finding(text, remedy=_OTHER % (fence["promoted"] or "the server that took over"))]
     if standing(case):
         words = "%s; the target is the new primary and takes writes: the migration is DONE. Only its journal %s/%s on the target does not say so"
-        return [Hit(words % (text, ROOT, case.settings.migration_id), WARNING, remedy=_DONE % case.settings.migration_id)]
+        return [Finding(words % (text, ROOT, case.settings.migration_id), WARNING, remedy=_DONE % case.settings.migration_id)]
     if case.settings.phase == "cutover":
-        return [Hit(text, remedy=_FORWARD % case.settings.migration_id)]
+        return [Finding(text, remedy=_FORWARD % case.settings.migration_id)]
     state = "takes writes" if not _closed(case.target) else "takes no writes"
     text += "; the target %s, holds %s marker of this migration, and its journal %s/%s does not know of the cutover" % (
         state, "the" if _is_marked(case) else "no", ROOT, case.settings.migration_id,
     )  # fmt: skip
-    return [Hit(text, remedy=_LOST.format(id=case.settings.migration_id, root=ROOT, primary=fence["promoted"] or "the server that took over"))]
+    return [Finding(text, remedy=_LOST.format(id=case.settings.migration_id, root=ROOT, primary=fence["promoted"] or "the server that took over"))]
 
 
 _ARMED = "do not open the source by hand: its lease does, unless the cutover is committed"
@@ -152,22 +152,22 @@ _LOST = (
 )
 
 
-def _of_target(case: Case) -> list[Hit]:
+def _of_target(case: CheckInput) -> list[Finding]:
     """A target that was somebody's primary and was closed for good: its host would close it again."""
     fence = case.target["fence"]
     if fence is None or (case.settings.renewed and fence["migration_id"] == case.settings.migration_id):
         return []
     if fence["state"] == ARMED:
         text = "migration %s is taking clients from the target just now, or died at it (%s)" % (fence["migration_id"], fence["path"])
-        return [Hit(text, where=TARGET, remedy="wait for the end of its lease, then run the same command again")]
+        return [Finding(text, where=TARGET, remedy="wait for the end of its lease, then run the same command again")]
     if fence["state"] == COMMITTED:
         text = "the target was a primary until it was fenced for good %s, and its host keeps it closed" % committed_words(fence)
         remedy = "choose another target. docs/what-is-changed.md says how to reuse the machine of a server that was moved away"
-        return [Hit(text, where=TARGET, remedy=remedy)]
+        return [Finding(text, where=TARGET, remedy=remedy)]
     return []
 
 
-def others(case: Case) -> list[Hit]:
+def others(case: CheckInput) -> list[Finding]:
     """P81: another migration has prepared the source, and nothing says that it has ended."""
     if case.settings.committed or standing(case):
         return []
@@ -177,10 +177,10 @@ def others(case: Case) -> list[Hit]:
     ended |= {fence["migration_id"]} if fence and fence["state"] not in (ARMED, FIRED) else set()
     found = [marker for marker in case.source["markers"] if marker["migration_id"] not in ended]
     names = ["%(migration_id)s (since %(created_at)s)" % marker for marker in found]
-    return [Hit("the source holds the marker of another migration: %s; only one of them can be cut over" % listed(names))] if found else []
+    return [Finding("the source holds the marker of another migration: %s; only one of them can be cut over" % listed(names))] if found else []
 
 
-def rivals(case: Case) -> list[Hit]:
+def rivals(case: CheckInput) -> list[Finding]:
     """P82"""
     asked = case.settings
     if asked.committed:
@@ -188,13 +188,13 @@ def rivals(case: Case) -> list[Hit]:
     hits = []
     if asked.copy_only and asked.cutover == asked.migration_id:
         hits.append(
-            Hit(
+            Finding(
                 "this target is a copy that is never cut over (migration_copy_only), and the gate is given for it",
                 remedy="leave -e cutover out; or take migration_copy_only from this target and give it to the source's others",
             )
         )
     if asked.rivals and not asked.copy_only:
-        hits.append(Hit("%s and this target have one source, and one of them can be cut over, not two" % listed(list(asked.rivals))))
+        hits.append(Finding("%s and this target have one source, and one of them can be cut over, not two" % listed(list(asked.rivals))))
     return hits
 
 

@@ -13,8 +13,8 @@ import typing as t
 from .._seed.places import directories_of
 from .._seed.recover import PHYSICAL as FILES
 from .._server.events import hides_events
-from .case import Case, Hit, counted, listed
 from .catalogue import WARNING
+from .check_input import CheckInput, Finding, counted, listed
 from .rules_pair import method_of
 from .setups import SOCKET_PLUGINS
 from .variables import LIMITS, RESULTS, RIGHTS, differing
@@ -25,12 +25,12 @@ NEEDED_CONNECTIONS = 10
 _HARMLESS = re.compile(r"\s*(SET\s(?!.*\bSELECT\b).*|SELECT\s+\d+)?\s*", re.IGNORECASE | re.DOTALL)
 
 
-def by_statements(case: Case) -> bool:
+def by_statements(case: CheckInput) -> bool:
     """Whether definitions will come to the target as statements: as long as they are not there, and the method is not one by files."""
     return method_of(case) not in ("", *FILES)
 
 
-def files_outside(case: Case) -> list[Hit]:
+def files_outside(case: CheckInput) -> list[Finding]:
     """P13; a copy of files refuses such tables by itself."""
     if not by_statements(case):
         return []
@@ -39,7 +39,7 @@ def files_outside(case: Case) -> list[Hit]:
     lacking = [name for name in source["general"] if name not in target["general"]]
     if lacking:
         hits.append(
-            Hit(
+            Finding(
                 "tablespaces that hold several tables are no part of a dump, and the target lacks them: %s" % listed(lacking),
                 remedy="make them on the target (CREATE TABLESPACE ... ADD DATAFILE ...); or give their tables files of their own on the"
                 " source (ALTER TABLE ... TABLESPACE innodb_file_per_table)",
@@ -49,11 +49,11 @@ def files_outside(case: Case) -> list[Hit]:
         why = _unusable(case, directory, target["known"])
         named = ["%(name)s (%(path)s)" % one for one in source["outside"] if one["path"].startswith(directory + os.sep)]
         if why:
-            hits.append(Hit("DATA DIRECTORY %s: the target %s; it is asked for by %s" % (directory, why, listed(named))))
+            hits.append(Finding("DATA DIRECTORY %s: the target %s; it is asked for by %s" % (directory, why, listed(named))))
     return hits
 
 
-def _unusable(case: Case, directory: str, known: list) -> str:
+def _unusable(case: CheckInput, directory: str, known: list) -> str:
     owners = case.target.get("directories") or {}
     if directory not in owners:
         return "has no such directory"
@@ -65,7 +65,7 @@ def _unusable(case: Case, directory: str, known: list) -> str:
     return ""
 
 
-def login_after(case: Case) -> list[Hit]:
+def login_after(case: CheckInput) -> list[Finding]:
     """P14: from the copy on the target's accounts are the source's."""
     login = case.target.get("login")
     if method_of(case) not in FILES or not login:
@@ -73,32 +73,32 @@ def login_after(case: Case) -> list[Hit]:
     plugins = case.source["setups"]["logins"].get(login["account"])
     where = "%s, the target's login, comes over from the source with a copy of files" % login["account"]
     if plugins is None:
-        return [Hit("%s: there no administrator has that name" % where)]
+        return [Finding("%s: there no administrator has that name" % where)]
     if (login["socket"] and set(plugins) & set(SOCKET_PLUGINS)) or login["password"]:
         return []
-    return [Hit("%s: there it logs in by %s, and no migration_target_login_password is given" % (where, listed(plugins) or "a password"))]
+    return [Finding("%s: there it logs in by %s, and no migration_target_login_password is given" % (where, listed(plugins) or "a password"))]
 
 
-def zones(case: Case) -> list[Hit]:
+def zones(case: CheckInput) -> list[Finding]:
     """P15; a copy of files brings the tables of zones along."""
     if not by_statements(case):
         return []
     source, known = case.source["setups"], {name.lower() for name in case.target["setups"]["known_zones"]}
     lacking = {zone: names for zone, names in source["event_zones"].items() if zone.lower() not in known}
     hits = [
-        Hit("events on the source run in the time zone %s, which the target does not know by name: %s" % (zone, listed(names)))
+        Finding("events on the source run in the time zone %s, which the target does not know by name: %s" % (zone, listed(names)))
         for zone, names in sorted(lacking.items())
     ]
     default = case.source["time_zone"]
     if re.match(r"[A-Za-z]", default) and default.upper() != "SYSTEM" and default.lower() not in known:
-        hits.append(Hit("sessions on the source are in the time zone %s (time_zone), which the target does not know by name" % default))
+        hits.append(Finding("sessions on the source are in the time zone %s (time_zone), which the target does not know by name" % default))
     if source["known_zones"] and not known and not hits:
         text = "the source knows %d time zones by name, and the target none: a write of a session in such a zone stops replication (1298)"
-        hits.append(Hit(text % len(source["known_zones"]), WARNING))
+        hits.append(Finding(text % len(source["known_zones"]), WARNING))
     return hits
 
 
-def events(case: Case) -> list[Hit]:
+def events(case: CheckInput) -> list[Finding]:
     """P16"""
     count = case.source["events"] or 0
     if not count or case.settings.committed:
@@ -109,19 +109,19 @@ def events(case: Case) -> list[Hit]:
         for name, side in case.sides()
         if hides_events(side["identity"]["flavour"], side["identity"]["version"], side["event_scheduler"])
     ]
-    return [Hit(text % (name, counted(count, "event")), where=name) for name in disabled]
+    return [Finding(text % (name, counted(count, "event")), where=name) for name in disabled]
 
 
-def views(case: Case) -> list[Hit]:
+def views(case: CheckInput) -> list[Finding]:
     """P17"""
     found = case.source["setups"]["broken_views"]
     if not found or not by_statements(case):
         return []
     text = "%s what is not there, or may not be read by the definer, and a dump ends there: %s"
-    return [Hit(text % (counted(len(found), "view lies on", "views lie on"), listed(found)))]
+    return [Finding(text % (counted(len(found), "view lies on", "views lie on"), listed(found)))]
 
 
-def followers(case: Case) -> list[Hit]:
+def followers(case: CheckInput) -> list[Finding]:
     """P18"""
     names = followers_of(case)
     if not names or case.settings.committed:
@@ -129,7 +129,7 @@ def followers(case: Case) -> list[Hit]:
     remedy = _POINT % FOLLOW[case.identities["source"].flavour] % case.identities["target"].hostname
     entry = "%s the source, and will follow the old server after the cutover: %s"
     entry = entry % (counted(len(names), "replica follows", "replicas follow"), listed(names))
-    return [Hit(entry, remedy=remedy)]
+    return [Finding(entry, remedy=remedy)]
 
 
 _POINT = "after the cutover point each of them at the new server, or it goes on following the old one, which gets no writes any more: %s"
@@ -139,7 +139,7 @@ FOLLOW = {
 }
 
 
-def followers_of(case: Case) -> list[str]:
+def followers_of(case: CheckInput) -> list[str]:
     """The source's replicas in words, without the target and without sessions of this collection's accounts."""
     rows = [row for row in case.source["replicas"] if not _is_target(row, case)]
     nameless = ["server_id %d" % row["server_id"] for row in rows if not row["host"]]
@@ -151,37 +151,37 @@ def followers_of(case: Case) -> list[str]:
     return named + nameless + ["a session from %s" % host for host in hosts if nameless or not rows]
 
 
-def _is_target(row: dict, case: Case) -> bool:
+def _is_target(row: dict, case: CheckInput) -> bool:
     target = case.identities["target"]
     if row.get("uuid") and target.server_uuid:
         return row["uuid"] == target.server_uuid
     return row["server_id"] in (target.server_id, case.settings.target_server_id)
 
 
-def connections(case: Case) -> list[Hit]:
+def connections(case: CheckInput) -> list[Finding]:
     """P19"""
     hits = []
     for name, side in case.sides():
         limit = int(side["setups"]["variables"].get("max_connections") or 0)
         if limit and limit - side["connections"] < NEEDED_CONNECTIONS:
-            hits.append(Hit("%d of the %s's %d connections are taken" % (side["connections"], name, limit), where=name))
+            hits.append(Finding("%d of the %s's %d connections are taken" % (side["connections"], name, limit), where=name))
     return hits
 
 
-def init_connect(case: Case) -> list[Hit]:
+def init_connect(case: CheckInput) -> list[Finding]:
     """P75: the replication account has no privilege that spares it init_connect, and a statement that fails ends its session."""
     text = case.source["init_connect"]
     if case.settings.committed or all(_HARMLESS.fullmatch(part) for part in text.split(";")):
         return []
-    return [Hit("init_connect at the source (%d characters) runs for the replication account, too, which may write nowhere" % len(text))]
+    return [Finding("init_connect at the source (%d characters) runs for the replication account, too, which may write nowhere" % len(text))]
 
 
-def differ(names: tuple, what: str) -> t.Callable[[Case], list]:
+def differ(names: tuple, what: str) -> t.Callable[[CheckInput], list]:
     """P55 to P57"""
 
-    def rule(case: Case) -> list[Hit]:
+    def rule(case: CheckInput) -> list[Finding]:
         found = differing(case.source["setups"]["variables"], case.target["setups"]["variables"], names)
-        return [Hit("settings that change %s: %s" % (what, "; ".join(found)))] if found else []
+        return [Finding("settings that change %s: %s" % (what, "; ".join(found)))] if found else []
 
     return rule
 

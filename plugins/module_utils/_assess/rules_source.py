@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from .case import Case, Hit, counted, listed, size, span, tables
 from .catalogue import ERROR, NOTICE
+from .check_input import CheckInput, Finding, counted, listed, size, span, tables
 from .rules_fence import fence_decides, traces_of_cutovers
 
 
@@ -28,7 +28,7 @@ def _cost(told: str) -> str:
     return ", ".join(words)
 
 
-def restart(case: Case) -> list[Hit]:
+def restart(case: CheckInput) -> list[Finding]:
     """P20"""
     asked = case.settings
     required, reasons = asked.restart_required, list(asked.restart_reasons)
@@ -39,33 +39,33 @@ def restart(case: Case) -> list[Hit]:
     text = "the source must be restarted: %s" % (listed(reasons) or "a setting cannot be changed while it runs")
     text += "; the restart costs %s" % (_cost(asked.restart_cost) or "as long as a clean stop and start of it take, and all its connections")
     if asked.source_allow_restart:
-        return [Hit(text + "; this is allowed", NOTICE, remedy="nothing: migration_source_allow_restart is set")]
-    return [Hit(text)]
+        return [Finding(text + "; this is allowed", NOTICE, remedy="nothing: migration_source_allow_restart is set")]
+    return [Finding(text)]
 
 
-def binlog_rows(case: Case) -> list[Hit]:
+def binlog_rows(case: CheckInput) -> list[Finding]:
     """P21; while the binary log is off, P20 speaks."""
     wanted = (("binlog_format", case.source["binlog_format"], "ROW"), ("binlog_row_image", case.source["row_image"], "FULL"))
     wrong = ["%s is %s, not %s" % entry for entry in wanted if entry[1] and entry[1].upper() != entry[2]]
-    return [Hit("; ".join(wrong))] if wrong and case.source["log_bin"] else []
+    return [Finding("; ".join(wrong))] if wrong and case.source["log_bin"] else []
 
 
-def replica(case: Case) -> list[Hit]:
+def replica(case: CheckInput) -> list[Finding]:
     """P22; after the commit it may follow the target, as rollback path."""
     if case.settings.committed or not case.source["is_replica"]:
         return []
     hosts = ["%s:%d" % (row["source_host"] or "?", row["source_port"]) for row in case.source["channels"]]
-    return [Hit("the source replicates from %s" % listed(hosts))]
+    return [Finding("the source replicates from %s" % listed(hosts))]
 
 
-def filters(case: Case) -> list[Hit]:
+def filters(case: CheckInput) -> list[Finding]:
     """P23"""
     found = [{"name": name, "value": ",".join(case.source[name])} for name in ("binlog_do_db", "binlog_ignore_db") if case.source[name]]
     found += case.source["replication_filters"]
-    return [Hit("the source filters replication: %s" % listed(["%(name)s=%(value)s" % entry for entry in found]))] if found else []
+    return [Finding("the source filters replication: %s" % listed(["%(name)s=%(value)s" % entry for entry in found]))] if found else []
 
 
-def read_only(case: Case) -> list[Hit]:
+def read_only(case: CheckInput) -> list[Finding]:
     """P25; after the commit the fence stays. The record of a fence is P80's: it says what to do, too."""
     if case.settings.committed or not (case.source["read_only"] or case.source["super_read_only"]) or fence_decides(case):
         return []
@@ -73,11 +73,11 @@ def read_only(case: Case) -> list[Hit]:
     if case.settings.phase == "cutover":
         # It may be committed, and nobody may open it who does not know.
         text = "%s is ON at the source: a cutover of this migration has begun, and may be committed"
-        return [Hit(text % name, remedy=_BEGUN % case.settings.migration_id)]
+        return [Finding(text % name, remedy=_BEGUN % case.settings.migration_id)]
     traces = traces_of_cutovers(case)
     if traces:
-        return [Hit("%s is ON at the source; %s" % (name, "; ".join(traces)), remedy=_MAYBE_MOVED)]
-    return [Hit("%s is ON at the source" % name, remedy=_NOT_MOVED)]
+        return [Finding("%s is ON at the source; %s" % (name, "; ".join(traces)), remedy=_MAYBE_MOVED)]
+    return [Finding("%s is ON at the source" % name, remedy=_NOT_MOVED)]
 
 
 _BEGUN = (
@@ -94,27 +94,27 @@ _NOT_MOVED = (
 )
 
 
-def retention(case: Case) -> list[Hit]:
+def retention(case: CheckInput) -> list[Finding]:
     """P26; 0 keeps them for ever."""
     kept, wanted = case.source["retention_seconds"], case.settings.retention_seconds
     if not kept or kept >= wanted:
         return []
-    return [Hit("the source keeps binary logs for %s, expected are %s" % (span(kept), span(wanted)))]
+    return [Finding("the source keeps binary logs for %s, expected are %s" % (span(kept), span(wanted)))]
 
 
-def tls(case: Case) -> list[Hit]:
+def tls(case: CheckInput) -> list[Finding]:
     """P27"""
     if case.settings.bridge != "tls" or case.source["tls"]["available"]:
         return []
-    return [Hit("bridge is tls, and the source has no certificate loaded")]
+    return [Finding("bridge is tls, and the source has no certificate loaded")]
 
 
-def semi_sync(case: Case) -> list[Hit]:
+def semi_sync(case: CheckInput) -> list[Finding]:
     """P28"""
-    return [Hit("semi-synchronous replication is on at the source")] if case.source["semi_sync"] else []
+    return [Finding("semi-synchronous replication is on at the source")] if case.source["semi_sync"] else []
 
 
-def binlog_disk(case: Case) -> list[Hit]:
+def binlog_disk(case: CheckInput) -> list[Finding]:
     """P29"""
     rate, disk = case.source["binlogs"]["bytes_per_hour"], case.source["disk"]
     kept = max(case.source["retention_seconds"], case.settings.retention_seconds)
@@ -124,20 +124,20 @@ def binlog_disk(case: Case) -> list[Hit]:
     if more <= disk["free_bytes"]:
         return []
     return [
-        Hit(
+        Finding(
             "binary logs grow by %s an hour; kept for %s they need %s more, and %s is free in %s"
             % (size(rate), span(kept), size(more), size(disk["free_bytes"]), disk["path"])
         )
     ]
 
 
-def engines(case: Case) -> list[Hit]:
+def engines(case: CheckInput) -> list[Finding]:
     """P30"""
     rows, total = case.source["not_innodb"], case.source["not_innodb_count"]
     if not total:
         return []
     return [
-        Hit(
+        Finding(
             "%s not InnoDB: %s. They have no consistent snapshot: a write to them during the seed can be missed or "
             "arrive twice on the target, and a clone of the files by MySQL leaves them empty"
             % (counted(total, "table is", "tables are"), tables(rows, total))
@@ -145,27 +145,27 @@ def engines(case: Case) -> list[Hit]:
     ]
 
 
-def keys(case: Case) -> list[Hit]:
+def keys(case: CheckInput) -> list[Finding]:
     """P31"""
     rows, total = case.source["without_primary_key"], case.source["without_primary_key_count"]
-    return [Hit("%s without primary key: %s" % (counted(total, "table"), tables(rows, total)))] if total else []
+    return [Finding("%s without primary key: %s" % (counted(total, "table"), tables(rows, total)))] if total else []
 
 
-def xa(case: Case) -> list[Hit]:
+def xa(case: CheckInput) -> list[Finding]:
     """P32"""
     found = case.source["xa_prepared"]
-    return [Hit("%s prepared on the source, locks held" % counted(found, "XA transaction is", "XA transactions are"))] if found else []
+    return [Finding("%s prepared on the source, locks held" % counted(found, "XA transaction is", "XA transactions are"))] if found else []
 
 
-def transactions(case: Case) -> list[Hit]:
+def transactions(case: CheckInput) -> list[Finding]:
     """P33"""
     longest, limit = case.source["longest_transaction_s"], case.settings.max_transaction_seconds
     if not longest or longest <= limit:
         return []
-    return [Hit("a transaction has been open on the source for %d seconds, more than %d" % (longest, limit))]
+    return [Finding("a transaction has been open on the source for %d seconds, more than %d" % (longest, limit))]
 
 
-def encryption(case: Case) -> list[Hit]:
+def encryption(case: CheckInput) -> list[Finding]:
     """P34"""
     held = case.source["encryption"]
     if case.target["encryption"]["key_management"] or not (held["tables"] or held["new_tables"]):
@@ -175,47 +175,47 @@ def encryption(case: Case) -> list[Hit]:
         if held["tables"]
         else "new tables on the source are encrypted by default"
     )
-    return [Hit(text + ", and the target has no key management")]
+    return [Finding(text + ", and the target has no key management")]
 
 
-def history(case: Case) -> list[Hit]:
+def history(case: CheckInput) -> list[Finding]:
     """P35"""
     rows = case.source["versioned_tables"]
-    return [Hit("%s system-versioned: %s" % (counted(len(rows), "table is", "tables are"), tables(rows)))] if rows else []
+    return [Finding("%s system-versioned: %s" % (counted(len(rows), "table is", "tables are"), tables(rows)))] if rows else []
 
 
-def broken(case: Case) -> list[Hit]:
+def broken(case: CheckInput) -> list[Finding]:
     """P36"""
     names = ["%(schema)s.%(name)s" % row for row in case.source["unreadable_tables"]]
-    return [Hit("%s cannot be opened on the source: %s" % (counted(len(names), "table"), listed(names)))] if names else []
+    return [Finding("%s cannot be opened on the source: %s" % (counted(len(names), "table"), listed(names)))] if names else []
 
 
-def swapped(case: Case) -> list[Hit]:
+def swapped(case: CheckInput) -> list[Finding]:
     """P37"""
     if case.source["holds_data"] or case.settings.committed:
         return []
     other = case.target["holds_data"]
     if other and not case.settings.seeded:
-        return [Hit("the source holds no schema, and the target holds %s: are the two swapped?" % listed(other), ERROR)]
-    return [Hit("the source holds no schema: there is nothing to migrate")]
+        return [Finding("the source holds no schema, and the target holds %s: are the two swapped?" % listed(other), ERROR)]
+    return [Finding("the source holds no schema: there is nothing to migrate")]
 
 
-def durability(case: Case) -> list[Hit]:
+def durability(case: CheckInput) -> list[Finding]:
     """P38; MariaDB's 3 syncs more often than 1. After the commit nobody follows it that could be ahead."""
     binlog, flush = case.source.get("sync_binlog"), case.source.get("innodb_flush_log_at_trx_commit")
     if case.settings.committed or binlog is None or flush is None or (binlog == 1 and flush in (1, 3)):
         return []
     return [
-        Hit(
+        Finding(
             "sync_binlog=%d and innodb_flush_log_at_trx_commit=%d at the source: when its host loses power it forgets writes that the"
             " target may have, gives their GTIDs or positions to other rows, and this migration has to copy anew" % (binlog, flush)
         )
     ]
 
 
-def hold(case: Case) -> list[Hit]:
+def hold(case: CheckInput) -> list[Finding]:
     """P39; after the commit the cutover's own steps and the status look at what is."""
-    return [] if case.settings.committed else [Hit(words) for words in (case.source["hold"] or {}).get("against", [])]
+    return [] if case.settings.committed else [Finding(words) for words in (case.source["hold"] or {}).get("against", [])]
 
 
 RULES = {

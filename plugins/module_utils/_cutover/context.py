@@ -60,7 +60,7 @@ class Context:
         self.note(self.facts)
 
     def close(self) -> None:
-        """The end of this process's part: the switches' keepers end, and with them a hold that nobody ended."""
+        """The end of this process's part: the switches' guards end, and with them a hold that nobody ended."""
         self.switching.close()
 
     def remaining(self) -> float:

@@ -15,7 +15,7 @@ from .._jobs.pulse import end, ended_words
 from .._jobs.record import JobStatus
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
-from .._switch.table import read_switches
+from .._switch.registry import read_switches
 from .._verify.record import VERIFICATION, not_verified_reason
 from . import run
 from .outcome import COMMITTED, RUNNING, UNDECIDED, Ended

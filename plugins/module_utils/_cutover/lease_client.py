@@ -10,7 +10,7 @@ import json
 import time
 
 from .._bridge.call import agent_command
-from .._bridge.talk import Talk
+from .._bridge.json_lines import JsonLinesProcess
 from .._errors import MigrationError
 
 ARM_SECONDS = 30.0
@@ -23,7 +23,7 @@ class Lease:
     """
 
     def __init__(self, migration_id: str, request: dict, command: list | None = None) -> None:
-        self._talk = Talk(
+        self._process = JsonLinesProcess(
             command or agent_command(migration_id, "lease"),
             "the connection that holds the lease is lost",
             "the source's host gave no answer about the lease",
@@ -47,7 +47,7 @@ class Lease:
 
     def begin_to_end_sessions(self) -> None:
         """Have the host end all sessions; sessions_ended has the answer, and meanwhile something else may be waited for."""
-        self._talk.say("sessions")
+        self._process.say("sessions")
 
     def sessions_ended(self, seconds: float) -> int:
         """How many were asked to end. The commit sees them gone."""
@@ -67,17 +67,17 @@ class Lease:
 
     def close(self) -> None:
         """End the connection. What is armed stays armed."""
-        self._talk.close()
+        self._process.close()
 
     def _ask(self, line: str, seconds: float, word: str = "") -> dict:
-        self._talk.say(line)
+        self._process.say(line)
         return self._answer(word or line, seconds)
 
     def _answer(self, word: str, seconds: float) -> dict:
         """The answer to a word; one to an earlier word, which nobody waited for any more, is passed over."""
         deadline = time.monotonic() + seconds
         while True:
-            answer = self._talk.answer(max(0.0, deadline - time.monotonic()))
+            answer = self._process.answer(max(0.0, deadline - time.monotonic()))
             if not isinstance(answer, dict) or "error" in answer and answer.get("word") == word:
                 raise MigrationError(str(answer["error"] if isinstance(answer, dict) else "the source's host gave no answer about the lease"))
             if answer.get("word") == word:

@@ -12,7 +12,7 @@ from .._errors import Refusal
 from .._replication.health import error_text
 from .._replication.heartbeat import arrives, lag
 from .._replication.status import only_status
-from .._seed.landing import check_apart
+from .._seed.target_checks import check_apart
 from .._server.base import Flavour
 from .blockers import blockers
 from .hold import prove_hold

@@ -15,7 +15,7 @@ import typing as t
 
 from .._bridge.call import call
 from .._bridge.local import local_command, place_local, place_policy
-from .._bridge.standby import Standby
+from .._bridge.prepared_call import PreparedCall
 from .._errors import MigrationError, Refusal
 from .._jobs.module import launch_job
 from .._jobs.progress import Progress
@@ -24,18 +24,18 @@ from .._replication.status import only_status
 from .._reverse.accounts import FENCE_FILE
 from .._reverse.follow import open_pair
 from .._reverse.rules import why_not
-from .._seed.landing import check_two
+from .._seed.target_checks import check_two
 from .._server.base import Flavour
 from .._server.endpoint import read_login_file
 from .._state.journal import Journal
 from .._state.paths import directory
-from .._switch.table import read_switches, switches_back
+from .._switch.registry import read_switches, switches_back
 from .launch import await_end, check_budget
 from .lease_client import Lease
 from .lost import in_words, lost_writes
 from .preflight import closed_words, hold_reasons, replication_reasons, session_reasons
-from .run import RESULT, Course, travel
-from .steps import Steps
+from .run import RESULT, Direction, run_steps
+from .steps_after_commit import CutoverSteps
 
 PHRASES = (
     ("the source is writable again and the target replicates", "the new server is writable again, and nothing has moved"),
@@ -64,10 +64,10 @@ def follows(old: Flavour, new: Flavour) -> bool:
     return status.configured and status.source_server_id in (0, new.identity.server_id)
 
 
-class RollbackSteps(Steps):
-    """See Steps. What is lost, and whether anything may be, is in C(options)."""
+class RollbackSteps(CutoverSteps):
+    """See CutoverSteps. What is lost, and whether anything may be, is in C(options)."""
 
-    standby: Standby | None = None
+    standby: PreparedCall | None = None
     released = False
 
     @property
@@ -130,7 +130,7 @@ class RollbackSteps(Steps):
         return str(self.options["cutover"]["position"]["gtid"])
 
     def check_history(self) -> None:
-        """See Steps.check_history. Where writes are given up, two histories are what was asked for."""
+        """See CutoverSteps.check_history. Where writes are given up, two histories are what was asked for."""
         if not self.lossy:
             super().check_history()
 
@@ -147,7 +147,7 @@ class RollbackSteps(Steps):
         self.warn(closed_words(self.closed_elsewhere()))
         # What comes after the commit must not fail over a bridge that was down all along, nor cost a handshake then.
         call(self.options["migration_id"], "probe", {})
-        self.standby = Standby(self.options["migration_id"], "release")
+        self.standby = PreparedCall(self.options["migration_id"], "release")
 
     def restore_settings(self) -> None:
         """Nothing: the old server's settings were left alone, and the journal's are the other server's."""
@@ -161,7 +161,7 @@ class RollbackSteps(Steps):
         self.remember(lost=lost_writes(self.servers.source, self.servers.target, self.options["cutover"], rows=False))
 
     def do_check(self) -> None:
-        """See Steps.do_check. An old server that does not follow has nothing to be compared."""
+        """See CutoverSteps.do_check. An old server that does not follow has nothing to be compared."""
         if not self.lossy:
             super().do_check()
             return
@@ -211,7 +211,7 @@ def check_cut_over(journal: Journal, migration_id: str) -> None:
 
 
 
-ROLLBACK = Course("rollback", RollbackSteps, "source_hold", check_cut_over, tell)
+ROLLBACK = Direction("rollback", RollbackSteps, "source_hold", check_cut_over, tell)
 
 
 def run(options: dict, progress: Progress) -> dict:
@@ -232,7 +232,7 @@ def run(options: dict, progress: Progress) -> dict:
         "target_hold": options["old_hold"],
         "cutover": Journal(folder).read().get("cutover", {}).get("facts", {}),
     }
-    return travel(exchanged, progress, ROLLBACK)
+    return run_steps(exchanged, progress, ROLLBACK)
 
 
 def check_gate(gate: str, migration_id: str) -> None:

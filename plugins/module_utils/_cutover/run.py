@@ -26,7 +26,7 @@ from .hold import check_place
 from .machine import JOURNALLED, NAMES, Action, State, after, begin, next_action, resume
 from .outcome import CLOSED, COMMITTED, UNDECIDED, UNDONE, Ended
 from .rehearsal import REHEARSAL, Rehearsed, check_possible, record_of
-from .steps import Steps
+from .steps_after_commit import CutoverSteps
 
 # The servers that a step's undo needs; the source's host alone undoes what was done to the source.
 NEEDS: dict[str, tuple] = {"check": ("target",)}
@@ -62,7 +62,7 @@ RESULT = (
 
 
 @dataclass(frozen=True)
-class Course:
+class Direction:
     """What differs between a cutover and a rollback, which is the same with the roles exchanged.
 
     :param key: its name in the journal and in messages
@@ -74,17 +74,17 @@ class Course:
     """
 
     key: str
-    steps: type[Steps]
+    steps: type[CutoverSteps]
     local_hold: str
     check: t.Callable[[Journal, str], None]
     tell: t.Callable[[str], str] = str
     warnings: t.Callable[[dict], t.Mapping[str, str]] = field(default=lambda _state: {})
 
 
-class Record:
+class JournalEntry:
     """The course's part of the journal, and what the machine knows."""
 
-    def __init__(self, journal: Journal, course: Course) -> None:
+    def __init__(self, journal: Journal, course: Direction) -> None:
         self.journal = journal
         self.course = course
         entry = journal.read().get(course.key, {})
@@ -145,7 +145,7 @@ def check_seeded(journal: Journal, migration_id: str) -> None:
         raise Refusal("the journal of %s holds no finished seed; run the playbook migrate first" % migration_id)
 
 
-CUTOVER = Course("cutover", Steps, "target_hold", check_seeded, warnings=warnings_of)
+CUTOVER = Direction("cutover", CutoverSteps, "target_hold", check_seeded, warnings=warnings_of)
 
 
 def run(options: dict, progress: Progress) -> dict:
@@ -155,16 +155,16 @@ def run(options: dict, progress: Progress) -> dict:
         budget, lease, fence_seconds, max_lag, max_transaction_seconds (seconds), switches (definitions),
         accept_late_writes (the migration's id: what only the old server has is known), rehearse (stop before the commit, and undo)
     """
-    return travel(options, progress, CUTOVER)
+    return run_steps(options, progress, CUTOVER)
 
 
-def travel(options: dict, progress: Progress, course: Course) -> dict:
+def run_steps(options: dict, progress: Progress, course: Direction) -> dict:
     """Go a course's way to its end, or back to its beginning."""
     folder = directory(options["migration_id"])
     with ExitStack() as stack:
         # For its whole life, and before the journal is read: what it says holds until the end.
         stack.enter_context(exclusive(folder, "the job %s" % course.key))
-        record = Record(Journal(folder), course)
+        record = JournalEntry(Journal(folder), course)
         if options.get("rehearse"):
             check_possible(record.journal.read())
         if record.finished:
@@ -180,16 +180,16 @@ def travel(options: dict, progress: Progress, course: Course) -> dict:
             raise
         details = {**options, "job": course.key}
         steps = course.steps(servers, details, record.facts, lambda _facts: record.write("facts"), record.journal)
-        # What is still held when the job ends in any way is released by the end of its keepers.
+        # What is still held when the job ends in any way is released by the end of its guards.
         stack.callback(steps.close)
         if record.state.failed:
             progress.say("reconcile", "an earlier attempt stopped after %s; undoing it first" % record.state.begun[-1])
         else:
             record.attempt += 1
-        return Drive(steps, record, progress).drive()
+        return Executor(steps, record, progress).drive()
 
 
-def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
+def _open(options: dict, record: JournalEntry, stack: ExitStack) -> list[t.Any]:
     """The three connections. After the commit the source may be gone: forward is the only way then."""
     logins = {"source": options["source_login"], "watch": options["source_login"], "target": options["target_login"]}
     servers: list[t.Any] = []
@@ -208,10 +208,10 @@ def _open(options: dict, record: Record, stack: ExitStack) -> list[t.Any]:
     return servers
 
 
-class Drive:
+class Executor:
     """Does what the machine says, until an end."""
 
-    def __init__(self, steps: Steps, record: Record, progress: Progress) -> None:
+    def __init__(self, steps: CutoverSteps, record: JournalEntry, progress: Progress) -> None:
         self.steps = steps
         self.record = record
         self.progress = progress
@@ -348,7 +348,7 @@ def _words(error: BaseException) -> str:
     return str(error) if isinstance(error, MigrationError) else "unexpected %s, its place is in the job's log" % type(error).__name__
 
 
-def _result(record: Record) -> dict:
+def _result(record: JournalEntry) -> dict:
     known = {name: record.facts[name] for name in RESULT if name in record.facts}
     warnings = {**record.course.warnings(record.journal.read()), **record.facts.get("warnings", {})}
     return {"attempt": record.attempt, "warnings": warnings, **known}

@@ -20,9 +20,9 @@ from .command import Runner, run_command, stop_on_signals
 from .error import DiskIoError
 from .file import FILE_PREFIX, accepts_direct_io, find_leftovers, remove, reserved_file
 from .fio import MISSING_FIO, find_fio, fio_argv, run_fio
+from .free_space import MEMORY_FILESYSTEMS, Space, disk_space, find_filesystem, read_mounts, require_directory, require_space
 from .judge import judge, warning
 from .options import Settings, parse_settings
-from .room import MEMORY_FILESYSTEMS, Space, disk_space, find_filesystem, read_mounts, require_directory, require_space
 
 
 class Host(NamedTuple):

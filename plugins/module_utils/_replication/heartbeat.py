@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from .._errors import MigrationError
-from .._server.companion import Companion
+from .._server.background import BackgroundTask
 from .._server.connection import Connection, connect
 from .._server.endpoint import Endpoint
 from .._state.paths import SCHEMA
@@ -35,7 +35,7 @@ def beat(source: Connection, migration_id: str) -> int:
     return int(source.row(READ, (migration_id,))["seq"])
 
 
-class Beater(Companion):
+class Beater(BackgroundTask):
     """Beats in the background while the copy runs, so that the history to be replayed tells its age from its first second on."""
 
     def __init__(self, login: Endpoint, migration_id: str, interval: float = 1.0) -> None:
@@ -44,7 +44,7 @@ class Beater(Companion):
         self.migration_id = migration_id
         self.interval = interval
 
-    def accompany(self) -> None:
+    def in_background(self) -> None:
         while not self.ended.is_set():
             try:
                 with connect(self.login, "source", read_timeout=30) as connection:

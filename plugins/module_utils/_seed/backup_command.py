@@ -15,7 +15,7 @@ from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
 from .dump_command import find_program, private_file
 from .open_files import raise_limit
-from .polite import send
+from .throttle import send
 
 PROGRAMS = ("mariadb-backup", "mariabackup")
 # The last line of a backup that is whole; the exit code alone has been wrong before.
@@ -30,7 +30,7 @@ def backup_options(work: str, threads: int) -> list[str]:
 def stream_backup(request: dict) -> None:
     """Write the compressed backup to standard output.
 
-    :param request: login (an endpoint's fields), threads, level of compression, and the manners of polite.py
+    :param request: login (an endpoint's fields), threads, level of compression, and the throttle of throttle.py
     :raises MigrationError: where either program fails, or the backup does not say that it is complete
     """
     program, packer = find_program(list(PROGRAMS)), find_program(["zstd"])

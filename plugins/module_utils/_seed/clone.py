@@ -13,14 +13,14 @@ import time
 
 from .._errors import MigrationError, Refusal, ServerError
 from .._jobs.progress import copy_line, ticking
+from .._server.background import BackgroundTask
 from .._server.clone_plugin import clone_is_active, load_clone
-from .._server.companion import Companion
 from .._server.connection import connect
 from .._server.transport import requires_tls
 from .._server.unlogged import run_unlogged
 from .clone_wire import carried, choose_wire
 from .context import Seed
-from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series_obstacle, settle
+from .physical import drop_own_accounts, files_obstacle, free_space_obstacle, host_obstacle, series_obstacle, settle
 from .places import target_obstacle
 from .watch import StoppedEarly
 
@@ -58,7 +58,7 @@ def obstacle(source: dict, target: dict) -> str:
         return "CLONE copies tables empty that are not InnoDB: %s" % ", ".join(source["not_innodb"])
     blocked = host_obstacle(target) or series_obstacle(source, target) or files_obstacle(source, target)
     # Whether a clone finds its way to redo and undo logs elsewhere was not tried.
-    blocked = blocked or target_obstacle(target) or room_obstacle(source, target)
+    blocked = blocked or target_obstacle(target) or free_space_obstacle(source, target)
     if not blocked and not target["host"]["restarts"]:
         return "the target's service manager does not start the server again by itself (Restart=no)"
     return blocked
@@ -148,7 +148,7 @@ def _await_restart(seed: Seed) -> None:
     raise MigrationError("the target's server did not restart after CLONE; start it by its service manager and run the same command again")
 
 
-class _Watcher(Companion):
+class _Watcher(BackgroundTask):
     """Tells the clone's progress from a connection of its own."""
 
     def __init__(self, seed: Seed, started: float) -> None:
@@ -157,7 +157,7 @@ class _Watcher(Companion):
         self.started = started
         self.crossed = 0
 
-    def accompany(self) -> None:
+    def in_background(self) -> None:
         try:
             with connect(self.seed.target_login, "target", read_timeout=30) as connection:
                 while not self.ended.wait(0.5):

@@ -19,7 +19,7 @@ import typing as t
 from .._child import run_child
 from .._errors import Refusal, ServerError
 from .._server.base import Flavour
-from . import stash
+from . import dump_directory
 from .mydumper_command import PROGRAM, lacking
 from .open_files import raise_limit
 from .places import read_places
@@ -109,7 +109,7 @@ def read_host(flavour: str, unit: str, datadir: str) -> dict:
     obstacle = manager_obstacle(flavour, unit)
     found: dict[str, t.Any] = read_programs()
     found.update(manager=obstacle, restarts=not obstacle and restarts_by_itself(flavour, unit), free_bytes=None)
-    found.update(mydumper=_mydumper(), stashed=stash.kept_bytes(datadir))
+    found.update(mydumper=_mydumper(), stashed=dump_directory.kept_bytes(datadir))
     try:
         disk = os.statvfs(datadir)
         found["free_bytes"] = disk.f_bavail * disk.f_frsize

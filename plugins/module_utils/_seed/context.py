@@ -19,7 +19,7 @@ from .._server.flavour import open_flavour
 from .._server.identity import described, same_place
 
 START_SECONDS = 300.0
-MANNERS = ("bandwidth", "nice", "ionice")
+THROTTLE = ("bandwidth", "nice", "ionice")
 
 
 def mark(server: Flavour) -> str:
@@ -48,9 +48,9 @@ class Seed:
     watch: t.Any = None
     clone_loaded: bool = False
 
-    def manners(self) -> dict:
-        """What the agent's programs are told of staying out of the source's clients' way (see polite.py)."""
-        return {name: self.options[name] for name in MANNERS}
+    def throttle(self) -> dict:
+        """What the agent's programs are told of staying out of the source's clients' way (see throttle.py)."""
+        return {name: self.options[name] for name in THROTTLE}
 
     def reopen_source(self) -> None:
         """Connect to the source again.

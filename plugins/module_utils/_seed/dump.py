@@ -21,7 +21,7 @@ from .._server.endpoint import Endpoint, client_options
 from .._server.events import hides_events
 from .catalogue import changed_objects, read_catalogue, schema_sizes
 from .client import LOADER_SESSION, client_stage
-from .context import MANNERS, Seed
+from .context import THROTTLE, Seed
 from .dump_command import private_file
 from .dump_text import HEAD_BYTES, Coordinates, DumpReader, holds_coordinates, parse_coordinates
 from .guard import LockWatch, check_transactions
@@ -140,7 +140,7 @@ def dump_request(source: Flavour, schemas: list, options: dict, part: str = "") 
         # Where events cannot be read, the plan has seen that there is none.
         **({"events": False} if hidden else {}),
         "level": options["zstd_level"],
-        **{name: options[name] for name in MANNERS},
+        **{name: options[name] for name in THROTTLE},
     }
 
 

@@ -13,7 +13,7 @@ from .._child import run_child
 from .._errors import MigrationError
 from .._server.endpoint import Endpoint, client_options
 from .._server.session import PATIENT
-from .polite import send
+from .throttle import send
 
 # What every dump has: one consistent snapshot without locking tables, the programs in the data, bytes as hex.
 COMMON = (
@@ -84,7 +84,7 @@ def stream_dump(request: dict) -> None:
     """Write the compressed dump to standard output; fail where either program does.
 
     :param request: flavour, programs, gtid, schemas, lock_wait, part, events, login (an endpoint's fields), level of compression,
-        and the manners of polite.py
+        and the throttle of throttle.py
     """
     if not set(request["programs"]) <= set(PROGRAMS):
         raise MigrationError("the agent runs %s and no other program" % ", ".join(PROGRAMS))

@@ -22,7 +22,7 @@ import typing as t
 from contextlib import suppress
 
 from .._bridge.call import agent_command
-from .._bridge.talk import Talk
+from .._bridge.json_lines import JsonLinesProcess
 from .._errors import MigrationError
 from .._server.base import Flavour
 from .._server.connection import connect
@@ -64,7 +64,7 @@ def _say(answer: dict) -> None:
     print(json.dumps(answer), flush=True)
 
 
-class Hold:
+class CommitBlock:
     """The other side: commits are held up within it, until release() or the time is up."""
 
     def __init__(self, migration_id: str, request: dict, command: list | None = None) -> None:
@@ -76,14 +76,14 @@ class Hold:
         self.command = command or agent_command(migration_id, "freeze")
         self.request = request
         self.place: dict = {}
-        self._talk: Talk | None = None
+        self._process: JsonLinesProcess | None = None
 
-    def __enter__(self) -> Hold:
+    def __enter__(self) -> CommitBlock:
         why = "the source's commits could not be held up: the agent"
-        self._talk = Talk(self.command, why + " is gone", why + " gave no answer")
+        self._process = JsonLinesProcess(self.command, why + " is gone", why + " gave no answer")
         try:
-            self._talk.say(json.dumps(self.request))
-            self.place = self._talk.answer(START_SECONDS + float(self.request["lock_wait"]))["place"]
+            self._process.say(json.dumps(self.request))
+            self.place = self._process.answer(START_SECONDS + float(self.request["lock_wait"]))["place"]
         except BaseException:
             self.__exit__()
             raise
@@ -94,7 +94,7 @@ class Hold:
 
         :raises MigrationError: where the hold had ended by itself before, or the source went on under it
         """
-        talk = t.cast(Talk, self._talk)
+        talk = t.cast(JsonLinesProcess, self._process)
         with suppress(MigrationError):
             talk.say("release")  # else it has let go by itself, and said so
         told = talk.answer(START_SECONDS)
@@ -107,5 +107,5 @@ class Hold:
 
     def __exit__(self, *_exc: object) -> None:
         """Whatever happened: the end of its input lets the agent go on at once."""
-        if self._talk:
-            self._talk.close(END_SECONDS)
+        if self._process:
+            self._process.close(END_SECONDS)

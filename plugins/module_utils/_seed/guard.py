@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from .._errors import Refusal, ServerError
+from .._server.background import BackgroundTask
 from .._server.base import Flavour
-from .._server.companion import Companion
 from .._server.connection import connect
 from .._server.endpoint import Endpoint
 
@@ -40,7 +40,7 @@ def check_transactions(source: Flavour, seconds: int) -> None:
         )
 
 
-class LockWatch(Companion):
+class LockWatch(BackgroundTask):
     """Ends our own dump's lock request when it has waited too long; never a stranger's session."""
 
     def __init__(self, login: Endpoint, user: str, seconds: int) -> None:
@@ -50,7 +50,7 @@ class LockWatch(Companion):
         self.seconds = seconds
         self.killed = 0
 
-    def accompany(self) -> None:
+    def in_background(self) -> None:
         try:
             with connect(self.login, "source", read_timeout=30) as connection:
                 while not self.ended.wait(1.0):

@@ -15,8 +15,8 @@ from .accounts import Accounts, check_settings, create_accounts, grant_rights
 from .catalogue import read_catalogue
 from .context import Seed
 from .floats import repair_floats
-from .landing import check_arrived, clear_landing
 from .moment import SNAPSHOTS, AccountsMoved, Moment, ask
+from .target_checks import check_arrived, clear_target
 from .views import make_again
 
 # Copies the rows and definitions: schemas, catalogue, coordinates, tables, bytes, crossed, seconds. It tells the moment as soon as the
@@ -53,7 +53,7 @@ def copy_logically(seed: Seed, load: Loader, kept: Kept | None = None) -> dict:
 def _copy_of_moment(seed: Seed, load: Loader, moment: Moment, kept: Kept | None) -> tuple[dict, Accounts]:
     """One snapshot, loaded; whatever an earlier one left goes."""
     ours = {*seed.erase, *seed.source.user_schemas()}
-    clear_landing(seed.target, [] if kept else [schema for schema in seed.target.user_schemas() if schema in ours])
+    clear_target(seed.target, [] if kept else [schema for schema in seed.target.user_schemas() if schema in ours])
     seed.progress.say("accounts", "accounts and grants as statements")
     accounts = kept.accounts if kept else moment.begin()
     create_accounts(seed.target, accounts, directory(seed.options["migration_id"]))

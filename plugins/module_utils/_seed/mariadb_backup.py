@@ -28,13 +28,13 @@ from .conditions import data_bytes
 from .context import Seed, tell_lost
 from .dump_command import find_program
 from .open_files import open_files_obstacle, raise_limit
-from .physical import drop_own_accounts, files_obstacle, host_obstacle, room_obstacle, series, settle
+from .physical import drop_own_accounts, files_obstacle, free_space_obstacle, host_obstacle, series, settle
 from .pipeline import Pipeline, Stage
 from .places import target_obstacle
 from .service import start_server, stop_server
 from .swap import NEW, bring_in, forget_old, make_room, restore
 from .tree import check_tree
-from .upgrade import Borrowed, borrowed, shut_down_cleanly, upgrade_obstacle, upgrade_system_tables
+from .upgrade import ShippedPrograms, borrowed, shut_down_cleanly, upgrade_obstacle, upgrade_system_tables
 
 DATA_FILES = "innodb_data_file_path"
 
@@ -67,7 +67,7 @@ def obstacle(source: dict, target: dict) -> str:
         return "mariadb-backup is MariaDB's"
     files = host_obstacle(target) or program_obstacle(source, target) or upgrade_obstacle(source, target)
     files = files or files_obstacle(source, target) or target_obstacle(target)
-    return files or open_files_obstacle(source, target) or room_obstacle(source, target)
+    return files or open_files_obstacle(source, target) or free_space_obstacle(source, target)
 
 
 def program_obstacle(source: dict, target: dict) -> str:
@@ -113,7 +113,7 @@ def _sandbox(migration_id: str, datadir: str, *folders: str) -> Sandbox:
     return Sandbox(migration_id, Room((owner.st_uid, owner.st_gid), folders, open_files=raise_limit()))
 
 
-def _copy(seed: Seed, tools: Borrowed | None) -> dict:
+def _copy(seed: Seed, tools: ShippedPrograms | None) -> dict:
     started, datadir, unit, flavour = time.monotonic(), seed.target.identity.datadir, seed.options["service"], seed.target.name
     names = data_files(seed.target.connection.variables(DATA_FILES).get(DATA_FILES, ""))
     stop_server(flavour, unit)
@@ -155,7 +155,7 @@ def _look_through(seed: Seed, new: Arriving) -> dict:
     return coordinates
 
 
-def _make_ready(seed: Seed, new: Arriving, tools: Borrowed | None) -> None:
+def _make_ready(seed: Seed, new: Arriving, tools: ShippedPrograms | None) -> None:
     """Bring the copied files to one point in time, by the programs of their own series."""
     folder, sandbox = new.folder, new.sandbox
     with ticking(seed.progress, "prepare", "applying the redo log to %s" % folder, done=1, total=1):
@@ -184,7 +184,7 @@ def _stream(seed: Seed, new: Arriving, started: float) -> int:
         line = copy_line(passed["plain"], max(total, 1), passed["packed"], time.monotonic() - started)
         seed.progress.say("seed", line, done=passed["plain"], total=total, crossed=passed["packed"])
 
-    request = {"threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.manners()}
+    request = {"threads": seed.options["threads"], "level": seed.options["zstd_level"], **seed.throttle()}
     stages = [
         Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
         Stage("zstd on the target", new.sandbox.command("unzip", [find_program(["zstd"]), "-q", "-d", "-c"])),

@@ -29,17 +29,17 @@ from .client import LOADER_SESSION, client_stage
 from .context import Seed, mark, tell_lost
 from .dump import check_coordinates, check_unchanged, dump_request
 from .dump_command import private_file
+from .dump_directory import FORMAT, DumpDirectory, folder_bytes, location, why_not
 from .dump_text import DumpReader
 from .guard import check_transactions
-from .landing import clear_landing
 from .logical import Kept, copy_logically
 from .moment import Moment
 from .mydumper_run import dump_rows, round_trip, thread_count
 from .physical import SPARE
 from .pipeline import Pipeline, Stage
 from .row_files import file_size, find_files, pattern, read_tables
-from .row_load import SESSION, Load, Unit, end_orphans, make_again, plan_units, read_definitions, stream_count, stream_lock
-from .stash import FORMAT, Stash, folder_bytes, location, why_not
+from .row_load import SESSION, TableLoader, Unit, end_orphans, make_again, plan_units, read_definitions, stream_count, stream_lock
+from .target_checks import clear_target
 from .views import option_remover
 from .watch import binary_logs
 
@@ -80,7 +80,7 @@ def copy(seed: Seed) -> dict:
     threads = _check_way(seed)
     # The try before this one may have failed because the target's server was away for a while.
     seed.reopen_target()
-    stash = Stash(location(seed.target.identity.datadir, seed.options["migration_id"]))
+    stash = DumpDirectory(location(seed.target.identity.datadir, seed.options["migration_id"]))
     ledger = stash.read()
     reason = why_not(ledger, _facts(seed)) or _lost(seed, stash, ledger)
     if not reason:
@@ -116,7 +116,7 @@ def _facts(seed: Seed) -> dict:
     return {"format": FORMAT, "migration_id": seed.options["migration_id"], "source": source, "target": mark(seed.target)}
 
 
-def _lost(seed: Seed, stash: Stash, ledger: dict) -> str:
+def _lost(seed: Seed, stash: DumpDirectory, ledger: dict) -> str:
     """What has been lost since that a dump needs to be of use; empty for nothing."""
     place, source = ledger["coordinates"], seed.source
     if binary_logs(source.connection).get(place["file"], -1) < place["position"]:
@@ -133,7 +133,7 @@ def _lost(seed: Seed, stash: Stash, ledger: dict) -> str:
     return ""
 
 
-def _dump(seed: Seed, stash: Stash, threads: int, moment: Moment) -> dict:
+def _dump(seed: Seed, stash: DumpDirectory, threads: int, moment: Moment) -> dict:
     """Write rows and definitions to files on the target. Returns the ledger of the whole dump."""
     source, began = seed.source, time.monotonic()
     check_transactions(source, seed.options["max_transaction_seconds"])
@@ -179,7 +179,7 @@ def _dump(seed: Seed, stash: Stash, threads: int, moment: Moment) -> dict:
     return ledger
 
 
-def _sandbox(seed: Seed, stash: Stash) -> Sandbox:
+def _sandbox(seed: Seed, stash: DumpDirectory) -> Sandbox:
     """Where mydumper runs: as the server's user, with the folder of rows and this host's own ports.
 
     :raises MigrationError: where this host does not keep it apart
@@ -214,7 +214,7 @@ def _fetch(seed: Seed, schemas: list, part: str, path: str) -> None:
     reader.check_complete()
 
 
-def _load(seed: Seed, stash: Stash, ledger: dict) -> dict:
+def _load(seed: Seed, stash: DumpDirectory, ledger: dict) -> dict:
     """Load what is not there yet."""
     began, handle = time.monotonic(), private_file(client_options(seed.target_login))
     end_orphans(seed.target.connection, seed.options["migration_id"])
@@ -242,7 +242,7 @@ def _load(seed: Seed, stash: Stash, ledger: dict) -> dict:
     }
 
 
-def _tables_ready(seed: Seed, stash: Stash, ledger: dict, handle: int) -> set:
+def _tables_ready(seed: Seed, stash: DumpDirectory, ledger: dict, handle: int) -> set:
     """Have each table on the target, whole or empty. Returns the whole ones."""
     connection = seed.target.connection
     defined, done, begun = stash.loaded()
@@ -254,7 +254,7 @@ def _tables_ready(seed: Seed, stash: Stash, ledger: dict, handle: int) -> set:
             make_again(connection, known, sorted(begun))
             _tell_kept(seed, done, begun, len(all_tables))
             return done
-    clear_landing(seed.target, [schema for schema in seed.target.user_schemas() if schema in ledger["schemas"]])
+    clear_target(seed.target, [schema for schema in seed.target.user_schemas() if schema in ledger["schemas"]])
     stash.begin_load()
     seed.progress.say("definitions", "schemas, tables, views, routines and events")
     _load_file(seed, stash.definitions, handle)
@@ -277,7 +277,7 @@ def _load_file(seed: Seed, path: str, handle: int) -> None:
     Pipeline(stages, b"", []).run()
 
 
-def _load_rows(seed: Seed, stash: Stash, ledger: dict, done: set, handle: int, streams: int) -> None:
+def _load_rows(seed: Seed, stash: DumpDirectory, ledger: dict, done: set, handle: int, streams: int) -> None:
     files = {tuple(entry["table"]): [tuple(part) for part in entry["files"]] for entry in ledger["files"]}
     units = plan_units(files, done)
     total, began, passed = max(1, sum(unit.size for unit in units)), time.monotonic(), [0] * streams
@@ -305,4 +305,4 @@ def _load_rows(seed: Seed, stash: Stash, ledger: dict, done: set, handle: int, s
         line = copy_line(sum(passed), total, sum(passed), time.monotonic() - began)
         seed.progress.say("load", line, done=sum(passed), total=total, crossed=sum(passed))
 
-    Load(units, start, arrived).run(streams, tick)
+    TableLoader(units, start, arrived).run(streams, tick)

@@ -19,9 +19,9 @@ from .._server.endpoint import client_options
 from .context import Seed
 from .dump_command import find_program, private_file
 from .dump_text import Coordinates
-from .freeze import Hold
+from .freeze import CommitBlock
 from .mydumper_command import PROGRAM, SNAPSHOTS_STAND, complaints, option_file, options, parse_metadata
-from .polite import prefix
+from .throttle import prefix
 from .tree import check_entry, open_folder, read_plain
 
 # Round trips to the source until all snapshots stand, counted in 0.10.1's source and taken for the worst: of its first session and of each
@@ -57,7 +57,7 @@ def round_trip(connection: Connection, clock: t.Callable[[], float] = time.monot
     return sorted(took)[len(took) // 2]
 
 
-class Running:
+class DumpProcess:
     """The program, while it runs; what it says goes to a file, for it names each table.
 
     :param options: its option file, open; it reads it as /proc/self/fd/0
@@ -98,7 +98,7 @@ class Running:
             told = "; ".join(wrong[:SHOWN] or self.lines[-SHOWN:])
             raise MigrationError("mydumper %s: %s" % ("was killed by signal %d" % -code if code < 0 else "ended with %d" % code, told))
 
-    def __enter__(self) -> Running:
+    def __enter__(self) -> DumpProcess:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -125,8 +125,8 @@ def dump_rows(
     os.fchown(handle, *sandbox.room.owner)
     program = [find_program([PROGRAM]), "--defaults-file=/proc/self/fd/0", *options(rows, threads, pattern)]
     try:
-        with Hold(seed.options["migration_id"], asked) as hold:
-            with Running(sandbox.command("rows", prefix(seed.manners()) + program), handle, log) as running:
+        with CommitBlock(seed.options["migration_id"], asked) as hold:
+            with DumpProcess(sandbox.command("rows", prefix(seed.throttle()) + program), handle, log) as running:
                 running.stand.wait(float(seed.options["hold_seconds"]))
                 if not running.runs():
                     running.check()

@@ -51,7 +51,7 @@ def series(server: dict) -> str:
     return ".".join(map(str, server["version"][:2]))
 
 
-def room_obstacle(source: dict, target: dict) -> str:
+def free_space_obstacle(source: dict, target: dict) -> str:
     """Why the target's disk cannot take the files beside the old ones; empty where it can."""
     free = target["host"]["free_bytes"]
     if free is None:

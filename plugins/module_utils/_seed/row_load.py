@@ -73,7 +73,7 @@ def plan_units(files: dict, done: set) -> list[Unit]:
     return sorted(units + list(open_unit.values()), key=lambda unit: -unit.size)
 
 
-class Load:
+class TableLoader:
     """Loads units, each by one of several streams; tells of each table once all that it has is there.
 
     :param start: a unit's pipeline, for the stream of a number

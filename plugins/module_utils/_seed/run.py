@@ -25,13 +25,13 @@ from .._state.permission import erasure
 from .._tuning.relax import relaxed_copy
 from .conditions import read_conditions, read_host
 from .context import Seed, mark
+from .dump_directory import forget_others
 from .keep import check_may_erase
-from .landing import admitted, check_apart, check_landing
-from .methods import Method, change_of_choice, choose
 from .old_sessions import await_new_sessions
 from .one_source import check_one_source
 from .programs import check_programs
-from .stash import forget_others
+from .registry import Method, change_of_choice, choose
+from .target_checks import check_apart, check_target, loader_only
 from .tries import copy_in_tries
 from .watch import Watch
 
@@ -42,7 +42,7 @@ def run(options: dict, progress: Progress) -> dict:
     :param options: migration_id, method, borrow_programs (see upgrade.py), planned (what the plan named), source_login and target_login
         (files), wipe, dump_file, service (the target's unit), threads, load_streams, hold_seconds (of mydumper),
         max_transaction_seconds, lock_wait (seconds), zstd_level, clone_compression (see clone.py); bandwidth, nice, ionice (see
-        polite.py), tries, target_reserve_mb, source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
+        throttle.py), tries, target_reserve_mb, source_reserve_mb, lock_seconds, watch_seconds (see watch.py)
     """
     folder = directory(options["migration_id"])
     journal = Journal(folder)
@@ -66,7 +66,7 @@ def _seed(seed: Seed, journal: Journal) -> dict:
         raise Refusal("the cutover of %s has begun: its target is not copied anew" % options["migration_id"])
     check_may_erase(seed)
     ours = unfinished(state.get("seed", {}), known_as)
-    seed.erase, strange = check_landing(target, options["migration_id"], ours, options["wipe"], state)
+    seed.erase, strange = check_target(target, options["migration_id"], ours, options["wipe"], state)
     choice = choose(*_conditions(seed), options["method"])
     method, changed = choice.method, change_of_choice(options.get("planned", ""), choice)
     if changed:
@@ -118,7 +118,7 @@ def _copy(seed: Seed, method: Method, journal: Journal, entry: dict) -> dict:
     if not begin(seed.source, journal, seed.options["migration_id"], method.goes_on):
         forget_others(seed.target.identity.datadir, seed.options["migration_id"])
     tries = seed.options["tries"] if method.starts_over else 1
-    with relaxed_copy(lambda: seed.target, journal, seed.options["fast_load"]), admitted(seed), Beater(seed.source_login, seed.options["migration_id"]):
+    with relaxed_copy(lambda: seed.target, journal, seed.options["fast_load"]), loader_only(seed), Beater(seed.source_login, seed.options["migration_id"]):
         result = copy_in_tries(seed, copy, tries, note)
         seed.look_again()
         check_marker(seed.target, seed.options["migration_id"])

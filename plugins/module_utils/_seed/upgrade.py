@@ -34,8 +34,8 @@ from .._state.paths import PROGRAMS_ROOT, check_id
 from .._text import tail
 from .backup_files import OPTION_FILE
 from .conditions import PROGRAMS, find
-from .lend import LENT, LOADER
 from .physical import PROVIDED, series
+from .ship_programs import LOADER, SHIPPED
 
 # From where to where this was tried under writes (molecule/, tests/integration).
 OLDEST, NEWEST = (10, 5), (11, 8)
@@ -87,14 +87,14 @@ def upgrade_obstacle(source: dict, target: dict) -> str:
 
 def borrow_obstacle(source_series: str, allowed: t.Collection[str]) -> str:
     """Why the source's own programs may not run on the target; empty where its owner allowed all that are needed, by name."""
-    lacks = [name for name in LENT if name not in allowed]
+    lacks = [name for name in SHIPPED if name not in allowed]
     if not lacks:
         return ""
     return (
         "the upgrade of files runs the source's own programs on the target, and %s not allowed there: trust the source's host with that"
         " (migration_target_seed_borrow_programs: [%s]; they run as the server's user in a sandbox), or install the packages mariadb-server and"
         " mariadb-backup of %s on the target and upgrade it after the cutover"
-        % (" and ".join(lacks) + (" is" if len(lacks) == 1 else " are"), ", ".join(LENT), source_series)
+        % (" and ".join(lacks) + (" is" if len(lacks) == 1 else " are"), ", ".join(SHIPPED), source_series)
     )
 
 
@@ -103,7 +103,7 @@ def _dotted(version: tuple) -> str:
 
 
 @dataclass(frozen=True)
-class Borrowed:
+class ShippedPrograms:
     """The source's programs on the target. They are whatever the source sent, and run in the sandbox alone.
 
     :param folder: where they are
@@ -118,7 +118,7 @@ class Borrowed:
 
 
 @contextmanager
-def borrowed(migration_id: str, datadir: str) -> t.Iterator[Borrowed]:
+def borrowed(migration_id: str, datadir: str) -> t.Iterator[ShippedPrograms]:
     """The source's programs, on the target for a while; they are tried before anything is touched.
 
     :raises MigrationError: where they do not arrive or do not run
@@ -129,8 +129,8 @@ def borrowed(migration_id: str, datadir: str) -> t.Iterator[Borrowed]:
     os.makedirs(folder, 0o755)
     try:
         _fetch(migration_id, folder)
-        tools, sandbox = Borrowed(folder), Sandbox(migration_id, Room((owner.st_uid, owner.st_gid), (), VERSION_SECONDS))
-        for program in LENT:
+        tools, sandbox = ShippedPrograms(folder), Sandbox(migration_id, Room((owner.st_uid, owner.st_gid), (), VERSION_SECONDS))
+        for program in SHIPPED:
             sandbox.run("version", tools.argv(program, "--no-defaults", "--version"), "the source's %s, on the target," % program)
         yield tools
     finally:
@@ -181,7 +181,7 @@ def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: str) -> N
     os.chmod(path, 0o755 if place == LOADER or place.startswith("bin/") else 0o644)
 
 
-def shut_down_cleanly(tools: Borrowed, folder: str, sandbox: Sandbox) -> None:
+def shut_down_cleanly(tools: ShippedPrograms, folder: str, sandbox: Sandbox) -> None:
     """Let the source's own server open the prepared files once, finish what is unfinished, and end.
 
     C(--bootstrap) reads statements from its standard input, which is empty, and opens no socket. It ends as any shutdown does, but
@@ -207,7 +207,7 @@ def shut_down_cleanly(tools: Borrowed, folder: str, sandbox: Sandbox) -> None:
     sandbox.run("shutdown", command, "the source's mariadbd, on the target,")
 
 
-def upgrade_system_tables(folder: str, tools: Borrowed, sandbox: Sandbox, say: t.Callable[[str], None]) -> None:
+def upgrade_system_tables(folder: str, tools: ShippedPrograms, sandbox: Sandbox, say: t.Callable[[str], None]) -> None:
     """Open the files by the target's own server and run its upgrade program on it, before they are swapped in.
 
     The server is nobody's but ours: its socket is in a folder of its own user, it has no network, no binary log, no replication

@@ -20,8 +20,8 @@ from .._errors import MigrationError, Refusal, ServerError
 from .._server.connection import Connection, connect
 from .._server.flavour import open_flavour
 from .conditions import data_bytes
-from .space import free_bytes
-from .watch_rules import MB, Finding, Limits, Look, Past, covered, judge
+from .free_space import free_bytes
+from .watch_rules import MB, Baseline, Finding, Limits, Sample, covered, judge
 
 if t.TYPE_CHECKING:
     from .context import Seed
@@ -119,7 +119,7 @@ class Watch:
         """Fail where the source's binary logs no longer reach back to the finished copy's coordinates."""
         logs = binary_logs(self.seed.source.connection)
         needs = (coordinates["file"], int(coordinates["position"]))
-        lost = covered(Look(self.clock(), logs=logs), Past(self.first, self.last, self.limits, needs, ""))
+        lost = covered(Sample(self.clock(), logs=logs), Baseline(self.first, self.last, self.limits, needs, ""))
         if lost:
             raise StoppedEarly(lost.text + ", and run the same command again: this copy is of no use", again=False)
 
@@ -160,7 +160,7 @@ class Watch:
             self._armed = False
             raise StoppedEarly("the copy was stopped early: %s; then run the same command again" % self.found.text, self.found.again)
 
-    def _judge(self, now: Look) -> Finding | None:
+    def _judge(self, now: Sample) -> Finding | None:
         findings = judge(now, self._past())
         for finding in findings:
             if not finding.stops and finding.text not in self.notes:
@@ -168,15 +168,15 @@ class Watch:
                 print("watch: %s" % finding.text, flush=True)
         return next((finding for finding in findings if finding.stops), None)
 
-    def _past(self) -> Past:
+    def _past(self) -> Baseline:
         needs = self.needs if self._logs_at > self._needs_at else None
-        return Past(self.first, self.last, self.limits, needs, self.seed.source_login.user)
+        return Baseline(self.first, self.last, self.limits, needs, self.seed.source_login.user)
 
-    def _ask(self, room: bool = True) -> Look:
+    def _ask(self, room: bool = True) -> Sample:
         """Look at everything that can be seen now."""
         share = self.seed.progress.share
         directory = self.seed.target.identity.datadir
-        return Look(
+        return Sample(
             at=self.clock(),
             share=share,
             to_come=int(self.expected * (1 - share)),

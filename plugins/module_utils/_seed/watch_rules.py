@@ -35,7 +35,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Look:
+class Sample:
     """What was seen at one time; None and empty where it could not be asked.
 
     :param at: seconds of a clock that never jumps
@@ -62,15 +62,15 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Past:
+class Baseline:
     """What a look is held against.
 
     :param needs: the source's binary log file and position from which the target will replicate; None while it is not known
     :param own_user: the account of the copy's own sessions
     """
 
-    first: Look
-    last: Look
+    first: Sample
+    last: Sample
     limits: Limits
     needs: tuple | None
     own_user: str
@@ -89,7 +89,7 @@ class Finding:
     again: bool = False
 
 
-def target_room(now: Look, past: Past) -> Finding | None:
+def target_room(now: Sample, past: Baseline) -> Finding | None:
     """The target's disk takes the rest and keeps its reserve."""
     if now.target_free is None or now.target_free - now.to_come >= past.limits.target_reserve:
         return None
@@ -99,7 +99,7 @@ def target_room(now: Look, past: Past) -> Finding | None:
     )
 
 
-def source_room(now: Look, past: Past) -> Finding | None:
+def source_free_space(now: Sample, past: Baseline) -> Finding | None:
     """The source's disks keep their reserve, now and at the pace of now until the copy's end."""
     for path, free in sorted(now.source_free.items()):
         if free is None:
@@ -122,14 +122,14 @@ def source_room(now: Look, past: Past) -> Finding | None:
     return None
 
 
-def not_restarted(now: Look, past: Past) -> Finding | None:
+def not_restarted(now: Sample, past: Baseline) -> Finding | None:
     """The source's server has not been restarted: by its uptime, which no change of a clock touches."""
     if now.uptime is None or past.last.uptime is None or now.uptime >= past.last.uptime:
         return None
     return Finding("the source's server was restarted %d s ago, during the copy" % now.uptime, again=True)
 
 
-def covered(now: Look, past: Past) -> Finding | None:
+def covered(now: Sample, past: Baseline) -> Finding | None:
     """The source's binary logs still reach back to the snapshot."""
     if not now.logs or past.needs is None:
         return None
@@ -143,7 +143,7 @@ def covered(now: Look, past: Past) -> Finding | None:
     )
 
 
-def kept(now: Look, past: Past) -> Finding | None:
+def kept(now: Sample, past: Baseline) -> Finding | None:
     """Nobody has shortened the time for which the source keeps its binary logs."""
     before = past.first.retention
     if not now.retention or before is None or 0 < before <= now.retention:
@@ -157,7 +157,7 @@ def kept(now: Look, past: Past) -> Finding | None:
     return Finding(text, stops=False)
 
 
-def nobody_waits(now: Look, past: Past) -> Finding | None:
+def nobody_waits(now: Sample, past: Baseline) -> Finding | None:
     """No session of others waits long for a lock that the copy may hold."""
     limit = past.limits.lock_seconds
     own = [one for one in now.sessions if one["user"] == past.own_user]
@@ -182,12 +182,12 @@ def _may_be_ours(waiter: dict, own: list, read: set) -> bool:
     return bool(TABLE_WAITS.search(state)) and any(name in statement for _schema, name in read)
 
 
-RULES: tuple[t.Callable[[Look, Past], t.Optional[Finding]], ...] = (
-    not_restarted, covered, source_room, target_room, kept, nobody_waits,
+RULES: tuple[t.Callable[[Sample, Baseline], t.Optional[Finding]], ...] = (
+    not_restarted, covered, source_free_space, target_room, kept, nobody_waits,
 )  # fmt: skip
 
 
-def judge(now: Look, past: Past) -> list[Finding]:
+def judge(now: Sample, past: Baseline) -> list[Finding]:
     """All that is found, what stops the copy first."""
     found = [finding for finding in (rule(now, past) for rule in RULES) if finding]
     return sorted(found, key=lambda finding: not finding.stops)

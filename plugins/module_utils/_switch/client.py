@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""The cutover's end of the switches: a keeper for each place, started before anything is frozen, and what they answered."""
+"""The cutover's end of the switches: a guard for each place, started before anything is frozen, and what they answered."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import time
 import typing as t
 
 from .._bridge.call import agent_command
-from .._bridge.talk import Talk
+from .._bridge.json_lines import JsonLinesProcess
 from .._errors import MigrationError, Refusal
 from .._jobs.payload import boot
 from .._state.paths import job_directory
-from . import keeper
-from .table import HOSTS, SOURCE, TARGET, TYPES, digest_of, open_switch, place_of
+from . import pause_guard
+from .registry import HOSTS, SOURCE, TARGET, TYPES, digest_of, open_switch, place_of
 
 START_SECONDS = 30.0
 #: Beyond what the switches themselves may take.
@@ -30,10 +30,10 @@ REFUSED = {"cutover": "not cut over", "rollback": "not rolled back"}
 
 
 def target_command(options: dict) -> list[str]:
-    """A keeper on this host: a child of PID 1, so that it survives the job and all of the job's processes."""
+    """A guard on this host: a child of PID 1, so that it survives the job and all of the job's processes."""
     migration_id = options["migration_id"]
     payload = os.path.join(job_directory(migration_id, options["job"]), "payload.zip")
-    command = [sys.executable, "-I", "-c", boot(keeper.main), payload]
+    command = [sys.executable, "-I", "-c", boot(pause_guard.main), payload]
     if os.path.isdir("/run/systemd/system") and shutil.which("systemd-run"):
         unit = "nordbridge-%s-switch-%s" % (migration_id, secrets.token_hex(4))
         return ["systemd-run", "--quiet", "--collect", "--pipe", "--unit", unit, "--"] + command
@@ -41,15 +41,15 @@ def target_command(options: dict) -> list[str]:
 
 
 def source_command(options: dict) -> list[str]:
-    """A keeper on the source's host: the agent's verb."""
+    """A guard on the source's host: the agent's verb."""
     return agent_command(options["migration_id"], "switch")
 
 
 COMMANDS: dict[str, t.Callable[[dict], list[str]]] = {TARGET: target_command, SOURCE: source_command}
 
 
-class Keeping:
-    """A keeper that was started.
+class GuardConnection:
+    """A guard that was started.
 
     :param numbers: which of all switches' definitions are its own
     """
@@ -60,8 +60,8 @@ class Keeping:
         self._switches = [definitions[number] for number in numbers]
         self._seconds = options["lease"]
         self._limit = sum(open_switch(definition).limit for definition in self._switches)
-        who = "the switches' keeper on %s" % HOSTS[place]
-        self._talk = Talk(COMMANDS[place](options), who + " is gone", who + " gave no answer", own_session=True)
+        who = "the switches' guard on %s" % HOSTS[place]
+        self._process = JsonLinesProcess(COMMANDS[place](options), who + " is gone", who + " gave no answer", own_session=True)
 
     def start(self, facts: list[dict]) -> None:
         """Hand it the switches, and what is known of each."""
@@ -74,24 +74,24 @@ class Keeping:
 
     def say(self, request: dict) -> None:
         """Ask."""
-        self._talk.say(json.dumps(request))
+        self._process.say(json.dumps(request))
 
     def answer(self, seconds: float = 0.0) -> dict:
         """Its answer.
 
         :raises MigrationError: where none comes
         """
-        return self._talk.answer(seconds or self._limit + GRACE_SECONDS)
+        return self._process.answer(seconds or self._limit + GRACE_SECONDS)
 
     def close(self) -> None:
         """End it: the end of its input lets it release what it still holds. What is left runs on by itself, as a unit or behind ssh."""
-        self._talk.close(GRACE_SECONDS)
+        self._process.close(GRACE_SECONDS)
 
 
 class Switching:
     """All switches of a cutover, or of a rollback.
 
-    :param options: migration_id, job (whose code a keeper on this host runs), switches (definitions), lease (seconds: no hold may
+    :param options: migration_id, job (whose code a guard on this host runs), switches (definitions), lease (seconds: no hold may
         outlast it)
     """
 
@@ -102,7 +102,7 @@ class Switching:
         self.seconds: list[dict] = [{} for _definition in self.definitions]
         self.errors: list[str] = []
         self.held_at = 0.0
-        self._keepers: dict[str, Keeping] = {}
+        self._guards: dict[str, GuardConnection] = {}
         self._places = sorted({place_of(definition) for definition in self.definitions})
 
     def take_up(self, held: list[dict]) -> None:
@@ -153,11 +153,11 @@ class Switching:
         return [{"switch": open_switch(one).name, **seconds} for one, seconds in zip(self.definitions, self.seconds)]
 
     def close(self) -> None:
-        """End the keepers. What is still held is released by this."""
-        for place in list(self._keepers):
+        """End the guards. What is still held is released by this."""
+        for place in list(self._guards):
             self._drop(place)
 
-    # --- the keepers ---------------------------------------------------------
+    # --- the guards ---------------------------------------------------------
 
     def _must(self, verb: str) -> None:
         errors = [error for told in self._all(verb, self._places).values() for error in told]
@@ -165,13 +165,13 @@ class Switching:
             raise MigrationError("; ".join(errors))
 
     def _insist(self, verb: str, places: list[str]) -> list[str]:
-        """Ask, and where a keeper is gone ask a new one; the errors that are left."""
+        """Ask, and where a guard is gone ask a new one; the errors that are left."""
         errors = self._all(verb, places)
-        errors.update(self._all(verb, [place for place in places if place not in self._keepers]))
+        errors.update(self._all(verb, [place for place in places if place not in self._guards]))
         return [error for told in errors.values() for error in told]
 
     def _all(self, verb: str, places: list[str]) -> dict[str, list[str]]:
-        """Ask the keepers of these places at the same time; the errors of each."""
+        """Ask the guards of these places at the same time; the errors of each."""
         errors: dict[str, list[str]] = {place: [] for place in places}
         for step in (self._say, self._hear):
             for place in places:
@@ -185,16 +185,16 @@ class Switching:
         return errors
 
     def _say(self, place: str, verb: str) -> list[str]:
-        if place not in self._keepers:
-            self._keepers[place] = keeper = Keeping(place, self._numbers(place), self.definitions, self.options)
-            keeper.start(self.facts)
-        self._keepers[place].say({"do": verb})
+        if place not in self._guards:
+            self._guards[place] = guard = GuardConnection(place, self._numbers(place), self.definitions, self.options)
+            guard.start(self.facts)
+        self._guards[place].say({"do": verb})
         return []
 
     def _hear(self, place: str, verb: str) -> list[str]:
-        keeper = self._keepers[place]
-        answer = keeper.answer()
-        for number, facts, seconds in zip(keeper.numbers, answer["facts"], answer["seconds"]):
+        guard = self._guards[place]
+        answer = guard.answer()
+        for number, facts, seconds in zip(guard.numbers, answer["facts"], answer["seconds"]):
             self.facts[number] = facts
             self.seconds[number].update(seconds)
         return [error for error in answer["errors"] if error]
@@ -203,6 +203,6 @@ class Switching:
         return [number for number, definition in enumerate(self.definitions) if place_of(definition) == place]
 
     def _drop(self, place: str) -> None:
-        keeper = self._keepers.pop(place, None)
-        if keeper is not None:
-            keeper.close()
+        guard = self._guards.pop(place, None)
+        if guard is not None:
+            guard.close()

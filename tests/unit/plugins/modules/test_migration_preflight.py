@@ -10,7 +10,7 @@ import sys
 
 import pytest
 import yaml
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.case import Settings
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.check_input import Settings
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.modules import migration_preflight as module
 

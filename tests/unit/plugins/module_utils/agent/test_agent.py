@@ -16,7 +16,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.policy import Policy, policy_of, policy_text, read_policy
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.payload import boot, pack
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import digest_of
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.registry import digest_of
 
 HOLD = "/etc/mysql/mariadb.conf.d/zz-nordbridge-hold.cnf"
 POLICY = {"migration_id": "shop", "login": {"unix_socket": "/s", "user": "u", "password": "s3cret"}, "hold": HOLD}
@@ -143,7 +143,7 @@ HAPROXY = {
 def test_switches_are_the_policys_and_their_facts_the_hosts(monkeypatch, tmp_path):
     served: list = []
     monkeypatch.setattr(verbs, "directory", lambda _id: str(tmp_path))
-    monkeypatch.setattr(verbs.keeper, "serve", lambda request, keep: served.append((request, keep)))
+    monkeypatch.setattr(verbs.pause_guard, "serve", lambda request, keep: served.append((request, keep)))
     policy = policy_of({**POLICY, "switches": [HAPROXY, {"type": "forwarder", "new_address": "192.0.2.2"}]}, "it")
 
     def ask(*digests):

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import catalogue, preflight
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.case import Settings, listed, make_case, size, span
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.check_input import Settings, listed, make_case, size, span
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
 
 sys.path.insert(0, os.path.dirname(__file__))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import call, local, standby
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge import call, local, prepared_call
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 
 
@@ -50,15 +50,15 @@ ECHO = "import json, sys; print(json.dumps({'got': json.loads(sys.stdin.readline
 
 
 def test_an_agent_that_stands_by_does_nothing_until_it_is_asked(monkeypatch):
-    monkeypatch.setattr(standby, "agent_command", lambda _id, _verb: [sys.executable, "-c", ECHO])
-    waiting = standby.Standby("shop", "unhold")
+    monkeypatch.setattr(prepared_call, "agent_command", lambda _id, _verb: [sys.executable, "-c", ECHO])
+    waiting = prepared_call.PreparedCall("shop", "unhold")
     assert waiting._process.poll() is None
     assert waiting.ask({"n": 7}) == {"got": 7}
 
 
 def test_an_agent_that_was_lost_meanwhile_is_told(monkeypatch):
-    monkeypatch.setattr(standby, "agent_command", lambda _id, _verb: ["sh", "-c", "echo gone >&2; exit 255"])
-    waiting = standby.Standby("shop", "unhold")
+    monkeypatch.setattr(prepared_call, "agent_command", lambda _id, _verb: ["sh", "-c", "echo gone >&2; exit 255"])
+    waiting = prepared_call.PreparedCall("shop", "unhold")
     waiting._process.wait(10)
     with pytest.raises(MigrationError, match="unhold"):
         waiting.ask({})

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, steps, stop_writes
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, steps_after_commit, steps_before_commit
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.history import joined, nothing
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
@@ -295,22 +295,22 @@ def world(monkeypatch, tmp_path):
             raise ServerError("source: not there", 2003)
         return FakeConnection(world, name)
 
-    monkeypatch.setattr(stop_writes, "scheduler", scheduler)
-    for room in (stop_writes, steps):
+    monkeypatch.setattr(steps_before_commit, "scheduler", scheduler)
+    for room in (steps_before_commit, steps_after_commit):
         monkeypatch.setattr(room, "set_scheduler", scheduler)
-    monkeypatch.setattr(stop_writes, "enabled_events", lambda _server: [["shop", "nightly"]])
-    monkeypatch.setattr(steps, "wake_events", lambda _server, events: (len(events), []))
+    monkeypatch.setattr(steps_before_commit, "enabled_events", lambda _server: [["shop", "nightly"]])
+    monkeypatch.setattr(steps_after_commit, "wake_events", lambda _server, events: (len(events), []))
     monkeypatch.setattr(context, "call", world.agent)
     monkeypatch.setattr(context, "open_lease", lambda _id, _request: FakeLease(world))
     monkeypatch.setattr(context, "remove_hold", remove_hold)
     monkeypatch.setattr(context, "opened_by_nobody", lambda _server, _path: world.elsewhere)
-    monkeypatch.setattr(stop_writes, "check_ready", lambda *_args: world.effect("preflight"))
-    monkeypatch.setattr(stop_writes, "only_status", status)
-    monkeypatch.setattr(stop_writes, "look", lambda *_args: None)
-    monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable({}, [], False))
-    monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: [])
-    monkeypatch.setattr(steps, "look", lambda *_args: world.effect("look") or world.proof)
-    monkeypatch.setattr(steps, "beat", lambda _connection, _id: world.effect("beat") or 8)
+    monkeypatch.setattr(steps_before_commit, "check_ready", lambda *_args: world.effect("preflight"))
+    monkeypatch.setattr(steps_before_commit, "only_status", status)
+    monkeypatch.setattr(steps_before_commit, "look", lambda *_args: None)
+    monkeypatch.setattr(steps_before_commit, "make_durable", lambda _target, _journal: Durable({}, [], False))
+    monkeypatch.setattr(steps_after_commit, "restore_rest", lambda _target, _journal: [])
+    monkeypatch.setattr(steps_after_commit, "look", lambda *_args: world.effect("look") or world.proof)
+    monkeypatch.setattr(steps_after_commit, "beat", lambda _connection, _id: world.effect("beat") or 8)
     monkeypatch.setattr(cutover, "connect", connect)
     monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.name))
     monkeypatch.setattr(cutover, "read_login_file", lambda path: path)
@@ -406,6 +406,6 @@ def clients(world, monkeypatch):
     """Where clients are: old, waiting, or new."""
     world.clients = "old"
     monkeypatch.setattr(FakeSwitching, "world", world)
-    for room in (context, stop_writes):
+    for room in (context, steps_before_commit):
         monkeypatch.setattr(room, "Switching", FakeSwitching)
     return world

@@ -156,7 +156,7 @@ class Rules:
         """The real machine's word."""
         return machine.resume(begun, done, self.order)
 
-    # --- how requests travel ---
+    # --- how requests run_steps ---
 
     def ask_source(self, w: World, effect: Callable[[World], World]) -> Iterator[Step]:
         """A statement on the job's session on the source."""

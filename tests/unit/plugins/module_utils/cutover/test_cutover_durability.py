@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps, stop_writes
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import steps_after_commit, steps_before_commit
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._tuning.relax import Durable
 
@@ -28,11 +28,11 @@ def relaxed(world, monkeypatch):
         return world.lax
 
     world.lax = []
-    monkeypatch.setattr(stop_writes, "unsafe", unsafe)
-    monkeypatch.setattr(stop_writes, "make_durable", make_durable)
-    monkeypatch.setattr(stop_writes, "look", lambda *_args: world.effect("look"))
-    monkeypatch.setattr(stop_writes, "relax", lambda _target, _journal: world.effect("relax"))
-    monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: world.effect("restore rest") or ["a: refused"])
+    monkeypatch.setattr(steps_before_commit, "unsafe", unsafe)
+    monkeypatch.setattr(steps_before_commit, "make_durable", make_durable)
+    monkeypatch.setattr(steps_before_commit, "look", lambda *_args: world.effect("look"))
+    monkeypatch.setattr(steps_before_commit, "relax", lambda _target, _journal: world.effect("relax"))
+    monkeypatch.setattr(steps_after_commit, "restore_rest", lambda _target, _journal: world.effect("restore rest") or ["a: refused"])
     return world
 
 
@@ -95,7 +95,7 @@ def test_what_somebody_relaxes_behind_the_fence_is_not_committed(relaxed, cut):
 
 
 def test_a_target_that_was_not_relaxed_is_not_relaxed_by_an_undo(relaxed, cut, monkeypatch):
-    monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable(WAS, [], False))
+    monkeypatch.setattr(steps_before_commit, "make_durable", lambda _target, _journal: Durable(WAS, [], False))
     relaxed.arriving, relaxed.written = False, 200
     assert "undone" in str(cut())
     assert "relax" not in relaxed.log

@@ -28,8 +28,8 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
     lease_client,
     lease_service,
     preflight,
-    steps,
-    stop_writes,
+    steps_after_commit,
+    steps_before_commit,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.history import joined, nothing
@@ -44,7 +44,7 @@ EVERYBODY = (ORDINARY, PRIVILEGED)
 LOGINS = {"unix_socket": "/s", "user": "nordbridge_ctl", "password": "s3cret"}
 
 
-class Talk:
+class JsonLinesProcess:
     """The connection to the source's host, whose part is played here, by the same code."""
 
     policy: Policy
@@ -117,7 +117,7 @@ class Pair:
     def call(self, _id, verb, request):
         out = io.StringIO()
         with redirect_stdout(out):
-            dispatch.perform(verb, json.dumps(request).encode(), lambda: Talk.policy)
+            dispatch.perform(verb, json.dumps(request).encode(), lambda: JsonLinesProcess.policy)
         return json.loads(out.getvalue())
 
     def state(self):
@@ -148,7 +148,7 @@ def place(pair, monkeypatch, tmp_path):
     monkeypatch.setattr(lease, "place_hold", written)
     for module, name in ((verbs, "predict_hold"), (verbs, "prove_hold"), (verbs, "opened_by_nobody"), (context, "opened_by_nobody")):
         monkeypatch.setattr(module, name, lambda *_args: [])
-    monkeypatch.setattr(Talk, "policy", Policy("shop", Login(**LOGINS), str(pair.holds["source"])), raising=False)
+    monkeypatch.setattr(JsonLinesProcess, "policy", Policy("shop", Login(**LOGINS), str(pair.holds["source"])), raising=False)
     monkeypatch.setattr(verbs, "find_fence", partial(fences.find_fence, root=root))
     monkeypatch.setattr(verbs, "Endpoint", lambda **login: login)
     for module in (lease, lease_service):
@@ -157,17 +157,17 @@ def place(pair, monkeypatch, tmp_path):
     for module in (lease, lease_service, cutover, verbs):
         monkeypatch.setattr(module, "connect", pair.connect)
         monkeypatch.setattr(module, "open_flavour", lambda connection: connection.raw.server.over(connection))
-    monkeypatch.setattr(lease_client, "Talk", Talk)
+    monkeypatch.setattr(lease_client, "JsonLinesProcess", JsonLinesProcess)
     monkeypatch.setattr(lease_client, "agent_command", lambda *_args: [])
     monkeypatch.setattr(context, "call", pair.call)
     monkeypatch.setattr(cutover, "read_login_file", lambda _path: LOGINS)
     monkeypatch.setattr(cutover, "directory", lambda _id: str(tmp_path / "journal"))
     for name in ("look", "check_ready"):
-        monkeypatch.setattr(stop_writes, name, lambda *_args: None)
-    monkeypatch.setattr(stop_writes, "make_durable", lambda _target, _journal: Durable({}, [], False))
-    monkeypatch.setattr(stop_writes, "DOUBT_SECONDS", -20.0)
-    monkeypatch.setattr(steps, "restore_rest", lambda _target, _journal: [])
-    monkeypatch.setattr(steps, "look", lambda *_args: joined(nothing("gtid sets"), nothing("binary logs")))
+        monkeypatch.setattr(steps_before_commit, name, lambda *_args: None)
+    monkeypatch.setattr(steps_before_commit, "make_durable", lambda _target, _journal: Durable({}, [], False))
+    monkeypatch.setattr(steps_before_commit, "DOUBT_SECONDS", -20.0)
+    monkeypatch.setattr(steps_after_commit, "restore_rest", lambda _target, _journal: [])
+    monkeypatch.setattr(steps_after_commit, "look", lambda *_args: joined(nothing("gtid sets"), nothing("binary logs")))
     pair.journal = Journal(str(tmp_path / "journal"))
     monkeypatch.setattr(cutover, "Journal", lambda _directory: pair.journal)
     pair.journal.update("seed done", seed={"status": "done"})
@@ -354,7 +354,7 @@ def test_waits_end_with_the_lease_and_with_the_budget(pair, cut, monkeypatch, bu
         return False
 
     monkeypatch.setattr(type(pair.source.server()), "wait_for_gtid", wait)
-    for module in (context, stop_writes):
+    for module in (context, steps_before_commit):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0], time=lambda: clock[0]))
     undone(pair, cut, "had not applied", budget=budget, lease=term, fence_seconds=1.0)
     assert sum(asked) == pytest.approx(min(budget, term))

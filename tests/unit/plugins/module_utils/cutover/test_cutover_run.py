@@ -168,7 +168,7 @@ def test_a_target_whose_applier_stands_is_not_waited_for(world, cut):
 
 def test_a_wait_goes_on_in_slices_until_the_budget_is_used_up(world, cut, monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr("%s.stop_writes.time" % ROOMS, SimpleNamespace(monotonic=lambda: clock[0], time=lambda: clock[0], sleep=lambda _s: None))
+    monkeypatch.setattr("%s.steps_before_commit.time" % ROOMS, SimpleNamespace(monotonic=lambda: clock[0], time=lambda: clock[0], sleep=lambda _s: None))
     monkeypatch.setattr("%s.context.time" % ROOMS, SimpleNamespace(monotonic=lambda: clock[0]))
     real, waited = world.effect, []
 
@@ -219,7 +219,7 @@ def test_transactions_that_are_not_the_sources_stop_it(world, cut):
 
 
 def test_a_used_up_budget_stops_it(world, cut, monkeypatch):
-    monkeypatch.setattr("%s.steps.Steps.remaining" % ROOMS, lambda self: 0.0)
+    monkeypatch.setattr("%s.steps_after_commit.CutoverSteps.remaining" % ROOMS, lambda self: 0.0)
     assert "had not applied" in str(cut())
     assert "promote target" not in world.log
 
@@ -272,7 +272,7 @@ def lost(world, monkeypatch):
             raise MigrationError("no answer about the lease")
 
     monkeypatch.setattr(world, "effect", effect)
-    monkeypatch.setattr("%s.stop_writes.time.sleep" % ROOMS, lambda _seconds: None)
+    monkeypatch.setattr("%s.steps_before_commit.time.sleep" % ROOMS, lambda _seconds: None)
     return silent
 
 
@@ -289,7 +289,7 @@ def test_a_commit_whose_answer_was_lost_is_asked_for_and_kept(world, cut, lost):
 def test_a_commit_in_doubt_promotes_nothing_and_opens_nothing(world, cut, lost, monkeypatch):
     lost.extend(range(1000))
     world.failing["end"] = MigrationError("lost")
-    monkeypatch.setattr("%s.stop_writes.DOUBT_SECONDS" % ROOMS, -10.0)
+    monkeypatch.setattr("%s.steps_before_commit.DOUBT_SECONDS" % ROOMS, -10.0)
     answer = cut()
     assert answer.facts == {"outcome": "undecided"}
     assert "does not say whether" in str(answer) and "run the same command again" in str(answer)
@@ -446,7 +446,7 @@ def test_two_servers_that_took_writes_are_told_each_time_until_somebody_knows(wo
 def test_a_promotion_whose_mark_died_with_its_process_is_looked_at_from_before_the_fence(world, cut, monkeypatch):
     real, seen = world.journal.update_behind, []
     monkeypatch.setattr(world.journal, "update_behind", lambda event, **changes: "done" in event or real(event, **changes))
-    monkeypatch.setattr("%s.steps.look" % ROOMS, lambda _fenced, _promoted, facts, *_more: seen.append(facts["promoted_position"]) or world.proof)
+    monkeypatch.setattr("%s.steps_after_commit.look" % ROOMS, lambda _fenced, _promoted, facts, *_more: seen.append(facts["promoted_position"]) or world.proof)
     world.killing = "promote target"
     cut()
     world.revive()
@@ -503,7 +503,7 @@ def test_before_the_commit_a_source_that_is_gone_keeps_the_journal(world, cut, m
             world.source_gone = world.host_gone = True
 
     monkeypatch.setattr(world, "after", vanish)
-    monkeypatch.setattr("%s.stop_writes.DOUBT_SECONDS" % ROOMS, -10.0)
+    monkeypatch.setattr("%s.steps_before_commit.DOUBT_SECONDS" % ROOMS, -10.0)
     answer = cut()
     assert "does not say whether that was committed" in str(answer) and "commit failed: " in str(answer)
     assert answer.facts == {"outcome": "undecided"}

@@ -64,7 +64,7 @@ def lease_of(world):
 def standby_of(world, agent):
     """A connection to the other host that is open before the fence."""
 
-    class Standby:
+    class PreparedCall:
         def __init__(self, _id, verb):
             assert verb == "release"
             world.effect("stand by")
@@ -73,7 +73,7 @@ def standby_of(world, agent):
             world.effect("standby release")
             return agent("shop", "release", request)
 
-    return Standby
+    return PreparedCall
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def back(world, monkeypatch, tmp_path):
 
     agent = agent_of(world)
     monkeypatch.setattr(rollback, "call", agent)
-    monkeypatch.setattr(rollback, "Standby", standby_of(world, agent))
+    monkeypatch.setattr(rollback, "PreparedCall", standby_of(world, agent))
     monkeypatch.setattr(rollback, "Lease", lease_of(world))
     monkeypatch.setattr(rollback, "read_login_file", lambda path: Endpoint(host="x", user=os.path.basename(path), password="s3cret"))
     monkeypatch.setattr(rollback, "place_policy", lambda _id, policy: world.policies.append(policy))

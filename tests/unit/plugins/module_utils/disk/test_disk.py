@@ -21,10 +21,10 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._disk i
     error,
     file,
     fio,
+    free_space,
     judge,
     measure,
     options,
-    room,
 )
 
 GRACE_S = fio.FIO_GRACE_S
@@ -132,7 +132,7 @@ def host(fio, which="/usr/bin/fio", free=10 * GIB, samples=None):
         run=fio,
         which=lambda name: which,
         cpu_times=lambda: next(ticks),
-        space=lambda path: room.Space(total=20 * GIB, free=free),
+        space=lambda path: free_space.Space(total=20 * GIB, free=free),
         now=time.time,
     )
 
@@ -202,19 +202,19 @@ def test_directory_must_be_absolute_existing_and_a_directory(tmp_path):
     plain.write_text("x")
     for path, words in (("data", "not an absolute"), (tmp_path / "gone", "No such file"), (plain, "not a directory")):
         with pytest.raises(error.DiskIoError, match=words):
-            room.require_directory(str(path))
+            free_space.require_directory(str(path))
 
 
 def test_directory_that_may_not_be_written(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
     with pytest.raises(error.DiskIoError, match="become"):
-        room.require_directory(str(tmp_path))
+        free_space.require_directory(str(tmp_path))
 
 
 def test_directory_is_resolved(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    assert room.require_directory(str(tmp_path / "link")) == os.path.realpath(str(tmp_path / "real"))
+    assert free_space.require_directory(str(tmp_path / "link")) == os.path.realpath(str(tmp_path / "real"))
 
 
 @pytest.mark.parametrize("free, refused", [(2 * GIB + 2 * 1024**2, False), (2 * GIB + 2 * 1024**2 - 1, True), (0, True)])
@@ -262,7 +262,7 @@ def test_find_filesystem(path, expected):
             "",
         ]
     )
-    assert room.find_filesystem(path, mounts) == expected
+    assert free_space.find_filesystem(path, mounts) == expected
 
 
 def leftover(directory, age_s, name="0123456789abcdef", size=0):

@@ -103,7 +103,7 @@ def test_each_try_of_a_copy_asks_again_before_it_begins(monkeypatch):
     seed = SimpleNamespace(options={"migration_id": "shop", "tries": 2, "fast_load": True}, source_login=None, source=None, target=Server(), watch=None)
     seed.look_again = lambda: done.append("looked")
     monkeypatch.setattr(seed_run, "check_may_erase", lambda _seed: done.append("asked"))
-    for name in ("relaxed_copy", "admitted", "Beater"):
+    for name in ("relaxed_copy", "loader_only", "Beater"):
         monkeypatch.setattr(seed_run, name, lambda *_args: __import__("contextlib").nullcontext())
     monkeypatch.setattr(seed_run, "check_marker", lambda *_args: None)
     monkeypatch.setattr(seed_run, "begin", lambda *_args: True)

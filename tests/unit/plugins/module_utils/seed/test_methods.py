@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import (
     backup_command,
-    lend,
     mariadb_backup,
-    methods,
     mydumper,
+    registry,
+    ship_programs,
     upgrade,
 )
 
@@ -30,7 +30,7 @@ def conditions(flavour="mysql", version=(9, 7, 4), host=None, values=None, progr
     there = {"open_files": 1024, "mydumper": {"found": True, "lacks": []}, "stashed": 0, **there}
     facts = {"flavour": flavour, "version": list(version), "encrypted": [], "not_innodb": [], "rows": "", "bytes": 1000, "host": there}
     facts["tablespaces"] = 3
-    facts["borrow"] = list(lend.LENT)
+    facts["borrow"] = list(ship_programs.SHIPPED)
     facts["values"] = {"innodb_page_size": "16384", "innodb_data_file_path": "ibdata1:12M:autoextend", "performance_schema": "ON", **(values or {})}
     facts["places"] = {"outside": [], "directories": {}, "known": [], "general": [], **(places or {})}
     return {**facts, **changes}
@@ -41,28 +41,28 @@ def mariadb(version=(10, 11, 18), **changes):
 
 
 def test_auto_takes_clone_for_mysql_and_says_why_not_the_others():
-    choice = methods.choose(conditions(), conditions(), "auto")
+    choice = registry.choose(conditions(), conditions(), "auto")
     assert choice.method.name == "clone"
     assert choice.not_taken == {"mariadb-backup": "mariadb-backup is MariaDB's", "mydumper": mydumper.ONLY_BY_NAME, "dump": "clone is faster"}
 
 
 def test_auto_takes_the_backup_for_mariadb():
-    choice = methods.choose(mariadb(), mariadb(), "auto")
+    choice = registry.choose(mariadb(), mariadb(), "auto")
     assert choice.method.name == "mariadb-backup"
     assert choice.not_taken == {"clone": "CLONE is MySQL's", "mydumper": mydumper.ONLY_BY_NAME, "dump": "mariadb-backup is faster"}
 
 
 def test_mydumper_is_taken_by_name_and_never_by_itself():
     lost = {"programs": {"mbstream": ""}}
-    assert methods.choose(mariadb(), mariadb(**lost), "auto").method.name == "dump"
-    choice = methods.choose(mariadb(), mariadb(), "mydumper")
+    assert registry.choose(mariadb(), mariadb(**lost), "auto").method.name == "dump"
+    choice = registry.choose(mariadb(), mariadb(), "mydumper")
     assert choice.method.name == "mydumper" and choice.not_taken["dump"] == "mydumper was asked for"
     with pytest.raises(Refusal, match="the method mydumper cannot serve this pair: the target lacks mydumper"):
-        methods.choose(mariadb(), mariadb(host={"mydumper": {"found": False, "lacks": []}}), "mydumper")
+        registry.choose(mariadb(), mariadb(host={"mydumper": {"found": False, "lacks": []}}), "mydumper")
 
 
 def test_a_named_method_is_taken_though_another_is_faster():
-    choice = methods.choose(mariadb(), mariadb(), "dump")
+    choice = registry.choose(mariadb(), mariadb(), "dump")
     assert choice.method.name == "dump"
     assert choice.not_taken["mariadb-backup"] == "dump was asked for"
 
@@ -95,21 +95,21 @@ def test_a_named_method_is_taken_though_another_is_faster():
     ],
 )
 def test_clone_is_not_taken_and_the_dump_is(source, target, word):
-    choice = methods.choose(source, target, "auto")
+    choice = registry.choose(source, target, "auto")
     assert choice.method.name == "dump"
     assert word in choice.not_taken["clone"]
 
 
 def test_a_host_that_was_not_looked_at_takes_no_files():
-    choice = methods.choose(conditions(), {**conditions(), "host": None}, "auto")
+    choice = registry.choose(conditions(), {**conditions(), "host": None}, "auto")
     assert (choice.method.name, choice.not_taken["clone"]) == ("dump", "the target's host was not looked at")
-    choice = methods.choose({**mariadb(), "host": None}, mariadb(), "auto")
+    choice = registry.choose({**mariadb(), "host": None}, mariadb(), "auto")
     assert choice.not_taken["mariadb-backup"] == "the source's host was not looked at"
 
 
 def test_a_named_method_that_cannot_serve_is_refused():
     with pytest.raises(Refusal, match="the method clone cannot serve this pair: CLONE is MySQL's"):
-        methods.choose(mariadb(), mariadb(), "clone")
+        registry.choose(mariadb(), mariadb(), "clone")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_named_method_that_cannot_serve_is_refused():
     ],
 )
 def test_the_backup_is_not_taken_and_the_dump_is(source, target, word):
-    choice = methods.choose(source, target, "auto")
+    choice = registry.choose(source, target, "auto")
     assert choice.method.name == "dump"
     assert word in choice.not_taken["mariadb-backup"]
 
@@ -137,14 +137,14 @@ def test_the_backup_is_not_taken_and_the_dump_is(source, target, word):
 @pytest.mark.parametrize("versions", [((10, 5, 23), (10, 11, 18)), ((10, 11, 18), (11, 8, 6)), ((10, 5, 23), (11, 8, 6))])
 def test_files_are_upgraded_though_the_target_has_no_backup_program(versions):
     source, target = mariadb(versions[0]), mariadb(versions[1], programs={"mariadb-backup": ""})
-    assert methods.choose(source, target, "auto").method.name == "mariadb-backup"
+    assert registry.choose(source, target, "auto").method.name == "mariadb-backup"
 
 
 def test_another_choice_than_the_planned_one_is_explained():
-    choice = methods.choose(mariadb(), mariadb(programs={"mbstream": ""}), "auto")
-    assert methods.change_of_choice("mariadb-backup", choice).startswith("planned was mariadb-backup; meanwhile: the target lacks mbstream")
-    assert methods.change_of_choice("dump", choice) == ""
-    assert methods.change_of_choice("", choice) == ""
+    choice = registry.choose(mariadb(), mariadb(programs={"mbstream": ""}), "auto")
+    assert registry.change_of_choice("mariadb-backup", choice).startswith("planned was mariadb-backup; meanwhile: the target lacks mbstream")
+    assert registry.change_of_choice("dump", choice) == ""
+    assert registry.change_of_choice("", choice) == ""
 
 
 def test_a_backup_counts_only_when_it_says_so():
@@ -168,13 +168,13 @@ def test_what_the_source_lends_is_what_its_loader_loads():
         "\tlinux-vdso.so.1 (0x00007ffd1c5f2000)\n\tlibpcre2-8.so.0 => /lib/x86_64-linux-gnu/libpcre2-8.so.0 (0x00007f1)\n"
         "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f2)\n\t/lib64/ld-linux-x86-64.so.2 (0x00007f3)\n"
     )
-    assert lend.libraries(told) == {
+    assert ship_programs.libraries(told) == {
         "lib/libpcre2-8.so.0": "/lib/x86_64-linux-gnu/libpcre2-8.so.0",
         "lib/libc.so.6": "/lib/x86_64-linux-gnu/libc.so.6",
         "loader": "/lib64/ld-linux-x86-64.so.2",
     }
     with pytest.raises(MigrationError, match="lacks the library libodd.so.1"):
-        lend.libraries("\tlibodd.so.1 => not found\n")
+        ship_programs.libraries("\tlibodd.so.1 => not found\n")
 
 
 @pytest.mark.parametrize("name, kind", [("../etc/passwd", tarfile.REGTYPE), ("/etc/passwd", tarfile.REGTYPE), ("lib/x", tarfile.SYMTYPE)])

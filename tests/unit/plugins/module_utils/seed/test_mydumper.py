@@ -17,20 +17,20 @@ import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import (
     conditions,
+    dump_directory,
     freeze,
     mydumper,
     mydumper_command,
     mydumper_run,
     row_files,
     row_load,
-    stash,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_command import dump_options
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_directory import DumpDirectory
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_text import Coordinates
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.freeze import Hold
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.freeze import CommitBlock
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.pipeline import Pipeline, Stage
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.row_files import Table
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.stash import Stash
 
 PLACE = {"file": "binlog.000002", "position": 4711, "gtid": "0-1-42"}
 METADATA = "Started dump at: 2026-11-22 13:00:00\nSHOW MASTER STATUS:\n\tLog: binlog.000002\n\tPos: 4711\n\tGTID:0-1-42\n\n%s"
@@ -73,13 +73,13 @@ def test_metadata_without_coordinates_or_end_is_a_failure(text):
 def test_what_it_calls_critical_is_a_failure_whatever_its_exit_code(tmp_path):
     words = "echo '** Message: 10:00:00.1: Thread 1 connected'; echo '** (mydumper:7): CRITICAL **: 10:00:00.2: Failed to set time zone'"
     log = tmp_path / "log"
-    with mydumper_run.Running(["sh", "-c", words], subprocess.DEVNULL, str(log)) as running, pytest.raises(MigrationError, match="Failed to set time zone"):
+    with mydumper_run.DumpProcess(["sh", "-c", words], subprocess.DEVNULL, str(log)) as running, pytest.raises(MigrationError, match="Failed to set time zone"):
         running.check()
     assert "Thread 1 connected" in log.read_text()
 
 
 def test_its_end_lets_nobody_wait_for_its_snapshots(tmp_path):
-    with mydumper_run.Running(["sh", "-c", "echo 'Access denied' >&2; exit 1"], subprocess.DEVNULL, str(tmp_path / "log")) as running:
+    with mydumper_run.DumpProcess(["sh", "-c", "echo 'Access denied' >&2; exit 1"], subprocess.DEVNULL, str(tmp_path / "log")) as running:
         assert running.stand.wait(10)
         with pytest.raises(MigrationError, match="mydumper ended with 1: Access denied"):
             running.check()
@@ -87,7 +87,7 @@ def test_its_end_lets_nobody_wait_for_its_snapshots(tmp_path):
 
 def test_a_program_that_nobody_needs_any_more_is_ended(tmp_path):
     began = time.monotonic()
-    with mydumper_run.Running(["sleep", "60"], subprocess.DEVNULL, str(tmp_path / "log")) as running:
+    with mydumper_run.DumpProcess(["sleep", "60"], subprocess.DEVNULL, str(tmp_path / "log")) as running:
         assert running.runs()
     assert time.monotonic() - began < 10 and not running.runs()
 
@@ -268,7 +268,7 @@ print(json.dumps({"asked": word, "place": AFTER, "seconds": 0.25}), flush=True)
 
 def hold(seconds=5.0, after=None, text=AGENT):
     text = text.replace("PLACE", repr(PLACE)).replace("AFTER", repr(after or PLACE))
-    return Hold("shop", {"login": {}, "lock_wait": 1, "seconds": seconds}, [sys.executable, "-c", text])
+    return CommitBlock("shop", {"login": {}, "lock_wait": 1, "seconds": seconds}, [sys.executable, "-c", text])
 
 
 def test_commits_are_held_up_until_the_word():
@@ -346,18 +346,18 @@ class _Context:
 
 
 def test_only_a_whole_dump_of_the_same_is_gone_on_with(tmp_path):
-    place = Stash(str(tmp_path / "dump"))
+    place = DumpDirectory(str(tmp_path / "dump"))
     place.begin()
-    now = {"format": stash.FORMAT, "migration_id": "shop", "source": "us-db1", "target": "oslo-db1"}
-    assert stash.why_not(place.read(), now) == "there is no whole dump"
+    now = {"format": dump_directory.FORMAT, "migration_id": "shop", "source": "us-db1", "target": "oslo-db1"}
+    assert dump_directory.why_not(place.read(), now) == "there is no whole dump"
     place.close({**now, "coordinates": PLACE})
-    assert stash.why_not(place.read(), now) == ""
+    assert dump_directory.why_not(place.read(), now) == ""
     for name in ("migration_id", "source", "target", "format"):
-        assert stash.why_not(place.read(), {**now, name: "other"}) == "it is of another %s" % name.replace("_", " ")
+        assert dump_directory.why_not(place.read(), {**now, name: "other"}) == "it is of another %s" % name.replace("_", " ")
 
 
 def test_what_is_loaded_counts_while_this_kernel_runs(tmp_path):
-    place = Stash(str(tmp_path / "dump"), lambda: "boot 1")
+    place = DumpDirectory(str(tmp_path / "dump"), lambda: "boot 1")
     place.begin()
     place.note(begun=[("shop", "early")])
     assert place.loaded()[:2] == (False, set())
@@ -368,7 +368,7 @@ def test_what_is_loaded_counts_while_this_kernel_runs(tmp_path):
     with open(tmp_path / "dump" / "loaded.jsonl", "a") as stream:
         stream.write('{"boot": "boot 1", "tables": [["shop", "b"]')  # cut off by a crash
     assert place.loaded()[1] == {("shop", "a")}
-    assert Stash(str(tmp_path / "dump"), lambda: "boot 2").loaded() == (False, set(), set())
+    assert DumpDirectory(str(tmp_path / "dump"), lambda: "boot 2").loaded() == (False, set(), set())
     place.begin_load()
     assert place.loaded() == (False, set(), set())
 
@@ -377,17 +377,17 @@ def test_a_dump_lies_on_the_file_system_of_the_data(tmp_path, monkeypatch):
     data = tmp_path / "lib" / "mysql"
     data.mkdir(parents=True)
     (tmp_path / "link").symlink_to(data)
-    assert stash.location(str(tmp_path / "link"), "shop") == str(tmp_path / "lib" / "nordbridge-dump-shop")
-    place = Stash(stash.location(str(data), "shop"))
+    assert dump_directory.location(str(tmp_path / "link"), "shop") == str(tmp_path / "lib" / "nordbridge-dump-shop")
+    place = DumpDirectory(dump_directory.location(str(data), "shop"))
     place.begin()
     files(tmp_path / "lib" / "nordbridge-dump-shop" / "rows", "a.b.sql", text=b"1234;\n")
-    assert stash.kept_bytes(str(data)) == 6
+    assert dump_directory.kept_bytes(str(data)) == 6
     real = os.stat
-    monkeypatch.setattr(stash.os, "stat", lambda path: SimpleNamespace(st_dev=len(str(path))) if "lib" in str(path) else real(path))
-    assert stash.location(str(data), "shop") == str(data / ".nordbridge-dump-shop")
+    monkeypatch.setattr(dump_directory.os, "stat", lambda path: SimpleNamespace(st_dev=len(str(path))) if "lib" in str(path) else real(path))
+    assert dump_directory.location(str(data), "shop") == str(data / ".nordbridge-dump-shop")
     monkeypatch.undo()
-    stash.forget_others(str(data), "shop")
-    assert stash.kept_bytes(str(data)) == 0 and stash.folder_bytes(place.folder) == 0
+    dump_directory.forget_others(str(data), "shop")
+    assert dump_directory.kept_bytes(str(data)) == 0 and dump_directory.folder_bytes(place.folder) == 0
 
 
 def lost(tmp_path, logs=None, written="0-1-50", erase=(), size=3):
@@ -446,7 +446,7 @@ def load(units, command, streams=2, tick=lambda: None):
     def start(unit, _number):
         return Pipeline([Stage("files", ["echo", *unit.files]), Stage("client", ["sh", "-c", command(unit)])], b"", [lambda _chunk: None])
 
-    job = row_load.Load(units, start, arrived.extend)
+    job = row_load.TableLoader(units, start, arrived.extend)
     try:
         job.run(streams, tick, 0.02)
         return arrived, None
@@ -530,7 +530,7 @@ def test_a_table_that_was_begun_is_made_again_by_its_own_definition():
 
 
 def test_a_definition_survives_a_crash_between_drop_and_create(tmp_path):
-    place = Stash(str(tmp_path / "dump"))
+    place = DumpDirectory(str(tmp_path / "dump"))
     place.begin()
     assert place.keep_definitions({"shop\0t": "CREATE 1"}) == {"shop\0t": "CREATE 1"}
     # The next time the table is not there.

@@ -12,13 +12,13 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed i
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.catalogue import changed_objects, read_catalogue
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump import Copy
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.landing import (
-    admitted,
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.target_checks import (
     check_apart,
     check_arrived,
-    check_landing,
+    check_target,
     check_two,
-    clear_landing,
+    clear_target,
+    loader_only,
 )
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.identity import Identity
 
@@ -97,44 +97,44 @@ class TestTwoServers:
 
 class TestLanding:
     def test_an_empty_target_needs_no_permission(self):
-        assert check_landing(Target(), "shop", None, "", {}) == ([], [])
+        assert check_target(Target(), "shop", None, "", {}) == ([], [])
 
     @pytest.mark.parametrize("wipe", ["", "other", "Shop"])
     @pytest.mark.parametrize("ours", [None, [], ["a"]])
     def test_data_that_is_not_ours_is_never_erased_without_permission(self, wipe, ours):
         with pytest.raises(Refusal, match="wipe_target=shop") as told:
-            check_landing(Target(["a", "b"]), "shop", ours, wipe, {})
+            check_target(Target(["a", "b"]), "shop", ours, wipe, {})
         assert ("a, b" in str(told.value)) is (ours != ["a"])
 
     def test_with_permission_all_is_erased(self):
-        assert check_landing(Target(["a", "b"]), "shop", None, "shop", {}) == (["a", "b"], ["a", "b"])
+        assert check_target(Target(["a", "b"]), "shop", None, "shop", {}) == (["a", "b"], ["a", "b"])
 
     def test_our_own_half_is_erased_without_asking(self):
-        assert check_landing(Target(["a"]), "shop", ["a", "b"], "", {}) == (["a"], [])
+        assert check_target(Target(["a"]), "shop", ["a", "b"], "", {}) == (["a"], [])
 
     def test_a_permission_counts_once(self):
         used = {"at": 1800000000.0, "word": "shop", "schemas": ["a"], "server": "oslo-db1 (port 3306)"}
         state = {"erasures": [used]}
         words = "used at 2027-01-15 08:00:00 UTC, for a of oslo-db1 .port 3306., and does not count .* -e wipe_target=shop@2"
         with pytest.raises(Refusal, match=words):
-            check_landing(Target(["c"]), "shop", None, "shop", state)
+            check_target(Target(["c"]), "shop", None, "shop", state)
         # Its own unfinished copy needs none.
-        assert check_landing(Target(["a"]), "shop", ["a"], "shop", state) == (["a"], [])
-        assert check_landing(Target(["c"]), "shop", None, "shop@2", state) == (["c"], ["c"])
+        assert check_target(Target(["a"]), "shop", ["a"], "shop", state) == (["a"], [])
+        assert check_target(Target(["c"]), "shop", None, "shop@2", state) == (["c"], ["c"])
         with pytest.raises(Refusal, match="shop@3"):
-            check_landing(Target(["c"]), "shop", None, "shop@2", {"erasures": [used, {**used, "word": "shop@2"}]})
+            check_target(Target(["c"]), "shop", None, "shop@2", {"erasures": [used, {**used, "word": "shop@2"}]})
         # None may be given in advance.
         with pytest.raises(Refusal, match="wipe_target=shop$"):
-            check_landing(Target(["c"]), "shop", None, "shop@2", {})
+            check_target(Target(["c"]), "shop", None, "shop@2", {})
 
     def test_anothers_replica_is_refused_with_permission_too(self):
         with pytest.raises(Refusal, match="already replicates"):
-            check_landing(Target(replicates=True), "shop", None, "shop", {})
-        assert check_landing(Target(replicates=True), "shop", [], "", {}) == ([], [])
+            check_target(Target(replicates=True), "shop", None, "shop", {})
+        assert check_target(Target(replicates=True), "shop", [], "", {}) == ([], [])
 
     def test_erasing_leaves_no_word_in_the_binary_log(self):
         target = Target(replicates=True)
-        clear_landing(target, ["a`b"])
+        clear_target(target, ["a`b"])
         ran = target.connection.ran
         assert ran[:2] == ["STOP_REPLICA", "RESET_REPLICA"]
         assert ran.index("SET SESSION sql_log_bin = 0") < ran.index("DROP DATABASE `a``b`")
@@ -142,7 +142,7 @@ class TestLanding:
     def test_the_target_is_closed_however_the_copy_ends(self):
         seed = SimpleNamespace(target=Target())
         before = seed.target
-        with pytest.raises(KeyError), admitted(seed):
+        with pytest.raises(KeyError), loader_only(seed):
             assert before.closed is False
             # A physical copy connects anew to a server that it restarted.
             seed.target = Target()

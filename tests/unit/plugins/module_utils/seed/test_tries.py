@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import polite, programs, tries
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import programs, throttle, tries
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import StoppedEarly
 
 RESTART = "the clone was ended on the source, as by a restart"
@@ -99,39 +99,39 @@ def test_a_source_that_stays_away():
 class TestPolite:
     @pytest.fixture(autouse=True)
     def programs(self, monkeypatch):
-        monkeypatch.setattr(polite.shutil, "which", lambda name: "/usr/bin/" + name)
+        monkeypatch.setattr(throttle.shutil, "which", lambda name: "/usr/bin/" + name)
 
     def test_nice_and_the_class(self):
-        assert polite.prefix({"nice": 19, "ionice": "idle"}) == ["nice", "-n", "19", "/usr/bin/ionice", "-c", "3"]
-        assert polite.prefix({}) == ["nice", "-n", "10"]
+        assert throttle.prefix({"nice": 19, "ionice": "idle"}) == ["nice", "-n", "19", "/usr/bin/ionice", "-c", "3"]
+        assert throttle.prefix({}) == ["nice", "-n", "10"]
 
     def test_a_class_that_nobody_knows(self):
         with pytest.raises(MigrationError, match="one of best-effort, idle"):
-            polite.prefix({"ionice": "realtime; rm"})
+            throttle.prefix({"ionice": "realtime; rm"})
 
     def test_megabits_become_bytes(self):
-        assert polite.limiter({"bandwidth": 200})[-2:] == ["-L", "25000000"]
-        assert polite.limiter({}) == polite.limiter({"bandwidth": 0}) == []
+        assert throttle.limiter({"bandwidth": 200})[-2:] == ["-L", "25000000"]
+        assert throttle.limiter({}) == throttle.limiter({"bandwidth": 0}) == []
 
     def test_without_the_limiter_it_is_refused(self, monkeypatch):
-        monkeypatch.setattr(polite.shutil, "which", lambda name: None)
+        monkeypatch.setattr(throttle.shutil, "which", lambda name: None)
         with pytest.raises(MigrationError, match="package pv"):
-            polite.limiter({"bandwidth": 1})
+            throttle.limiter({"bandwidth": 1})
 
     def test_what_is_sent_is_packed_and_limited(self, capfd, monkeypatch):
-        monkeypatch.setattr(polite.sys, "stdout", sys.__stdout__)
-        monkeypatch.setattr(polite, "prefix", lambda request: [])
+        monkeypatch.setattr(throttle.sys, "stdout", sys.__stdout__)
+        monkeypatch.setattr(throttle, "prefix", lambda request: [])
         slow = [sys.executable, "-c", "import sys, time; data = sys.stdin.buffer.read(); time.sleep(.2); sys.stdout.buffer.write(data)"]
-        monkeypatch.setattr(polite, "limiter", lambda request: slow)
+        monkeypatch.setattr(throttle, "limiter", lambda request: slow)
         began = time.monotonic()
-        assert set(polite.send(["printf", "abc"], ["tr", "a", "x"], {}).values()) == {0}
+        assert set(throttle.send(["printf", "abc"], ["tr", "a", "x"], {}).values()) == {0}
         assert capfd.readouterr().out == "xbc" and time.monotonic() - began >= 0.2
 
     def test_each_end_is_told(self, capfd, monkeypatch):
-        monkeypatch.setattr(polite.sys, "stdout", sys.__stdout__)
-        monkeypatch.setattr(polite, "prefix", lambda request: [])
-        assert polite.send(["sh", "-c", "exit 3"], ["cat"], {}) == {"sh": 3, "cat": 0}
-        assert polite.send(["yes"], ["head", "-c", "10"], {})["yes"] != 0
+        monkeypatch.setattr(throttle.sys, "stdout", sys.__stdout__)
+        monkeypatch.setattr(throttle, "prefix", lambda request: [])
+        assert throttle.send(["sh", "-c", "exit 3"], ["cat"], {}) == {"sh": 3, "cat": 0}
+        assert throttle.send(["yes"], ["head", "-c", "10"], {})["yes"] != 0
 
 
 class TestPrograms:

@@ -11,18 +11,18 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import watch as watching
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.space import free_bytes
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.free_space import free_bytes
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import StoppedEarly, Watch
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch_rules import Limits, Look, Past, judge
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch_rules import Baseline, Limits, Sample, judge
 
 MB = 1000000
-FIRST = Look(0.0, source_free={"/data": 5000 * MB}, uptime=1000, logs={"bin.1": 500, "bin.2": 100}, retention=86400)
+FIRST = Sample(0.0, source_free={"/data": 5000 * MB}, uptime=1000, logs={"bin.1": 500, "bin.2": 100}, retention=86400)
 
 
-def found(now: dict, first: Look = FIRST, last: Look = FIRST, needs=("bin.2", 100), lock_seconds: int = 60):
+def found(now: dict, first: Sample = FIRST, last: Sample = FIRST, needs=("bin.2", 100), lock_seconds: int = 60):
     """What the rules say of a look an hour after the first."""
-    seen = Look(**{"at": 3600.0, "share": 0.5, "target_dir": "/data", "uptime": 4600, "logs": FIRST.logs, "retention": 86400, **now})
-    return judge(seen, Past(first, last, Limits(1000 * MB, 1000 * MB, lock_seconds), needs, "ours"))
+    seen = Sample(**{"at": 3600.0, "share": 0.5, "target_dir": "/data", "uptime": 4600, "logs": FIRST.logs, "retention": 86400, **now})
+    return judge(seen, Baseline(first, last, Limits(1000 * MB, 1000 * MB, lock_seconds), needs, "ours"))
 
 
 def session(user="app", seconds=100, state="Waiting for table metadata lock", statement="ALTER TABLE `orders` x", number=7):
@@ -79,13 +79,13 @@ def test_what_stops_the_copy(now, words, again):
 
 def test_a_retention_that_is_shorter_and_still_long_is_told_and_stops_nothing():
     assert [one.stops for one in found({"retention": 20000})] == [False]
-    forever = Look(0.0, retention=0)
+    forever = Sample(0.0, retention=0)
     assert "for ever" in found({"retention": 20000}, first=forever)[0].text
 
 
 def test_a_restart_is_held_against_the_last_look_and_not_the_first():
-    assert found({"uptime": 30}, first=Look(0.0, uptime=3), last=Look(50.0, uptime=53))[0].again
-    assert found({"uptime": 56}, first=Look(0.0, uptime=3), last=Look(50.0, uptime=53)) == []
+    assert found({"uptime": 30}, first=Sample(0.0, uptime=3), last=Sample(50.0, uptime=53))[0].again
+    assert found({"uptime": 56}, first=Sample(0.0, uptime=3), last=Sample(50.0, uptime=53)) == []
 
 
 def test_no_coordinates_no_question_and_no_limit_no_wait():

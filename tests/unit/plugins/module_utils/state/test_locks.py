@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.companion import Companion
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.background import BackgroundTask
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.files import open_lock, take_lock
 
 
@@ -33,10 +33,10 @@ def test_a_lock_is_taken_as_soon_as_it_is_free(tmp_path, seconds):
 
 
 def test_a_companion_works_beside_the_block_and_no_longer():
-    class Counter(Companion):
+    class Counter(BackgroundTask):
         count = 0
 
-        def accompany(self):
+        def in_background(self):
             while not self.ended.wait(0.005):
                 self.count += 1
 

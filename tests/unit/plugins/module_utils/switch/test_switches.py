@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The nordbridge.mysql_migration contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The switches' rules, against a HAProxy of a few lines, and the keeper as the process that it is."""
+"""The switches' rules, against a HAProxy of a few lines, and the guard as the process that it is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import time
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch import client, forwarder, keeper
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.table import open_switch, read_switches, switches_back
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch import client, forwarder, pause_guard
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.registry import open_switch, read_switches, switches_back
 
-PACKAGE = keeper.__name__
+PACKAGE = pause_guard.__name__
 HEADER = "# pxname,svname,qcur,qmax,scur,smax,slim,status,bck,addr,"
 
 
@@ -497,12 +497,12 @@ def test_clients_that_a_forwarder_would_send_elsewhere_wait_for_its_removal(swit
     assert asked == [("switch", ["source"]), ("switch", ["target"])]
 
 
-# --- the keeper, as a process -------------------------------------------------
+# --- the guard, as a process -------------------------------------------------
 
 
 @pytest.fixture
 def switching(haproxy, note, monkeypatch):
-    """HAProxy and a program behind one keeper."""
+    """HAProxy and a program behind one guard."""
     code = "import sys; from %s import main; main()" % PACKAGE
     monkeypatch.setitem(client.COMMANDS, "target", lambda _id: [sys.executable, "-c", code])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
@@ -550,7 +550,7 @@ def test_the_end_of_the_job_releases_at_once(switching, haproxy, tmp_path):
     one = switching()
     one.check()
     one.hold()
-    one._keepers["target"]._talk.process.stdin.close()
+    one._guards["target"]._process.process.stdin.close()
     until(lambda: haproxy.maxconn == 4000 and noted(tmp_path) == ["hold", "undo"])
     assert haproxy.status["new"] == "MAINT"
 
@@ -577,7 +577,7 @@ def test_nobody_waits_for_another_switch(switching, haproxy, note, tmp_path):
 
 
 def test_what_could_not_be_released_after_the_switch_is_released_forward(haproxy, monkeypatch):
-    kept = keeper.Keeper({"switches": [definition(haproxy)], "seconds": 5})
+    kept = pause_guard.PauseGuard({"switches": [definition(haproxy)], "seconds": 5})
     for verb in ("check", "hold"):
         assert kept.do(verb)["errors"] == [""]
     with monkeypatch.context() as patch:
@@ -624,7 +624,7 @@ def test_a_keeper_that_died_is_replaced_where_it_matters(switching, haproxy):
     one = switching()
     one.check()
     one.hold()
-    one._keepers["target"]._talk.process.kill()
+    one._guards["target"]._process.process.kill()
     one.switch()
     assert one.errors == [] and haproxy.maxconn == 4000 and haproxy.status["new"] == "UP"
 
@@ -642,11 +642,11 @@ def test_another_process_undoes_with_what_was_noted(switching, haproxy):
 
 def test_the_agent_drives_no_switch_of_the_targets(note):
     with pytest.raises(Refusal, match="on the old server's host drives no switch of the new server's host"):
-        keeper.serve({"switches": [note], "seconds": 1})
+        pause_guard.serve({"switches": [note], "seconds": 1})
 
 
 def test_without_switches_no_process_is_started(monkeypatch):
-    monkeypatch.setattr(client, "Talk", lambda *_args, **_more: pytest.fail("started"))
+    monkeypatch.setattr(client, "JsonLinesProcess", lambda *_args, **_more: pytest.fail("started"))
     one = client.Switching({"migration_id": "shop", "lease": 10.0})
     for verb in ("check", "hold", "cut", "switch", "undo", "close"):
         getattr(one, verb)()

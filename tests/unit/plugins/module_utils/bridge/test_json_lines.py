@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.talk import Talk
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.json_lines import JsonLinesProcess
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 
 ECHO = "import sys\nfor line in sys.stdin: print('[%d]' % len(line.strip()), flush=True)"
@@ -20,7 +20,7 @@ def talk():
     started = []
 
     def start(text):
-        started.append(Talk([sys.executable, "-c", text], "it is lost", "no answer came"))
+        started.append(JsonLinesProcess([sys.executable, "-c", text], "it is lost", "no answer came"))
         return started[-1]
 
     yield start
@@ -67,4 +67,4 @@ def test_a_line_that_nobody_hears(talk):
 
 def test_a_program_that_is_not_there():
     with pytest.raises(MigrationError, match="it is lost: /nowhere could not be started: No such file"):
-        Talk(["/nowhere"], "it is lost", "no answer came")
+        JsonLinesProcess(["/nowhere"], "it is lost", "no answer came")

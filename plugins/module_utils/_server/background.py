@@ -12,15 +12,15 @@ import typing as t
 # What it may take to end: one answer of a server.
 ENDING_SECONDS = 5.0
 
-Self = t.TypeVar("Self", bound="Companion")
+Self = t.TypeVar("Self", bound="BackgroundTask")
 
 
-class Companion:
-    """C(accompany) is what it does, on a connection of its own, until C(ended) is set. What fails there fails there alone."""
+class BackgroundTask:
+    """C(in_background) is what it does, on a connection of its own, until C(ended) is set. What fails there fails there alone."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
-        self._thread = threading.Thread(target=self.accompany, daemon=True)
+        self._thread = threading.Thread(target=self.in_background, daemon=True)
 
     def __enter__(self: Self) -> Self:
         self._thread.start()
@@ -30,6 +30,6 @@ class Companion:
         self.ended.set()
         self._thread.join(ENDING_SECONDS)
 
-    def accompany(self) -> None:
+    def in_background(self) -> None:
         """Work until the end."""
         raise NotImplementedError

@@ -36,7 +36,7 @@ END_SECONDS = 10.0
 WAIT_SLICE = 1.0
 
 
-class StopWrites(Context):
+class StepsBeforeCommit(Context):
     """Each may be undone, the commit until it took place."""
 
     def do_preflight(self) -> None:

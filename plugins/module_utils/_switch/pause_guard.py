@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""The keeper: a process beside the cutover's, on the host of the switches, that does what it is asked and ends a hold that nobody ends.
+"""The guard: a process beside the cutover's, on the host of the switches, that does what it is asked and ends a hold that nobody ends.
 
 It outlives the cutover's job: the job's death closes its standard input, and it releases at once. Where only silence comes,
 as from a host that lost its network, it releases when the hold's time is up. So clients never wait for longer than that.
@@ -23,19 +23,19 @@ import typing as t
 
 from .._errors import MigrationError, Refusal
 from .base import VERBS, Switch
-from .table import HOSTS, SOURCE, TARGET, open_switch, place_of
+from .registry import HOSTS, SOURCE, TARGET, open_switch, place_of
 
 MAX_REQUEST = 1 << 22
 
 
-class Keeper:
+class PauseGuard:
     """Some switches, and whether they hold clients now."""
 
     def __init__(self, request: dict, keep: t.Callable[[list[dict]], None] = lambda facts: None) -> None:
         """Take over the switches.
 
         :param request: switches (definitions), facts (of each, from an earlier check), seconds (that a hold may last)
-        :param keep: gets what a check has found, for a later keeper
+        :param keep: gets what a check has found, for a later guard
         """
         self.keep = keep
         self.switches = [open_switch(given) for given in request["switches"]]
@@ -114,20 +114,20 @@ class Keeper:
 def serve(request: dict, place: str = SOURCE, keep: t.Callable[[list[dict]], None] = lambda facts: None) -> None:
     """Keep the switches of a place, as the agent's verb.
 
-    :param keep: see Keeper
+    :param keep: see PauseGuard
 
     :raises Refusal: for a switch that this host does not drive: the agent runs no programs at the target's word
     """
     for given in request["switches"]:
         if place_of(given) != place:
-            raise Refusal("the keeper on %s drives no switch of %s" % (HOSTS[place], HOSTS[place_of(given)]))
+            raise Refusal("the guard on %s drives no switch of %s" % (HOSTS[place], HOSTS[place_of(given)]))
     for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
-    keeper = Keeper(request, keep)
+    guard = PauseGuard(request, keep)
     try:
-        keeper.serve()
+        guard.serve()
     except KeyboardInterrupt:
-        keeper.abandon()
+        guard.abandon()
 
 
 def _end(_number: int, _frame: t.Any) -> None:

@@ -56,8 +56,8 @@ def send(program: list[str], packer: list[str], request: dict, **popen: t.Any) -
     :param popen: of the program alone: where its messages go, which files it may read
     :returns: how each ended, by its name
     """
-    manners, limit = prefix(request), limiter(request)
-    chain = [manners + program, manners + packer] + ([limit] if limit else [])
+    throttle, limit = prefix(request), limiter(request)
+    chain = [throttle + program, throttle + packer] + ([limit] if limit else [])
     names = [os.path.basename(words[0]) for words in (program, packer, limit) if words]
     processes: list[subprocess.Popen] = []
     try:

@@ -15,14 +15,14 @@ from .._tuning.relax import restore_rest
 from .access import end_sessions, sessions_left
 from .events import set_scheduler, wake_events
 from .history import answer, in_words, look
-from .stop_writes import StopWrites
+from .steps_before_commit import StepsBeforeCommit
 from .stragglers import baseline
 
 # How long sessions behind the fence are waited for.
 ENDING_SECONDS = 5.0
 
 
-class Steps(StopWrites):
+class CutoverSteps(StepsBeforeCommit):
     """None of them is undone: each may be done again until it holds."""
 
     def do_promote(self) -> None:

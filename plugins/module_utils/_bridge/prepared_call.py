@@ -14,7 +14,7 @@ from .._text import tail
 from .call import agent_command
 
 
-class Standby:
+class PreparedCall:
     """One verb of the agent on the source, waiting for its request. Left alone, it ends with this process and does nothing."""
 
     def __init__(self, migration_id: str, verb: str) -> None:

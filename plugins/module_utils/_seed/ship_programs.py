@@ -16,15 +16,15 @@ from .._errors import MigrationError
 from .conditions import PROGRAMS, find
 
 # What the agent hands out at the target's word. None of it is secret: it is what the packages installed.
-LENT = ("mariadb-backup", "mariadbd")
+SHIPPED = ("mariadb-backup", "mariadbd")
 # Messages and the collations that are not built in, where packages put them.
 SHARES = ("/usr/share/mysql", "/usr/share/mariadb")
 LOADER = "loader"
 
 
-def lend_programs(_request: dict) -> None:
+def ship_programs(_request: dict) -> None:
     """Write a tar archive of the programs, their libraries, the loader, messages and collations to standard output."""
-    paths = {name: find(PROGRAMS[name]) for name in LENT}
+    paths = {name: find(PROGRAMS[name]) for name in SHIPPED}
     missing = [name for name, path in paths.items() if not path]
     if missing:
         raise MigrationError("the source's host lacks %s" % ", ".join(missing))

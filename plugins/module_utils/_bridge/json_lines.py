@@ -20,7 +20,7 @@ from .._text import tail
 LAST_WORDS_SECONDS = 1.0
 
 
-class Talk:
+class JsonLinesProcess:
     """A program, started at once.
 
     :param lost: what is said where it cannot be asked any more
@@ -55,7 +55,7 @@ class Talk:
             while rest:
                 rest = rest[self._input.write(rest) :]
         except OSError as error:
-            raise MigrationError("%s: %s%s" % (self.lost, error.strerror, self._told())) from None
+            raise MigrationError("%s: %s%s" % (self.lost, error.strerror, self._stderr_tail())) from None
 
     def answer(self, seconds: float) -> t.Any:
         """The next answer.
@@ -69,7 +69,7 @@ class Talk:
                 raise MigrationError("%s within %.1f s" % (self.silent, seconds))
             part = self._output.read(65536)
             if not part:
-                raise MigrationError("%s%s" % (self.silent, self._told() or ": it has ended"))
+                raise MigrationError("%s%s" % (self.silent, self._stderr_tail() or ": it has ended"))
             self._rest += part
         line, _newline, self._rest = self._rest.partition(b"\n")
         try:
@@ -91,7 +91,7 @@ class Talk:
             self.process.wait()
         self._words.close()
 
-    def _told(self) -> str:
+    def _stderr_tail(self) -> str:
         """The program's last words, as the end of a sentence."""
         try:
             self.process.wait(LAST_WORDS_SECONDS)

@@ -43,7 +43,7 @@ def check_two(source: Flavour, target: Flavour) -> None:
         raise Refusal("source and target are the same server (%s): check migration_source and the addresses" % source.identity.label)
 
 
-def check_landing(target: Flavour, migration_id: str, ours: list[str] | None, wipe: str, state: dict) -> tuple[list[str], list[str]]:
+def check_target(target: Flavour, migration_id: str, ours: list[str] | None, wipe: str, state: dict) -> tuple[list[str], list[str]]:
     """The schemas that have to be erased before the copy, and those of them that take a permission; empty on an empty target.
 
     :param ours: the schemas that the journal knows as this migration's own unfinished copy; None where there is none
@@ -64,7 +64,7 @@ def check_landing(target: Flavour, migration_id: str, ours: list[str] | None, wi
 
 
 @contextmanager
-def admitted(seed: Seed) -> t.Iterator[None]:
+def loader_only(seed: Seed) -> t.Iterator[None]:
     """The target takes the loader's writes and nobody else's, and none at all afterwards, however the copy ends.
 
     A physical copy restarts the server: the target that is closed again is the one of then.
@@ -76,7 +76,7 @@ def admitted(seed: Seed) -> t.Iterator[None]:
         seed.target.set_read_only(True)
 
 
-def clear_landing(target: Flavour, schemas: list[str]) -> None:
+def clear_target(target: Flavour, schemas: list[str]) -> None:
     """Erase the schemas, without a word in the binary log, and stop what an unfinished copy had started."""
     connection = target.connection
     if target.replica_rows():

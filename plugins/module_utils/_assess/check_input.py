@@ -82,7 +82,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Case:
+class CheckInput:
     """Two servers' facts and the settings."""
 
     source: dict
@@ -99,7 +99,7 @@ class Case:
         return [(catalogue.SOURCE, self.source), (catalogue.TARGET, self.target)]
 
 
-class Hit(t.NamedTuple):
+class Finding(t.NamedTuple):
     """Something that a rule found. Empty fields are taken from the catalogue.
 
     :param blind: it was not found but could not be looked for
@@ -112,13 +112,13 @@ class Hit(t.NamedTuple):
     blind: bool = False
 
 
-def make_case(source: dict, target: dict, settings: Settings) -> Case:
+def make_case(source: dict, target: dict, settings: Settings) -> CheckInput:
     """A case from two results of mysql_server_info.
 
     :raises Refusal: where one of them is something else
     """
     identities = {"source": _identity(source, "source"), "target": _identity(target, "target")}
-    return Case(source, target, settings, identities)
+    return CheckInput(source, target, settings, identities)
 
 
 def _identity(facts: dict, name: str) -> Identity:

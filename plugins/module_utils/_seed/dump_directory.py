@@ -52,7 +52,7 @@ def folder_bytes(top: str) -> int:
     return found
 
 
-class Stash:
+class DumpDirectory:
     """A dump's folder.
 
     The ledger is written once the dump is whole. What has been loaded is appended, and counts while this kernel runs: the target's
