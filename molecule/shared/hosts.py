@@ -22,12 +22,14 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -214,7 +216,18 @@ def down(engine: Engine, pair: str) -> None:
     """Remove a pair with its data and its directory."""
     with _lock(pair), Step(f"pair {pair} removed"):
         remove(engine, f"{LABEL}={pair}")
+        close_connections(Path(gettempdir()) / (PREFIX + pair))
         shutil.rmtree(BUILD / "hosts" / pair, ignore_errors=True)
+
+
+def close_connections(folder: Path) -> None:
+    """End the ssh connections that Ansible keeps open, in a folder of their own (ansible_control_path_dir of inventories/demo).
+
+    A host that vanished sends no end: whoever meets its connection at the next host of that name would wait for ever.
+    """
+    for socket in folder.glob("*") if folder.is_dir() else ():
+        subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "gone"], capture_output=True, timeout=20, check=False)
+        socket.unlink(missing_ok=True)
 
 
 def clean(engine: Engine, images: bool) -> None:
