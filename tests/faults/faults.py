@@ -29,6 +29,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -256,7 +257,8 @@ def one(rig: Rig, step: str, name: str, delay: float = 0.0) -> dict[str, Any]:
     except Exception as error:  # the other rows are still worth having
         row.update(ok=False, outcome="the harness failed: %s: %s" % (type(error).__name__, str(error)[-1500:]), wrong=["no_verdict"])
         rig.rest()
-    row["seconds"] = round(time.monotonic() - began, 1)
+    # Rows are kept over days (--again): which code each is about.
+    row.update(seconds=round(time.monotonic() - began, 1), commit=commit())
     if not row["ok"]:
         keep_logs(rig, row)
     said = "ok" if row["ok"] else "WRONG " + ", ".join(row["wrong"])
@@ -267,6 +269,12 @@ def one(rig: Rig, step: str, name: str, delay: float = 0.0) -> dict[str, Any]:
         flush=True,
     )
     return row
+
+
+def commit() -> str:
+    """The tree's commit, with a mark where files differ from it."""
+    said = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"], capture_output=True, text=True, check=False)
+    return said.stdout.strip()
 
 
 def keep_logs(rig: Rig, row: dict[str, Any]) -> None:
