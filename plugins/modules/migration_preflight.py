@@ -264,6 +264,7 @@ plan_text:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import check_input, preflight
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.times import BUDGET, FENCE_SECONDS, LEASE
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.places import directories_of, look_at
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.registry import NAMES
@@ -294,9 +295,9 @@ OPTIONS = {
     "borrow_programs": {"type": "list", "elements": "str", "choices": list(SHIPPED), "default": []},
     "waive": {"type": "list", "elements": "str", "default": []},
     "distrust": {"type": "list", "elements": "str", "default": []},
-    "cutover_budget": {"type": "float", "default": 5.0},
-    "cutover_fence_seconds": {"type": "float", "default": 2.0},
-    "cutover_lease": {"type": "float", "default": 10.0},
+    "cutover_budget": {"type": "float", "default": BUDGET},
+    "cutover_fence_seconds": {"type": "float", "default": FENCE_SECONDS},
+    "cutover_lease": {"type": "float", "default": LEASE},
     "rivals": {"type": "list", "elements": "str", "default": []},
     "copy_only": {"type": "bool", "default": False},
     "renewed": {"type": "bool", "default": False},

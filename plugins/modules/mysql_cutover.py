@@ -17,39 +17,12 @@ extends_documentation_fragment:
   - nordbridge.mysql_migration._attributes.no_diff
   - nordbridge.mysql_migration._job
   - nordbridge.mysql_migration._switches
+  - nordbridge.mysql_migration._times
 options:
   gate:
     description: The permission to cut over. It must equal O(migration_id).
     type: str
     required: true
-  budget:
-    description: Seconds of write stop after which the cutover undoes itself.
-    type: float
-    default: 5.0
-  lease:
-    description:
-      - Seconds after which the source's own host opens the source again, whatever died, unless the cutover was committed before.
-      - It must be longer than O(budget).
-    type: float
-    default: 10.0
-  fence_seconds:
-    description: Seconds that the fence may take to close before it is given up.
-    type: float
-    default: 2.0
-  max_lag:
-    description: The lag in seconds above which the cutover is refused.
-    type: float
-    default: 1.0
-  accept_late_writes:
-    description:
-      - The migration's id ends a cutover whose last step has found in the binary logs that both servers took writes.
-      - Without it that step fails each time, with the transactions and tables.
-    type: str
-    default: ''
-  max_transaction_seconds:
-    description: The age in seconds of an open transaction on the source above which the cutover is refused.
-    type: int
-    default: 5
   rehearse:
     description:
       - Do all of the cutover up to its commit, and undo it. The source takes writes again after the measured stop, and nothing else has changed.
@@ -128,6 +101,7 @@ outcome:
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.launch import launch_cutover
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.times import times_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.registry import switches_argument_spec
@@ -137,19 +111,13 @@ def main() -> None:
     """Parse, launch, wait, report."""
     options = {
         "gate": {"type": "str", "required": True},
-        "budget": {"type": "float", "default": 5.0},
-        "lease": {"type": "float", "default": 10.0},
-        "fence_seconds": {"type": "float", "default": 2.0},
-        "max_lag": {"type": "float", "default": 1.0},
-        "max_transaction_seconds": {"type": "int", "default": 5},
-        "accept_late_writes": {"type": "str", "default": ""},
         "verify_max_age": {"type": "float", "default": 0.0},
         "rehearse": {"type": "bool", "default": False},
         "rehearsal_max_age": {"type": "float", "default": 0.0},
         "source_hold": {"type": "path", "required": True},
         "target_hold": {"type": "path", "required": True},
     }
-    run_module(launch_cutover, {**job_argument_spec(), **switches_argument_spec(), **options})
+    run_module(launch_cutover, {**job_argument_spec(), **switches_argument_spec(), **times_argument_spec(), **options})
 
 
 if __name__ == "__main__":

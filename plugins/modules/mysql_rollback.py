@@ -16,6 +16,7 @@ description:
 extends_documentation_fragment:
   - nordbridge.mysql_migration._attributes.no_diff
   - nordbridge.mysql_migration._switches
+  - nordbridge.mysql_migration._times
 options:
   migration_id:
     description: The migration's id.
@@ -29,34 +30,6 @@ options:
     description: The permission to lose what was written since the cutover. It must equal O(migration_id) or be empty.
     type: str
     default: ''
-  budget:
-    description: Seconds of write stop after which the rollback undoes itself.
-    type: float
-    default: 5.0
-  lease:
-    description:
-      - Seconds after which the new server opens again by itself, whatever died, unless the rollback was committed before.
-      - It must be longer than O(budget).
-    type: float
-    default: 10.0
-  fence_seconds:
-    description: Seconds that the fence may take to close before it is given up.
-    type: float
-    default: 2.0
-  max_lag:
-    description: The lag in seconds above which the rollback is refused.
-    type: float
-    default: 1.0
-  accept_late_writes:
-    description:
-      - The migration's id ends a rollback whose last step has found in the binary logs that both servers took writes.
-      - Without it that step fails each time, with the transactions and tables.
-    type: str
-    default: ''
-  max_transaction_seconds:
-    description: The age in seconds of an open transaction on the new server above which the rollback is refused.
-    type: int
-    default: 5
   new_hold:
     description: The file on the target that will keep it read-only across a restart.
     type: path
@@ -120,6 +93,7 @@ outcome:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent import dispatch
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.times import times_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._switch.registry import switches_argument_spec
 
@@ -135,18 +109,12 @@ def main() -> None:
         "migration_id": {"type": "str", "required": True},
         "gate": {"type": "str", "required": True},
         "lose_writes": {"type": "str", "default": ""},
-        "budget": {"type": "float", "default": 5.0},
-        "lease": {"type": "float", "default": 10.0},
-        "fence_seconds": {"type": "float", "default": 2.0},
-        "max_lag": {"type": "float", "default": 1.0},
-        "max_transaction_seconds": {"type": "int", "default": 5},
-        "accept_late_writes": {"type": "str", "default": ""},
         "new_hold": {"type": "path", "required": True},
         "old_hold": {"type": "path", "required": True},
         "new_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
         "drive_switches": {"type": "bool", "default": True},
     }
-    run_module(rollback, {**switches_argument_spec(), **options})
+    run_module(rollback, {**switches_argument_spec(), **times_argument_spec(), **options})
 
 
 if __name__ == "__main__":

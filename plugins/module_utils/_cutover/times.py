@@ -8,9 +8,23 @@ from __future__ import annotations
 
 import math
 
+# Seconds; docs/cutover.md says how they hang together.
 BUDGET, FENCE_SECONDS, LEASE = 5.0, 2.0, 10.0
+MAX_LAG, MAX_TRANSACTION_SECONDS = 1.0, 5
 # A statement that is not answered for 60 s counts as lost, and the fence is one statement.
 MOST_FENCE_SECONDS = 50.0
+
+
+def times_argument_spec() -> dict:
+    """The options of a cutover and of a rollback; the doc fragment _times describes them."""
+    return {
+        "budget": {"type": "float", "default": BUDGET},
+        "lease": {"type": "float", "default": LEASE},
+        "fence_seconds": {"type": "float", "default": FENCE_SECONDS},
+        "max_lag": {"type": "float", "default": MAX_LAG},
+        "max_transaction_seconds": {"type": "int", "default": MAX_TRANSACTION_SECONDS},
+        "accept_late_writes": {"type": "str", "default": ""},
+    }
 
 
 def wrong_times(budget: float, fence_seconds: float, lease: float) -> str:
