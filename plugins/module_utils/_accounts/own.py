@@ -12,6 +12,7 @@ import secrets
 import typing as t
 from dataclasses import dataclass, field
 
+from .._errors import Refusal
 from .._replication.heartbeat import CREATE, MARK
 from .._server.base import Flavour
 from .._server.clone_plugin import clone_is_active, load_clone
@@ -226,13 +227,28 @@ ALIASES = {
 }
 
 
+def check_host(host: str) -> None:
+    """Refuse an account that may log in from everywhere.
+
+    :raises Refusal: with what to give
+    """
+    if not host.strip("%_.:"):
+        raise Refusal(
+            "the migration's accounts would log in from %r, which is every host: set migration_target_address to the target's address, as the"
+            " source sees it" % host
+        )
+
+
 def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
     """Accounts, marker and heartbeat on the source.
 
     :param options: migration_id, hosts (where the two accounts come from), tls, replication_password, control_password, key_days (after
         which their passwords end), allow_logged_passwords, load_clone (where the copy will be a clone)
+    :raises Refusal: where they could log in from every host
     """
     connection = server.connection
+    for host in options["hosts"]:
+        check_host(host)
     if not check_mode:
         connection.run("SET SESSION sql_log_bin = 0")
     own = OwnAccounts(server, options["migration_id"], options["allow_logged_passwords"])

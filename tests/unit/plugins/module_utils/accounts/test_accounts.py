@@ -9,6 +9,7 @@ import stat
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._accounts import logins, own
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
 
 CTL, REPL, KEEP = "nordbridge_ctl_8d9001d3", "nordbridge_repl_8d9001d3", "nordbridge_keep_8d9001d3"
 
@@ -220,6 +221,13 @@ def test_a_run_renews_a_password_when_less_than_half_of_its_time_is_left(server,
     told = prepare(server)["plan"]
     assert told == (["account %s@10.0.%% REQUIRE SSL: PASSWORD EXPIRE %s" % (REPL, plan)] if plan else [])
     assert prepare(server)["plan"] == []
+
+
+@pytest.mark.parametrize("host", ["%", "%.%.%.%", "", "_%"])
+def test_no_account_logs_in_from_every_host(server, host):
+    with pytest.raises(Refusal, match="which is every host: set migration_target_address"):
+        prepare(server, hosts=["10.0.%", host])
+    assert not server.connection.ran
 
 
 def test_no_statement_holds_a_password_and_the_session_writes_no_log(server):
