@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.fleet import Pair, fleet_lines
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.status import status_lines
 
 
@@ -17,9 +18,17 @@ def lines_of(
     return status_lines(host, source, migration or {}, servers or {}, reverse or {}, late or {})
 
 
+def table_of(pairs: list) -> list[str]:
+    """See fleet_lines.
+
+    :param pairs: for each target its name, its source, what migration_info returned and what migration_reality_info returned
+    """
+    return fleet_lines([Pair(str(target), str(source), migration or {}, servers or {}) for target, source, migration, servers in pairs])
+
+
 class FilterModule:
     """Ansible's way to find them."""
 
     def filters(self) -> dict[str, t.Callable]:
         """By name."""
-        return {"status_lines": lines_of}
+        return {"status_lines": lines_of, "status_table": table_of}

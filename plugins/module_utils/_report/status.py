@@ -47,7 +47,7 @@ def status_lines(host: str, source: str, migration: dict, servers: dict, reverse
     lines += _runs(migration.get("jobs", {}))
     lines += _servers(servers, source, host)
     lines += _following(reverse, late)
-    lines += _wrong(migration, state, servers)
+    lines += ["  WRONG     %s" % one for one in wrong_of(migration, servers)] or ["  wrong     nothing that is known"]
     lines.append("  next      %s" % (RETIRED if retired else NEXT.get(phase, "see the journal").format(host=host, id=name)))
     return lines
 
@@ -140,11 +140,13 @@ def _following(reverse: dict, late: dict) -> list[str]:
     return lines
 
 
-def _wrong(migration: dict, state: dict, servers: dict) -> list[str]:
+def wrong_of(migration: dict, servers: dict) -> list[str]:
+    """What is wrong, each in a sentence: with the two servers, the copy, and the journal."""
+    state = migration.get("state", {})
     found: t.List[str] = [str(one) for one in servers.get("wrong") or []]
     if not found and servers.get("failed") and servers.get("msg"):
         found.append(str(servers["msg"]))
     found += [one["what"] for one in (state.get("distrust") or {}).get("reasons", ()) if not one.get("waived")]
     if not (migration.get("events") or {}).get("chain_holds", True):
         found.append("the journal's events were changed or cut at line %s" % migration["events"].get("broken_at"))
-    return ["  WRONG     %s" % one for one in found] or ["  wrong     nothing that is known"]
+    return found
