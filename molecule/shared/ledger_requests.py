@@ -42,7 +42,7 @@ class Requests:
                 failures += FAILURES.get(entry.outcome, 1)
                 continue
             if at_us >= self.since_us:
-                # Connecting anew is part of what the application waits for, and only the time since the last answer has it all.
+                # Connecting again is part of what the application waits for, and only the time since the last answer has it all.
                 self._count(failures, at_us, at_us - previous if failures and previous else at_us - entry.started_us)
             failures, previous = 0, at_us
 

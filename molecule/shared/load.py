@@ -11,7 +11,7 @@ Schema sbtest: tables of the shape that sysbench makes (sbtest1 …, key k_N ove
 (sysbench's option file cannot carry quotes, backslashes or # in one).
 Schema odd: what real servers have beside plain tables, and migrations forget. With the accounts odd_app@% and
 odd_owner@localhost and the role odd_reader.
-Both schemas are made anew. An endpoint FILE is the ledger's; the account needs all privileges with GRANT OPTION.
+Both schemas are made again. An endpoint FILE is the ledger's; the account needs all privileges with GRANT OPTION.
 """
 
 from __future__ import annotations

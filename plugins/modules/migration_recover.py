@@ -11,7 +11,7 @@ description:
   - A physical copy takes the target's server down and puts new files in the place of the old ones. Where it fails, it puts the old
     ones back by itself. Where its job was killed, or the host restarted, this does.
   - A target whose host was restarted while its commits did not wait for the disk is not trusted any more. The journal then says that
-    the copy is unfinished, and the same command makes it anew.
+    the copy is unfinished, and the same command makes it again.
   - A migration that was retired is refused.
   - The result tells how far the migration is then, as M(nordbridge.mysql_migration.migration_info) does.
   - It does nothing else while the copy runs, after it is done, and for copies by dump.
@@ -23,7 +23,7 @@ options:
     type: str
     required: true
   wipe:
-    description: This migration's id allows that a target which is not trusted any more is copied anew. Never once a cutover has begun.
+    description: This migration's id allows that a target which is not trusted any more is copied again. Never once a cutover has begun.
     type: str
     default: ""
   waive:

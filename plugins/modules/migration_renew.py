@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_renew
-short_description: Let a migration that was rolled back begin anew
+short_description: Let a migration that was rolled back start over
 version_added: 1.0.0
 description:
   - Puts the journal and the jobs of the attempt that was rolled back aside, into C(attempts) in the migration's directory.
@@ -25,7 +25,7 @@ author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
 EXAMPLES = r"""
-- name: Begin anew
+- name: Begin again
   nordbridge.mysql_migration.migration_renew:
     migration_id: shop
     wipe: "{{ wipe_target | default('') }}"

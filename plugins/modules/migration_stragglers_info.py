@@ -41,7 +41,7 @@ why:
   type: str
   sample: "nothing was counted: this migration has not been cut over, or without its source"
 late_writes:
-  description: C(count), C(basis) being how it is known, and C(since_restart) where a restart of the source began the count anew.
+  description: C(count), C(basis) being how it is known, and C(since_restart) where a restart of the source began the count again.
   returned: when C(known) is true
   type: dict
   sample: {count: 3, basis: "counted: errors 1290 and 1836", since_restart: false}

@@ -35,7 +35,7 @@ options:
   fast_load:
     description:
       - Let the target's commits not wait for its disk until the cutover sets that back, before it fences the source.
-      - A target whose B(host) is restarted meanwhile is not trusted any more, and is copied anew.
+      - A target whose B(host) is restarted meanwhile is not trusted any more, and is copied again.
     type: bool
     default: true
 author: The nordbridge.mysql_migration contributors (@nordbridge)

@@ -10,7 +10,7 @@ version_added: 1.0.0
 description:
   - Runs the whole write stop in one process on the target, as a job, with all connections opened first.
   - The order is fixed. Fence the source, read its position, wait on the target for exactly that position, check, commit, promote.
-  - Before the commit every failure undoes what was begun, and the source is writable again. After it there is only forward.
+  - Before the commit every failure undoes what was begun, and the source is writable again. After it it can only be completed.
   - A wait that runs out of time never promotes.
   - A finished cutover is not done twice.
 extends_documentation_fragment:
@@ -93,7 +93,7 @@ result:
 outcome:
   description: >-
     How a cutover that did not come to its end has left things. V(undone): nothing is left of the attempt, and the source was seen to take
-    writes. V(closed): nothing is left of it, but that server takes none. V(committed): there is only forward, the same command carries on.
+    writes. V(closed): nothing is left of it, but that server takes none. V(committed): it can only be completed, the same command carries on.
     V(undecided): nobody knows whether it is committed. V(running): its job goes on.
   returned: failure
   type: str

@@ -84,7 +84,7 @@ result:
 outcome:
   description: >-
     How a rollback that did not come to its end has left things. V(undone): nothing is left of the attempt, and the new server was seen to take
-    writes. V(closed): nothing is left of it, but that server takes none. V(committed): there is only forward, the same command carries on.
+    writes. V(closed): nothing is left of it, but that server takes none. V(committed): it can only be completed, the same command carries on.
     V(undecided): nobody knows whether it is committed. V(running): its job goes on.
   returned: failure
   type: str

@@ -88,7 +88,7 @@ options:
   fast_load:
     description:
       - Let the target's commits not wait for its disk until the cutover sets that back, before it fences the source.
-      - A target whose B(host) is restarted meanwhile is not trusted any more, and is copied anew.
+      - A target whose B(host) is restarted meanwhile is not trusted any more, and is copied again.
     type: bool
     default: true
   bandwidth:
@@ -180,7 +180,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.
 
 
 def launch_seed(params: dict, check_mode: bool) -> dict:
-    """A copy that the journal does not count as done is made anew, whatever its job's last outcome says."""
+    """A copy that the journal does not count as done is made again, whatever its job's last outcome says."""
     done = Journal(directory(params["migration_id"])).read().get("seed", {}).get("status") == "done"
     return launch_job("seed", run, params, check_mode, again=not done)
 

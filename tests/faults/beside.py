@@ -36,7 +36,7 @@ class Beside:
     """A program that goes on.
 
     :param statements: {n} is a number that grows with each try
-    :param anew: a connection for each try, as a client from cron makes one
+    :param again: a connection for each try, as a client from cron makes one
     :param every_s: seconds between two tries
     :param rows: it writes a row of its name and number, which must not be lost
     :param before: what root says on the source before it starts
@@ -45,7 +45,7 @@ class Beside:
     name: str
     statements: tuple[str, ...] = ()
     user: str = "root"
-    anew: bool = False
+    again: bool = False
     every_s: float = 0.03
     rows: bool = True
     before: str = ""
@@ -58,13 +58,13 @@ def _row(name: str) -> tuple[str, ...]:
 BESIDE = {
     one.name: one
     for one in (
-        Beside("root_cron", _row("root_cron"), anew=True),
+        Beside("root_cron", _row("root_cron"), again=True),
         Beside("root_session", _row("root_session")),
         Beside("all_session", _row("all_session"), "boss"),
         Beside("definer", ("CALL ledger.stray({n})",), "caller"),
         # Nobody is told that it has written: both binary logs are asked, as for all.
         Beside("event", rows=False, before="ALTER EVENT ledger.stray_event ENABLE"),
-        Beside("config_tool", ("SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0"), anew=True, every_s=1.0, rows=False),
+        Beside("config_tool", ("SET GLOBAL super_read_only = 0", "SET GLOBAL read_only = 0"), again=True, every_s=1.0, rows=False),
     )
 }
 
@@ -91,7 +91,7 @@ with open(notes, "w", buffering=1) as out:
                 code = error.args[0] if error.args and isinstance(error.args[0], int) else -1
                 if connection is not None and not 1000 <= code < 2000:
                     connection = None
-        if one["anew"] and connection is not None:
+        if one["again"] and connection is not None:
             connection.close()
             connection = None
         out.write("%d %s %f\n" % (number, code, time.time()))

@@ -22,7 +22,7 @@ SCHEMA = (
 )
 #: Between two tries, in seconds: 25 a second.
 EVERY_S = 0.04
-#: A server that answers nothing for so long is tried anew.
+#: A server that answers nothing for so long is tried again.
 PATIENCE_S = 1.0
 
 

@@ -237,10 +237,10 @@ def test_a_host_that_went_down_while_relaxed_is_copied_anew(ready):
     assert ready.sql(SOURCE, "SELECT @@global.read_only;") == [["0"]]
     assert not ready.state().get("cutover", {}).get("begun")
     run = ready.migrate("--check").ok()
-    assert "the copy is made anew" in run.words
+    assert "the copy is made again" in run.words
     assert ready.state()["seed"]["status"] == "done"
     run = ready.migrate().ok()
-    assert "the copy is made anew" in run.words and "READY: " in run.output
+    assert "the copy is made again" in run.words and "READY: " in run.output
     assert ready.job("seed", "spec")["attempt"] == 2
     equal(ready)
     assert ready.migrate().ok().recap()["changed"] == 0

@@ -72,7 +72,7 @@ def check_hang_behind_the_commit(pair: Pair) -> None:
     pid = pair.sh(TARGET, f"timeout 150 cat {folder}/pid").strip()
     began = time.monotonic()
     until("another job carries on", lambda: pair.job("cutover", "started").get("attempt") == 2, seconds=RESUMED_SECONDS)
-    print(f"{pair.name}: the job was started anew {time.monotonic() - began:.1f} s after it had stopped")
+    print(f"{pair.name}: the job was started again {time.monotonic() - began:.1f} s after it had stopped")
     run.ok()
     assert f"hung: its process {pid} of the unit nordbridge-{pair.name}-cutover-1 had not moved for 10 s, and was ended" in run.words
     assert pair.job("cutover", "spec")["attempt"] == 2

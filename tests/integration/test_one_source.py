@@ -54,7 +54,7 @@ def test_sessions_that_write_as_before_are_waited_for_and_named(pair_of, flavour
     options = ("-e", "migration_target_seed_method=dump", "-e", "migration_target_max_transaction_seconds=3")
     with pair.session(SOURCE, "SET @me = 'an old pool'") as number:
         run = pair.migrate(*options)
-        run.failed(f"session {number} of root", "binlog_format", "have these clients connect anew")
+        run.failed(f"session {number} of root", "binlog_format", "have these clients reconnect")
         assert pair.value(SOURCE, "SELECT @@GLOBAL.binlog_format;") == "ROW"
         assert "seed" not in pair.state()
     pair.migrate(*options).wait(900).ok()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The nordbridge.mysql_migration contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever dies during the copy, the same command again goes on: with what still runs, or from its own half copy anew."""
+"""Whatever dies during the copy, the same command again goes on: with what still runs, or from its own half copy again."""
 
 from __future__ import annotations
 

@@ -318,7 +318,7 @@ def test_clone_is_limited_stopped_early_and_tried_again(pair_of):
     pair.sh(SOURCE, "systemctl restart mysql")
     run.ok()
     found = pair.state()["seed"]
-    # CLONE tries by itself, too, for some minutes; either way it began anew.
+    # CLONE tries by itself, too, for some minutes; either way it started over.
     assert found["tries"] == 2 or found["crossed"] > 2 * found["bytes"], found
     assert found["seconds"] > found["crossed"] / 3.2e6 * 0.8, found
     equal(pair)

@@ -23,7 +23,7 @@ TABLE = [
     ),
     Mutant(
         "_server/mariadb.py",
-        "an account that is gone is made anew, without a password, by giving its privileges back",
+        "an account that is gone is made again, without a password, by giving its privileges back",
         """self.connection.run("SET SESSION sql_mode = CONCAT_WS(',', @@SESSION.sql_mode, 'NO_AUTO_CREATE_USER')")""",
         "pass",
     ),

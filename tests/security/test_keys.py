@@ -62,7 +62,9 @@ def test_no_socket_of_the_file_system_to_connect_to(ready, key):
     for path in ("/run/mysqld/mysqld.sock", "/run/dbus/system_bus_socket"):
         local = f"/tmp/attempt-{key}.sock"
         start = f"timeout 12 ssh -F {ready.folder}/ssh_config -l nordbridge -i {ready.folder}/{key}_key -o LogLevel=INFO -N -L {local}:{path} agent"
-        trial = ready.background(TARGET, f"rm -f {local}; exec {start} 2>&1")
+        # Not that of the path before: its ssh was killed, and left it.
+        ready.sh(TARGET, f"rm -f {local}")
+        trial = ready.background(TARGET, f"exec {start} 2>&1")
         until("ssh listens", lambda local=local: ready.sh(TARGET, f"test -S {local} && echo yes || true"), seconds=10)
         said = look(ready, TARGET, "root", local)
         output = trial.communicate(timeout=30)[0]

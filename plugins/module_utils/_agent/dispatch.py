@@ -48,7 +48,7 @@ def parse_request(name: str, verb: Verb, line: bytes) -> t.Any:
     :raises Refusal: for another, and where none came: whoever stood by and died has asked for nothing
     """
     if not line.strip() and verb.request is not Nothing:
-        raise Refusal("no request came for %s" % name)
+        raise Refusal("%s was called without a request" % name)
     return parse(verb.request, read_object(line.strip()), name)
 
 

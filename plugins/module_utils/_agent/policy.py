@@ -4,7 +4,7 @@
 # For use inside this collection only: no stability is promised to others.
 """The host's own words for the agent: who logs in where, which file closes the server, which port is the way back's.
 
-They are written over Ansible's connection and never by a request. The agent reads them anew with each request.
+They are written over Ansible's connection and never by a request. The agent reads them again with each request.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _own_fence(request: dict) -> Fence | None:
     """
     found = find_fence(request["token"]) if request["token"] else None
     if found is not None and found.migration_id != request["migration_id"]:
-        raise Refusal("that lease is another migration's")
+        raise Refusal("that lease belongs to another migration")
     return found
 
 
@@ -140,7 +140,7 @@ def free_back(request: dict) -> None:
     """Free the port of the way back's tunnel from a dead session."""
     way = request["way_back"]
     if not way["tunnel_user"] or not way["tunnel_port"]:
-        raise Refusal("the way back of this migration is no tunnel")
+        raise Refusal("reverse replication of this migration does not use a tunnel")
     free({"port": way["tunnel_port"], "user": way["tunnel_user"]})
 
 

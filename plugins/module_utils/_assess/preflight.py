@@ -22,7 +22,7 @@ RULES: dict[str, t.Callable[[CheckInput], list]] = {
     **rules_census.RULES,
     **rules_setups.RULES,
 }
-# What is asked where the target may be the primary. The others ask what a migration would meet, and some of them advise to make it anew.
+# What is asked where the target may be the primary. The others ask what a migration would meet, and some of them advise to make it again.
 OF_DOUBT = ("P01", "P02", "P25", "P41", "P42", "P60", "P61", "P62", "P80")
 _LETTERS = {ERROR: "E", WARNING: "W", NOTICE: "N"}
 

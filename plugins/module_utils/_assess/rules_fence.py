@@ -50,7 +50,7 @@ def _as_closed(case: CheckInput) -> list[dict]:
     """Both sides' facts for why_kept."""
     asked, (source, target) = case.settings, [{**side, "read_only": _closed(side)} for _name, side in case.sides()]
     if asked.renewed and target["fence"] and target["fence"]["migration_id"] == asked.migration_id:
-        # A rollback of this very migration fenced the target, and is finished: it may be erased once the migration begins anew.
+        # A rollback of this very migration fenced the target, and is finished: it may be erased once the migration starts over.
         target["fence"] = None
     if not source["fence_unknown"] and not committed(case):
         # A cutover that has begun and is not committed, by the source's host. The target is no primary by that.

@@ -292,7 +292,7 @@ def compared(case: CheckInput) -> list[Finding]:
 
 
 def trusted(case: CheckInput) -> list[Finding]:
-    """P65; a copy that is made anew is another one."""
+    """P65; a copy that is made again is another one."""
     asked = case.settings
     if not asked.distrust or asked.committed or asked.seed_state != "done" or asked.may_wipe:
         return []

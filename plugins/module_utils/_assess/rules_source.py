@@ -208,7 +208,7 @@ def durability(case: CheckInput) -> list[Finding]:
     return [
         Finding(
             "sync_binlog=%d and innodb_flush_log_at_trx_commit=%d at the source: when its host loses power it forgets writes that the"
-            " target may have, gives their GTIDs or positions to other rows, and this migration has to copy anew" % (binlog, flush)
+            " target may have, gives their GTIDs or positions to other rows, and this migration has to copy again" % (binlog, flush)
         )
     ]
 

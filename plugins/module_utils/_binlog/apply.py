@@ -128,7 +128,7 @@ class Configuration:
             check_log_directory(os.path.join(self.server.identity.datadir, plan.wanted["log_bin"]), self.server.identity.datadir)
         problem = can_validate(self.server) and self.program.validate()
         if problem:
-            raise Refusal("the configuration is invalid as it is, the server would not start again: %s. Mend that first" % problem)
+            raise Refusal("the configuration is invalid as it is, the server would not start again: %s. Fix that first" % problem)
 
     def _apply(self, plan: Plan, text: str) -> None:
         """The file first, as it has no effect yet; it is put back as it was where anything fails."""

@@ -54,10 +54,10 @@ def entry(options: dict, public_key: str, comment: str) -> str:
 def key_words(public_key: str) -> str:
     """The type and the key, without the comment of whoever made it.
 
-    :raises Refusal: where it is no public key
+    :raises Refusal: where it is not a public key
     """
     if not KEY.fullmatch(public_key.strip()):
-        raise Refusal("%r is no public key: it has a type, a key and a comment in one line, as ssh-keygen writes it" % public_key[:100])
+        raise Refusal("%r is not a public key: it has a type, a key and a comment in one line, as ssh-keygen writes it" % public_key[:100])
     return " ".join(public_key.split()[:2])
 
 
@@ -68,7 +68,7 @@ def check_address(value: str) -> None:
     """
     if not all(ADDRESS.fullmatch(one) and not EVERYBODY.fullmatch(one) for one in value.split(",")):
         raise Refusal(
-            "the keys may be used from %r: that is no address of the target, or every host's; give migration_target_address as addresses,"
+            "the keys may be used from %r: this is not an address of the target, or it matches every host; give migration_target_address as addresses,"
             " networks (192.0.2.0/28) or names, with commas between them" % value
         )
 
@@ -81,7 +81,7 @@ def keys_lock(path: str) -> t.Iterator[None]:
     """
     with open_lock(path + ".lock") as lock:
         if not take_lock(lock, LOCK_SECONDS):
-            raise MigrationError("another migration has been writing %s for more than %g s" % (path, LOCK_SECONDS))
+            raise MigrationError("another migration has held the lock of %s for more than %g s" % (path, LOCK_SECONDS))
         yield
 
 

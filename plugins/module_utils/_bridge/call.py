@@ -41,4 +41,4 @@ def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0, com
     try:
         return json.loads(done.stdout)
     except ValueError:
-        raise MigrationError("%s answered %s with what is no answer: %s" % (who, verb, tail(done.stdout[:200]))) from None
+        raise MigrationError("%s gave an invalid answer to %s: %s" % (who, verb, tail(done.stdout[:200]))) from None

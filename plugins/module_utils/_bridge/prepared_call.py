@@ -26,7 +26,7 @@ class PreparedCall:
     def ask(self, request: dict, seconds: float = 30.0) -> dict:
         """Say the request and wait for the answer.
 
-        :raises MigrationError: where none comes; asking anew over a new connection does no harm
+        :raises MigrationError: where none comes; asking again over a new connection does no harm
         """
         try:
             answer, words = self._process.communicate(json.dumps(request).encode() + b"\n", timeout=seconds)

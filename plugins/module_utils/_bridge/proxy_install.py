@@ -89,7 +89,7 @@ def install_proxy(params: dict, check_mode: bool) -> dict:
         return _result(settings, unit, *_stale(params, folder, path, unit, settings))
     with open_lock(os.path.join(ROOT, LOCK)) as lock:
         if not take_lock(lock, LOCK_SECONDS):
-            raise MigrationError("another migration has been choosing its port on this host for more than %g s" % LOCK_SECONDS)
+            raise MigrationError("another migration has held the lock of this host's ports for more than %g s" % LOCK_SECONDS)
         settings = _settings(params, read_json(path) or {}, unit)
         stale, diff = _stale(params, folder, path, unit, settings)
         if stale:

@@ -96,7 +96,7 @@ def release_user(user: str, root: str = "/") -> None:
 def _writing(root: str = "/") -> t.Iterator[None]:
     with open_lock(os.path.join(root, LOCK.lstrip("/"))) as lock:
         if not take_lock(lock, LOCK_SECONDS):
-            raise MigrationError("another migration has been writing sshd's configuration for more than %g s" % LOCK_SECONDS)
+            raise MigrationError("another migration has held the lock of sshd's configuration for more than %g s" % LOCK_SECONDS)
         yield
 
 

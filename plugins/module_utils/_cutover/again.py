@@ -28,7 +28,7 @@ def begin_anew(params: dict, check_mode: bool) -> dict:
     if check_mode or not result["changed"]:
         return result
     folder = directory(params["migration_id"])
-    with changing(folder, "beginning anew", ("rolled_back",)):
+    with changing(folder, "starting over", ("rolled_back",)):
         for path in sorted(glob.glob(os.path.join(folder, "lease-*.json"))):
             give_up(read_json(path))
         return renew(params, False)

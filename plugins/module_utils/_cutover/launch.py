@@ -86,7 +86,7 @@ def died(status: JobStatus, params: dict, job: str, who: str) -> MigrationError:
 
 
 def await_end(params: dict, job: str, who: str, again: t.Callable[[], object]) -> tuple[JobStatus, list[str]]:
-    """Wait for a job's success; one that hangs is ended and started anew, and goes on from what it had written.
+    """Wait for a job's success; one that hangs is ended and started again, and goes on from what it had written.
 
     :param again: starts the job
     :returns: its status, and what else is to be told

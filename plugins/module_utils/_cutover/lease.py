@@ -72,7 +72,7 @@ ENDING_SECONDS = 2.0
 def lease_path(folder: str, token: str) -> str:
     """What a lease needs for its work. It holds a password, and stays as long as the server's being closed is this migration's."""
     if not token.isalnum():
-        raise Refusal("%r names no lease" % token[:40])
+        raise Refusal("%r is not the name of a lease" % token[:40])
     return os.path.join(folder, "lease-%s.json" % token)
 
 
@@ -164,7 +164,7 @@ def check_free(place: str, migration_id: str) -> None:
             )
         )  # fmt: skip
     if fence.state == ARMED:
-        raise MigrationError("%s is cutting this server over just now, or died: its lease ends by itself; wait, and try again" % who)
+        raise MigrationError("%s is cutting this server over, or its job died: its lease ends by itself; wait and try again" % who)
     if os.path.exists(lease_path(directory(fence.migration_id), fence.token)):
         raise MigrationError("the lease of %s has ended and is still opening this server: wait until the server answers" % who)
 
@@ -250,7 +250,7 @@ class Session:
             if decide_state(self.kept) != ARMED:
                 # It ended meanwhile, and may have looked for the file before it was there.
                 remove(self.kept["hold"])
-                raise MigrationError("the lease has ended: the server is not held")
+                raise MigrationError("the lease has ended: the server is not fenced")
         return {"changed": changed}
 
     def privileges(self) -> dict:
@@ -296,7 +296,7 @@ class Session:
 
     def unknown(self) -> dict:
         """The answer to anything else."""
-        raise MigrationError("a lease knows the words %s" % ", ".join(sorted(self.words)))
+        raise MigrationError("a lease accepts the requests %s" % ", ".join(sorted(self.words)))
 
 
 def ending_seconds(kept: dict) -> float:

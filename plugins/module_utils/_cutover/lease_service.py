@@ -47,7 +47,7 @@ class Service:
         self.opened = False
 
     def connected(self) -> Flavour:
-        """The connection, opened anew where it is lost.
+        """The connection, reopened where it is lost.
 
         :raises MigrationError: where the server does not answer
         """

@@ -174,7 +174,7 @@ class RollbackSteps(CutoverSteps):
             super().undo_check()
 
     def _fetch_strays(self) -> None:
-        """Close the fence anew; where nobody follows there is nothing to fetch."""
+        """Close the fence again; where nobody follows there is nothing to fetch."""
         if self.lossy:
             if self.servers.source is not None:
                 self._close_fence()
@@ -298,7 +298,7 @@ def _permitted(params: dict, state: dict) -> tuple[bool, dict]:
     """
     migration_id, word, back = params["migration_id"], params["lose_writes"], state.get("rollback", {})
     if word and word != migration_id:
-        raise Refusal("lose_writes is %r and this migration is %r: nothing may be lost" % (word, migration_id))
+        raise Refusal("lose_writes is %r and this migration is %r: no write is given up; to allow it, give this migration's id" % (word, migration_id))
     if "commit" in back.get("done", []):
         return "lost" in back.get("facts", {}), back.get("facts", {}).get("lost", {})
     with open_pair(migration_id) as (old, new):

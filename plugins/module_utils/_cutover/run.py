@@ -332,7 +332,7 @@ class Executor:
         return Ended(self.record.course.tell(text), outcome)
 
     def _reconnect(self, names: tuple) -> None:
-        """Sessions that were ended (by the watchdog, the lease, or a restart) are opened anew before an undo, and after it."""
+        """Sessions that were ended (by the watchdog, the lease, or a restart) are reopened before an undo, and after it."""
         servers, options = self.steps.servers, self.steps.options
         for name in names:
             try:

@@ -88,7 +88,7 @@ class CutoverSteps(StepsBeforeCommit):
             self.facts["clients_held_s"] = round(time.monotonic() - self.switching.held_at, 4)
 
     def _fetch_strays(self) -> None:
-        """Close the fence anew and fetch what was written on the source since the process died that held its lock.
+        """Close the fence again and fetch what was written on the source since the process died that held its lock.
 
         The variable alone does not stop everybody: on MariaDB an open session with the privilege writes through it, and
         somebody may have opened the source by hand. And the target may have crashed and lost what it had applied.

@@ -32,7 +32,7 @@ from .sessions import Watchdog
 DOUBT_SECONDS = 20.0
 # How long it may take to open the source, over the connection that armed the lease.
 END_SECONDS = 10.0
-# A wait for the target's position is asked anew after so long.
+# A wait for the target's position is asked again after so long.
 WAIT_SLICE = 1.0
 
 
@@ -97,7 +97,7 @@ class StepsBeforeCommit(Context):
         if answer["outcome"] == COMMITTED:
             # The session that held the fence is in doubt, too: what was written since is to be fetched.
             self.fence_at = self.lease_at = 0.0
-            raise Committed("the source's host has committed this cutover: there is only forward")
+            raise Committed("the source's host has committed this cutover: it can only be completed")
         if not answer["settled"]:
             # It goes on by itself, and would open the source in the middle of the next attempt.
             raise MigrationError("the lease has ended and is still opening the source: wait until its server answers")
@@ -153,7 +153,7 @@ class StepsBeforeCommit(Context):
         used = time.monotonic() - self.lease_at
         if used >= self.options["lease"] - self.options["fence_seconds"]:
             raise MigrationError(
-                "holding the clients took until %.1f s after the lease of %.1f s began: not even the fence's %.1f s are left of it"
+                "pausing the clients took %.1f s of the lease of %.1f s: less than the fence's %.1f s is left"
                 % (used, self.options["lease"], self.options["fence_seconds"])
             )
 
@@ -247,7 +247,7 @@ class StepsBeforeCommit(Context):
             raise MigrationError("the source's last heartbeat has not arrived on the target")
         lax = unsafe(target, self.durable)
         if lax:
-            raise MigrationError("somebody changed what decides about a commit's survival on the target: %s" % "; ".join(lax))
+            raise MigrationError("the durability settings of the target were changed meanwhile: %s" % "; ".join(lax))
         if self.remaining() <= 0:
             raise MigrationError("the write stop's budget of %.1f s is used up" % self.options["budget"])
 

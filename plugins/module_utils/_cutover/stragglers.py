@@ -38,7 +38,7 @@ def baseline(source: Flavour) -> dict:
 
 
 def late_writes(source: Flavour, base: dict) -> dict:
-    """The writes refused since the promotion. A restart begins the count anew, which is told."""
+    """The writes refused since the promotion. A restart begins the count again, which is told."""
     count, basis = source.refused_writes()
     restarted = time.time() - int(source.connection.status("Uptime")) > base["at"] + 1
     return {"count": count if restarted else max(0, count - base["count"]), "basis": basis, "since_restart": restarted}

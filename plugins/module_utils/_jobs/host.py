@@ -10,7 +10,7 @@ from .record import boot_id
 
 
 def host_start() -> str:
-    """The kernel's id and when its first process began: a container that starts anew keeps its machine's kernel."""
+    """The kernel's id and when its first process began: a container that starts again keeps its machine's kernel."""
     try:
         with open("/proc/1/stat", encoding="utf-8", errors="replace") as stream:
             # The second field is a name in parentheses, which may hold blanks; the 22nd is the start, in ticks since the kernel's.

@@ -45,7 +45,7 @@ def launch(directory: str, unit: str, function: runner.Job, options: dict, again
     :param unit: the name of its systemd unit
     :param function: what the job does: a function of a module of module_utils
     :param options: its options; paths of secrets, never secrets
-    :param again: start anew even where an earlier attempt with the same options succeeded
+    :param again: start again even where an earlier attempt with the same options succeeded
     :returns: started, attached or finished, with the status
     """
     make_directory(directory)

@@ -110,7 +110,7 @@ def why_not_now(migration_id: str, state: dict, phases: t.Collection[str], decid
         "done": "was cut over%s meanwhile, and the target is the primary now: nothing is left to be prepared; the playbook status tells how it"
         " stands" % at,
         "rolling_back": "is being rolled back; run the playbook rollback with -e rollback=%s, which finishes it" % migration_id,
-        "rolled_back": "was rolled back meanwhile; the playbook migrate says what it takes to begin anew",
+        "rolled_back": "was rolled back meanwhile; the playbook migrate says what it takes to start over",
     }.get(phase, "was not cut over: it is in phase %s" % phase)
     return "%s %s" % (who, words)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""Beginning anew after a rollback: the old journal is kept aside, and the migration is a new one on the same two hosts."""
+"""Starting over after a rollback: the old journal is kept aside, and the migration is a new one on the same two hosts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def renew(params: dict, check_mode: bool) -> dict:
         return {"changed": False, "phase": phase}
     if not permits(params["wipe"], migration_id, state):
         raise Refusal(
-            "migration %s was rolled back; to migrate again, ERASE the copy on the target and begin anew with -e wipe_target=%s"
+            "migration %s was rolled back; to migrate again, ERASE the copy on the target and start over with -e wipe_target=%s"
             % (migration_id, word(migration_id, state))
         )
     if not check_mode:
@@ -47,5 +47,5 @@ def renew(params: dict, check_mode: bool) -> dict:
                 os.rename(os.path.join(journal.directory, name), os.path.join(aside, name))
         # Last: until then the phase says what is to be done, and the same command does the rest.
         kept = {name: state[name] for name in KEYS if name in state}
-        journal.update("begun anew after a rollback", attempts=state.get("attempts", []) + [kept], **dict.fromkeys(KEYS))
+        journal.update("started over after a rollback", attempts=state.get("attempts", []) + [kept], **dict.fromkeys(KEYS))
     return {"changed": True, "phase": "new"}

@@ -21,7 +21,7 @@ _IDENTITY = (
     "(a copied machine or data directory carries the original's: remove auto.cnf from the target's data directory and restart it)"
 )
 _RELAY = (
-    "the relay log is damaged, as after a crash: run this task again, with GTID positioning it fetches it anew; with file coordinates "
+    "the relay log is damaged, as after a crash: run this task again, with GTID positioning it fetches it again; with file coordinates "
     "run it with state absent first; check the disk"
 )
 _DIFFERS = (

@@ -117,7 +117,7 @@ def make_plan(flavour: Flavour, status: ReplicaStatus, desired: Desired) -> Plan
         steps.append(Step(flavour.statement("start_replica")))
     before, after = _sides(status, desired, changed, variables, password)
     if refetches:
-        before["relay_logs"], after["relay_logs"] = "damaged", "fetched anew"
+        before["relay_logs"], after["relay_logs"] = "damaged", "fetched again"
     encrypts = bool(changed or password) and desired.settings["ssl_allowed"]
     return Plan(tuple(steps), before, after, starts, encrypts, resumes=starts and bool(stops))
 
@@ -230,7 +230,7 @@ def _sides(status: ReplicaStatus, desired: Desired, changed: dict, variables: li
     before.update({name: getattr(status, name) for name in names} if status.configured else {})
     after.update({name: changed.get(name, getattr(status, name)) for name in names})
     if password:
-        before["password"], after["password"] = ("as stored" if status.configured else "none"), "set anew"
+        before["password"], after["password"] = ("as stored" if status.configured else "none"), "set again"
     if not status.configured and desired.settings:
         start = {"gtid": desired.gtid} if desired.settings["positioning"] == "gtid" else {"log": [desired.log_file, desired.log_position]}
         after["begins_at"] = start

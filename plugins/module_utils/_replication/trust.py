@@ -209,13 +209,13 @@ def check(journal: Journal, migration_id: str) -> None:
 def remedy(migration_id: str, state: dict) -> str:
     """What leads out of it."""
     return (
-        "rows may differ for ever although replication shows no error. Copy anew: run the playbook migrate with -e wipe_target=%s; or"
+        "rows may differ for ever although replication shows no error. Copy again: run the playbook migrate with -e wipe_target=%s; or"
         " compare all rows of both servers at one position and, where they are equal, run it with -e waive=%s" % (word(migration_id, state), CHECK)
     )
 
 
 def settle(journal: Journal, migration_id: str, wipe: str, waive: t.Sequence[str], check_mode: bool) -> list[str]:
-    """What the operator has decided about a target that is not trusted: copied anew, or believed all the same.
+    """What the operator has decided about a target that is not trusted: copied again, or believed all the same.
 
     :returns: words for the operator
     """
@@ -228,8 +228,8 @@ def settle(journal: Journal, migration_id: str, wipe: str, waive: t.Sequence[str
     if permits(wipe, migration_id, state):
         if not check_mode:
             used = erasure(state, wipe, seed.get("schemas", []), "the copy that is not trusted any more", seed.get("datadir", ""))
-            journal.update("the target is not trusted: it is copied anew", seed={**seed, "status": "running"}, catchup=None, **used)
-        return ["the target is copied anew, because it is not trusted any more: %s" % "; ".join(reasons)]
+            journal.update("the target is not trusted: it is copied again", seed={**seed, "status": "running"}, catchup=None, **used)
+        return ["the target is copied again, because it is not trusted any more: %s" % "; ".join(reasons)]
     if CHECK not in waive:
         return []
     if not check_mode:

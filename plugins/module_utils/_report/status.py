@@ -21,7 +21,7 @@ NEXT = {
     "committed": "ansible-playbook nordbridge.mysql_migration.cutover -i INVENTORY --limit {host} -e cutover={id}",
     "done": "after the time for a rollback: ansible-playbook nordbridge.mysql_migration.retire -i INVENTORY --limit {host} -e retire={id}",
     "rolling_back": "ansible-playbook nordbridge.mysql_migration.rollback -i INVENTORY --limit {host} -e rollback={id}",
-    "rolled_back": "to begin anew: ansible-playbook nordbridge.mysql_migration.migrate -i INVENTORY --limit {host}",
+    "rolled_back": "to start over: ansible-playbook nordbridge.mysql_migration.migrate -i INVENTORY --limit {host}",
 }
 RETIRED = "nothing: the migration is retired"
 #: Of a list, so many are named.

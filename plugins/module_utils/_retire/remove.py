@@ -73,7 +73,7 @@ def _remove_unit(thing: Thing, _migration_id: str, root: str) -> None:
 
 
 def _remove_key(thing: Thing, migration_id: str, root: str) -> str:
-    """Write the file anew without the line, under its writers' lock, and end what the key has open.
+    """Write the file again without the line, under its writers' lock, and end what the key has open.
 
     sshd asks for a key, its address and its date when somebody logs in, and never again.
 

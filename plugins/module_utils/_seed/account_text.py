@@ -26,7 +26,7 @@ def mended(source: Flavour, user: str, host: str, statements: list[str]) -> list
     """An account's statements as a server takes them.
 
     REQUIRE SUBJECT, ISSUER and CIPHER are printed between quotes as they are, whatever quotes and backslashes are in them (seen on
-    MariaDB 10.11 and MySQL 9.7): such a text is asked of the table of accounts, and written anew.
+    MariaDB 10.11 and MySQL 9.7): such a text is asked of the table of accounts, and rewritten.
     """
     if not user:
         statements = [text.replace(EXPIRES, "", 1) for text in statements]

@@ -187,7 +187,7 @@ def grant_rights(target: Flavour, accounts: Accounts) -> list[str]:
 def _lacking(target: Flavour, accounts: Accounts) -> list[list]:
     """What everybody and the installation's own accounts have on the source and not here.
 
-    An installation's PROXY right, given anew in its own words, would be another row of the server's.
+    An installation's PROXY right, given again in its own words, would be another row of the server's.
     """
     found = []
     for user, host, statements in accounts.shared:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""The backup's own small files: read as data, and written anew, so that --prepare reads nothing but what is written here.
+"""The backup's own small files: read as data, and rewritten, so that --prepare reads nothing but what is written here.
 
 mariadb-backup --prepare takes backup-my.cnf for its option file, and does what any line of it says: plugin_load and plugin_dir load a
 library. So the file is made from a table of keys, each with a type; every other line is left out.
@@ -50,7 +50,7 @@ def data_files(path: str) -> set[str]:
 
 
 def renew(folder: str, owner: tuple[int, int]) -> tuple[dict, list[str]]:
-    """Write the backup's own files anew, and remove what is left of them and all links to other places.
+    """Write the backup's own files again, and remove what is left of them and all links to other places.
 
     :param owner: user and group, by number
     :returns: the coordinates (file, position, gtid), and the keys that were left out
@@ -121,7 +121,7 @@ def parse_coordinates(data: bytes | None) -> dict:
         raise MigrationError("the backup holds no coordinates (…_binlog_info); is the binary log on at the source?")
     gtid = words[2] if len(words) > 2 else ""
     if not re.fullmatch(BINLOG, words[0], re.A) or not re.fullmatch(NUMBER, words[1], re.A) or not re.fullmatch(GTID + "|", gtid, re.A):
-        raise MigrationError("the backup's coordinates are none: %s" % visible(" ".join(words)[:200]))
+        raise MigrationError("the backup has no valid coordinates: %s" % visible(" ".join(words)[:200]))
     return {"file": words[0], "position": int(words[1]), "gtid": gtid}
 
 

@@ -67,7 +67,7 @@ class Seed:
             )
 
     def look_again(self) -> None:
-        """Open anew what does not answer any more, before it is used after a long pause. Neither connection holds a lock or a snapshot:
+        """Open again what does not answer any more, before it is used after a long pause. Neither connection holds a lock or a snapshot:
         those are held by connections of their own, which must fail where they are lost.
 
         :raises ServerError: where a server does not answer at all

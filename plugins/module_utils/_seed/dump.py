@@ -184,7 +184,7 @@ def check_unchanged(source: Flavour, schemas: list, before: dict) -> None:
     changed = changed_objects(before, read_catalogue(source.connection, schemas))
     if changed or schemas != source.user_schemas():
         raise MigrationError(
-            "definitions changed on the source during the copy: %s; run the same command again when they rest"
+            "definitions changed on the source during the copy: %s; run the same command again when nobody changes definitions"
             % (", ".join(changed[:10]) or "schemas came or went")
         )
 

@@ -45,7 +45,7 @@ def copy_logically(seed: Seed, load: Loader, kept: Kept | None = None) -> dict:
             break
         except AccountsMoved as error:
             if number == SNAPSHOTS:
-                raise AccountsMoved("%s; so it was %d times: run the same command again when they rest" % (error, number)) from None
+                raise AccountsMoved("%s; so it was %d times: run the same command again when nobody changes definitions" % (error, number)) from None
             seed.progress.say("again", "%s: snapshot %d of at most %d" % (error, number + 1, SNAPSHOTS))
     return _finish(seed, result, accounts, told)
 

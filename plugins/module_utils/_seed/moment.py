@@ -26,7 +26,7 @@ from .._server.endpoint import Endpoint
 from .._server.flavour import open_flavour
 from .accounts import Accounts, differing, read_accounts
 
-# How often a snapshot is taken anew, and how often the second reading is tried where the source does not answer.
+# How often a snapshot is taken again, and how often the second reading is tried where the source does not answer.
 SNAPSHOTS, READINGS, PAUSE_SECONDS = 5, 3, 2.0
 ANSWER_SECONDS = 600.0
 NAMED = 5

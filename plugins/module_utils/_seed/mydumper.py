@@ -122,7 +122,7 @@ def _lost(seed: Seed, stash: DumpDirectory, ledger: dict) -> str:
     if binary_logs(source.connection).get(place["file"], -1) < place["position"]:
         return "the source's binary log %s, from whose position %d the target would replicate, is gone" % (place["file"], place["position"])
     if place["gtid"] and not source.gtid_includes(source.gtid_written(), place["gtid"]):
-        return "the source's binary log was begun anew: it does not hold %s" % place["gtid"]
+        return "the source's binary log was started over: it does not hold %s" % place["gtid"]
     if set(seed.erase) - set(ledger["schemas"]):
         return "the target holds other schemas, which are to be erased"
     for table in ledger["files"]:

@@ -49,7 +49,7 @@ def await_new_sessions(seed: Seed, sleep: t.Callable[[float], t.Any] = time.slee
         if clock() >= deadline:
             raise Refusal(
                 "%d sessions on the source still write statements or parts of rows to its binary log, which would not be the same on the "
-                "target: %s. Waited %d s (migration_target_max_transaction_seconds); have these clients connect anew, and run the same command again"
+                "target: %s. Waited %d s (migration_target_max_transaction_seconds); have these clients reconnect, and run the same command again"
                 % (len(old), shown, limit)
             )
         seed.progress.say("waiting", "for sessions that write to the binary log as before: %s" % shown)

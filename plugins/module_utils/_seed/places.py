@@ -11,7 +11,7 @@ import os
 from .._server.base import Flavour
 
 # Directories of a server's own files: redo log, undo logs, system tablespace, double writes, MariaDB's Aria log. Temporary files may be
-# anywhere: they are made anew at each start.
+# anywhere: they are made again at each start.
 DIRECTORIES = (
     "innodb_log_group_home_dir", "innodb_undo_directory", "innodb_data_home_dir", "innodb_doublewrite_dir", "aria_log_dir_path",
 )  # fmt: skip

@@ -63,7 +63,7 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     check_apart(source, target)
     state, known_as = journal.read(), mark(target)
     if state.get("cutover", {}).get("begun"):
-        raise Refusal("the cutover of %s has begun: its target is not copied anew" % options["migration_id"])
+        raise Refusal("the cutover of %s has begun: its target is not copied again" % options["migration_id"])
     check_may_erase(seed)
     ours = unfinished(state.get("seed", {}), known_as)
     seed.erase, strange = check_target(target, options["migration_id"], ours, options["wipe"], state)
@@ -80,7 +80,7 @@ def _seed(seed: Seed, journal: Journal) -> dict:
     entry.update(datadir=target.identity.datadir, flavour=target.name, service=options["service"])
     entry["schemas"] = sorted({*source.user_schemas(), *seed.erase})
     with Watch(seed) as seed.watch:
-        # A copy that starts anew is behind again, whatever an earlier catch-up found.
+        # A copy that starts again is behind again, whatever an earlier catch-up found.
         journal.update("seed started", seed=entry, catchup=None, **_erasure(seed, state, strange))
         result = _copy(seed, method, journal, entry)
     result = {**entry, **result, "status": "done", "target": mark(seed.target)}

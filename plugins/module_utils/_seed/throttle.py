@@ -45,7 +45,7 @@ def limiter(request: dict) -> list[str]:
         return []
     program = shutil.which("pv")
     if not program:
-        raise MigrationError("a bandwidth is asked for and this host lacks pv; install the package pv, or leave migration_target_seed_bandwidth 0")
+        raise MigrationError("a bandwidth limit is set and this host has no pv; install the package pv, or leave migration_target_seed_bandwidth 0")
     # -C: no splice, which would move a pipe's worth at once past the limit.
     return [program, "-q", "-C", "-L", str(max(1, int(bandwidth * 1e6 / 8)))]
 

@@ -94,5 +94,5 @@ def await_source(seed: Seed, sleep: t.Callable[[float], t.Any] = time.sleep, clo
             return
         except ServerError as error:
             if clock() > deadline:
-                raise MigrationError("the source stayed away for %d s: %s; run the same command again" % (AWAY_SECONDS, error)) from None
+                raise MigrationError("the source was unreachable for %d s: %s; run the same command again" % (AWAY_SECONDS, error)) from None
             sleep(1.0)

@@ -56,7 +56,7 @@ def make_again(source: Flavour, target: Flavour, schemas: list, login: Endpoint)
         Pipeline([loader], script, []).run()
     except MigrationError as error:
         raise MigrationError(
-            "views on views, and those with a check option, could not be made: %s; mend or drop on the source the view that is named, "
+            "views on views, and those with a check option, could not be made: %s; fix or drop on the source the view that is named, "
             "and run the same command again" % error
         ) from None
     finally:
@@ -83,7 +83,7 @@ def _views(source: Connection, schemas: list) -> list[dict]:
 
 
 def _statements(source: Connection, row: dict) -> bytes:
-    """A view anew. It remembers the character set in which its maker spoke, so it is said in that one."""
+    """A view again. It remembers the character set in which its maker spoke, so it is said in that one."""
     told = source.row("SHOW CREATE VIEW %s.%s" % (quoted(row["s"]), quoted(row["n"])))["Create View"]
     create = "%s;\n" % told.replace("CREATE ", "CREATE OR REPLACE ", 1)
     text = encoded(create, row["c"])

@@ -187,7 +187,7 @@ class Watch:
         )
 
     def _ask_seldom(self) -> None:
-        """What was last seen of this stays until it is seen anew; never a part of it."""
+        """What was last seen of this stays until it is seen again; never a part of it."""
         began = self.clock()
         seen = self._ask_server("seldom", self._history)
         try:

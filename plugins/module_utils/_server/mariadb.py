@@ -350,7 +350,7 @@ def _grantee(host: str) -> str:
 
 
 def bare_grant(text: str, user: str, host: str) -> str:
-    """A line of SHOW GRANTS without the login that it repeats: that would count as a password set anew, and end its expiry."""
+    """A line of SHOW GRANTS without the login that it repeats: that would count as a password set again, and end its expiry."""
     given, found, rest = text.partition(" TO %s@%s" % (_quoted(user), _quoted(host)))
     if not found:
         return text

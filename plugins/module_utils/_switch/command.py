@@ -82,7 +82,7 @@ class Command(Switch):
         """The addresses exchanged."""
         old, new = self.given.get("old_address"), self.given.get("new_address")
         if not old or not new:
-            raise Refusal("%s: it was not told both servers' addresses, and so cannot be told the way back" % self.name)
+            raise Refusal("%s: it was not given both servers' addresses, so a rollback cannot give them swapped" % self.name)
         return {**self.given, "old_address": new, "new_address": old}
 
     def _run(self, stage: str) -> None:

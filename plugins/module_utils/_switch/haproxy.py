@@ -121,7 +121,7 @@ class Haproxy(Switch):
     def _maxconn(self) -> int:
         found = re.search(r"^Maxconn: (\d+)$", self._ask("show info"), re.M)
         if not found:
-            raise MigrationError("%s: HAProxy does not tell its maxconn" % self.name)
+            raise MigrationError("%s: HAProxy does not report its maxconn" % self.name)
         return int(found.group(1))
 
     def _take_place(self) -> None:

@@ -10,7 +10,7 @@ Whatever is lost that way the source still has, for the target serves nobody yet
   commit was told, so all of it is there when the server starts again. Nothing has to be done.
 - The host dies. Redo log and binary log may then end at different places. InnoDB is consistent in itself, but MySQL counts as
   executed what its binary log holds, would not fetch it again, and rows would be missing without a word; and a MariaDB whose
-  binary log ends early rolls back what it finds prepared. Nobody can tell afterwards: such a copy is not trusted, and made anew.
+  binary log ends early rolls back what it finds prepared. Nobody can tell afterwards: such a copy is not trusted, and made again.
 
 The journal tells the two apart: it holds the id of the kernel under which the target was relaxed.
 """
@@ -56,16 +56,16 @@ def observe(server: Flavour) -> dict[str, tuple[Setting, str]]:
     return found
 
 
-def relax(server: Flavour, journal: Journal, anew: bool = False) -> None:
+def relax(server: Flavour, journal: Journal, again: bool = False) -> None:
     """Stop waiting for the disk; journalled first, so that a host that dies in between is known for what it is.
 
     What is set now is not noted: it may be what an earlier migration left. What the server gets back is what it is configured to have.
 
-    :param anew: before a copy that replaces everything, whatever became of an earlier one
+    :param again: before a copy that replaces everything, whatever became of an earlier one
     :raises Refusal: where the target's host went down while it was relaxed, and the copy still counts
     """
     entry = journal.read().get(KEY, {})
-    if not anew:
+    if not again:
         check_power(entry)
     now = observe(server)
     wanted = {"relaxed": True, "boot_id": boot_id()}
@@ -182,7 +182,7 @@ def _set(server: Flavour, wanted: dict[str, str], now: dict) -> None:
             server.connection.run("SET GLOBAL %s = %%s" % name, (int(value) if value.isdigit() else value,))
     wrong = unsafe(server, wanted)
     if wrong:
-        raise Refusal("%s: settings do not hold: %s" % (server.connection.name, "; ".join(wrong)))
+        raise Refusal("%s: settings did not take effect: %s" % (server.connection.name, "; ".join(wrong)))
 
 
 def flush(server: Flavour) -> None:
@@ -217,7 +217,7 @@ def binary_logs(server: Flavour) -> list[str]:
             names = stream.read().split("\n")
     except OSError as error:
         raise Refusal(
-            "the target's index of binary logs %s cannot be read (%s): whether they are on the disk cannot be made sure" % (index, error)
+            "the target's index of binary logs %s cannot be read (%s): it is not certain that they are on the disk" % (index, error)
         ) from None
     return [os.path.join(server.identity.datadir, name.strip()) for name in names if name.strip()]
 
@@ -244,24 +244,24 @@ def check_power(entry: dict) -> None:
     if power_lost(entry):
         raise Refusal(
             "the target's host was restarted while commits did not wait for its disk, so that rows may be missing which the "
-            "server believes it has: this copy is not trusted; run the playbook migrate again, it copies anew "
+            "server believes it has: this copy is not trusted; run the playbook migrate again, it copies again "
             "(migration_target_fast_load: false avoids this, and is slower)"
         )
 
 
 def distrust(journal: Journal, check_mode: bool) -> str:
-    """Have a copy made anew that a dead host may have damaged; the words for the operator, or nothing."""
+    """Have a copy made again that a dead host may have damaged; the words for the operator, or nothing."""
     state = journal.read()
     entry, seed = state.get(KEY, {}), state.get("seed", {})
     if not power_lost(entry) or state.get("cutover", {}).get("begun"):
         return ""
     if not check_mode:
         changes = {"seed": {**seed, "status": "running"}} if seed else {}
-        event = "the target's host went down while commits did not wait for its disk: the copy is made anew"
+        event = "the target's host went down while commits did not wait for its disk: the copy is made again"
         journal.update(event, catchup=None, **{KEY: {**entry, "relaxed": False}}, **changes)
     return (
         "the target's host was restarted while commits did not wait for its disk: rows may be missing that its server believes it "
-        "has, so the copy is made anew"
+        "has, so the copy is made again"
     )
 
 
@@ -279,7 +279,7 @@ def relaxed_copy(target: t.Callable[[], Flavour], journal: Journal, fast: bool) 
         make_durable(target(), journal)
         yield
         return
-    relax(target(), journal, anew=True)
+    relax(target(), journal, again=True)
     try:
         yield
     except BaseException:

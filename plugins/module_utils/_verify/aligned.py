@@ -120,7 +120,7 @@ class Aligner:
             raise MigrationError("replication stopped on the target: [%d] %s" % (status.last_sql_errno, status.last_sql_error))
         words = _elsewhere(target, place, status)
         if words:
-            raise MigrationError("the target stopped at another place than the source's snapshot: %s" % words)
+            raise MigrationError("the target stopped at another position than the source's snapshot: %s" % words)
 
     def _go_on(self, target: Flavour) -> None:
         """Apply on. Where this session is gone, by another."""

@@ -19,9 +19,9 @@ from .differences import Sides, Table, differing_counts, differing_rows, still_d
 from .results import Results, TableResult
 from .strength import Strength
 
-# The table was altered, dropped or made anew since the snapshot: ER_TABLE_DEF_CHANGED, ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR.
+# The table was altered, dropped or made again since the snapshot: ER_TABLE_DEF_CHANGED, ER_NO_SUCH_TABLE, ER_BAD_FIELD_ERROR.
 ALTERED = frozenset((1412, 1146, 1054))
-#: How often a table that was altered on the way is begun anew.
+#: How often a table that was altered on the way is started over.
 BEGINNINGS = 4
 #: Rows that are looked at again by their keys before they count as different; of more, the first ones decide.
 MOST_KEYS = 2_000
@@ -61,12 +61,12 @@ class Comparison:
         self._reread, self._before, self._kept = reread, before, kept
 
     def compare(self, table: Table) -> TableResult:
-        """Compare a table; one that is altered meanwhile is begun anew."""
+        """Compare a table; one that is altered meanwhile is started over."""
         found, reason = t.cast("Table | str", table), ""
         for beginning in range(BEGINNINGS):
             if isinstance(found, str):
                 break
-            result = self._results.begin(table.full, anew=beginning > 0)
+            result = self._results.begin(table.full, again=beginning > 0)
             try:
                 self._whole(found, result)
                 if not result.differences or found.engine in SNAPSHOT_ENGINES:
@@ -78,7 +78,7 @@ class Comparison:
                 reason = "it was altered %d times while it was compared" % BEGINNINGS
             self._pairs.renewed()
             found = self._reread(table.schema, table.name)
-        result = self._results.begin(table.full, anew=True)
+        result = self._results.begin(table.full, again=True)
         result.why = found if isinstance(found, str) else reason
         result.uncomparable = not isinstance(found, str) and bool(reason)
         result.done = True

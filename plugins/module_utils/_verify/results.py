@@ -83,9 +83,9 @@ class Results:
             one.name: one for one in tables if not one.differences and not one.why and clock() - one.since < max_age and (one.done or one.at is not None)
         }
 
-    def begin(self, name: str, anew: bool = False) -> TableResult:
+    def begin(self, name: str, again: bool = False) -> TableResult:
         """A table's result, as far as it is known."""
-        if anew or name not in self.tables:
+        if again or name not in self.tables:
             self.tables[name] = TableResult(name, since=self._clock())
         return self.tables[name]
 

@@ -181,7 +181,7 @@ def run(options: dict, progress: Progress) -> dict:
             note(work.journal, not_equal_reason(record))
     if record["unequal"]:
         raise MigrationError(
-            "%d of %d tables differ between source and target: %s. Find out who wrote on the target, or copy anew: the playbook migrate says"
+            "%d of %d tables differ between source and target: %s. Find out who wrote on the target, or copy again: the playbook migrate says"
             " how" % (record["unequal_tables"], record["tables"], words_of(record["unequal"]))
         )
     return record

@@ -64,7 +64,7 @@ def _mariadb(source: Flavour) -> Place:
     told = {str(row["Variable_name"]).lower(): row["Value"] for row in rows}
     file, position = str(told.get("binlog_snapshot_file") or ""), int(told.get("binlog_snapshot_position") or 0)
     if not file:
-        raise Refusal("%s: the server does not tell the place of a snapshot: is its binary log on?" % source.connection.name)
+        raise Refusal("%s: the server does not report the position of a snapshot: is its binary log on?" % source.connection.name)
     gtid = source.connection.value("SELECT BINLOG_GTID_POS(%s, %s)", (file, position))
     return Place(file, position, str(gtid or ""), "the snapshot's own variables")
 
@@ -91,7 +91,7 @@ def _locked(source: Flavour, seconds: float) -> Place:
     connection = source.connection
     if seconds <= 0:
         raise Refusal(
-            "%s: its commits leave no moment for a snapshot whose place is known. Allow a global read lock of a bounded time"
+            "%s: it commits too often for a snapshot at a known position. Allow a global read lock of a bounded time"
             " (lock_seconds), or verify at a quieter time" % connection.name
         )
     connection.run("SET SESSION lock_wait_timeout = %d" % max(1, round(seconds)))

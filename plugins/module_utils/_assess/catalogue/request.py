@@ -37,7 +37,7 @@ CHECKS = (
         "nothing was seen by which the target may differ from its source",
         ERROR,
         TARGET,
-        "copy anew: -e wipe_target={wipe}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
+        "copy again: -e wipe_target={wipe}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
         waivable=True,
     ),
 )

@@ -165,7 +165,7 @@ def test_another_migrations_lease_is_not_this_ones(monkeypatch):
     found = verbs.Fence("armed", "crm", "abc", "/var/lib/mysql")
     monkeypatch.setattr(verbs, "find_fence", lambda _token: found)
     for verb in ("unlease", "decided"):
-        with pytest.raises(Refusal, match="another migration's"):
+        with pytest.raises(Refusal, match="belongs to another migration"):
             dispatch.perform(verb, b'{"token": "abc"}', lambda: policy_of(POLICY, "it"))
 
 
@@ -263,7 +263,7 @@ def test_who_stood_by_and_died_has_asked_for_nothing(sides, verb):
     """A rollback's job opens this call before the fence. Its death must not open the old server beside the new one."""
     process = sides.front(verb)
     out, words = process.communicate(b"", 20)
-    assert process.returncode == 1 and not out and b"no request came" in words
+    assert process.returncode == 1 and not out and b"was called without a request" in words
     with pytest.raises(Refusal):
         dispatch.perform(verb, b"", lambda: pytest.fail("nothing is to be done"))
     with pytest.raises(Refusal):

@@ -31,7 +31,7 @@ class TestCall:
         ("script", "words"),
         [
             ("echo no route >&2; exit 255", "failed at hold: no route"),
-            ("echo Welcome!", "what is no answer: Welcome!"),
+            ("echo Welcome!", "gave an invalid answer to .*: Welcome!"),
             ("exec sleep 5", "within 0 s"),
         ],
     )

@@ -109,7 +109,7 @@ class World(NamedTuple):
         return "committed" in self.leases
 
 
-#: The position is to be read behind the fence that was closed anew.
+#: The position is to be read behind the fence that was closed again.
 ANEW = -2
 
 Step = tuple  # label, world, result: "" where the step goes on, "ok" where the action is complete, or "failed", "committed"
@@ -374,7 +374,7 @@ class Rules:
         yield ("", w._replace(**changes), "") if w.target_session else ("the target is lost", w, FAIL)
 
     def again_close_fence(self, w: World) -> Iterator[Step]:
-        """Who did not close the fence itself, closes it anew: the lock of who did is gone. Once the target is open nothing is fetched."""
+        """Who did not close the fence itself, closes it again: the lock of who did is gone. Once the target is open nothing is fetched."""
         if not w.replica or w.fenced or not w.target_read_only:
             yield "", w, ""
         elif w.session:
@@ -385,7 +385,7 @@ class Rules:
             yield "", w, "" if w.applied >= w.end >= 0 else FAIL
 
     def again_position(self, w: World) -> Iterator[Step]:
-        """And reads the position anew, which differs where somebody wrote through the variable."""
+        """And reads the position again, which differs where somebody wrote through the variable."""
         yield from self.position_effect(w) if w.position == ANEW else iter([("", w, "")])
 
     def again_start_replica(self, w: World) -> Iterator[Step]:
@@ -405,7 +405,7 @@ class Rules:
         yield from self.on_target(w, target_read_only=False)
 
     def must_wait(self, w: World) -> bool:
-        """Whether the target lacks something of the position that was read anew."""
+        """Whether the target lacks something of the position that was read again."""
         return w.replica and w.applied < w.position
 
     def reset_replica(self, w: World) -> Iterator[Step]:
@@ -451,7 +451,7 @@ class Rules:
         yield from self.on_target(self.reconnected(w), threads=True)
 
     def reconnected(self, w: World) -> World:
-        """Sessions that ended are opened anew before an undo."""
+        """Sessions that ended are reopened before an undo."""
         return w._replace(session=w.session or not w.cut, target_session=True)
 
     # --- the job ---

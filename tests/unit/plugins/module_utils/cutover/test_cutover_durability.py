@@ -68,8 +68,8 @@ def test_what_was_waived_is_told_with_the_result(relaxed, cut):
 
 
 def test_where_it_cannot_be_made_durable_nothing_is_frozen(relaxed, cut):
-    relaxed.failing["make durable"] = Refusal("settings do not hold")
-    assert "settings do not hold" in str(cut())
+    relaxed.failing["make durable"] = Refusal("settings did not take effect")
+    assert "settings did not take effect" in str(cut())
     assert not {"hold", "close fence", "set source scheduler"} & set(relaxed.log)
     assert relaxed.source == {"read_only": False, "locked": False, "hold": False, "scheduler": "ON", "accounts": set(), "heartbeat": 7}
 

@@ -111,5 +111,5 @@ def test_all_that_was_driven_is_kept_for_a_rollback(clients, through, cut):
 
 
 def test_a_hold_that_uses_up_the_lease_is_given_up(clients, through):
-    assert "not even the fence's 2.0 s are left" in str(through(lease=2.0))
+    assert "less than the fence's 2.0 s is left" in str(through(lease=2.0))
     assert clients.clients == "old" and "close fence" not in clients.log

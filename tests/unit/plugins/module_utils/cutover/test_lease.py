@@ -515,4 +515,4 @@ def test_a_word_that_is_none_ends_nothing(host, monkeypatch, capsys):
     monkeypatch.setattr(lease.sys, "stdin", SimpleNamespace(readline=lambda _most: next(lines)))
     lease.serve(request_of())
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert "knows the words end, hold, privileges, sessions, take" in told[1]["error"] and told[2]["taken"] is False
+    assert "accepts the requests end, hold, privileges, sessions, take" in told[1]["error"] and told[2]["taken"] is False

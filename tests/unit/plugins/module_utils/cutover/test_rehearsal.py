@@ -64,7 +64,7 @@ def test_a_commit_that_was_found_is_carried_on_with(world, cut):
     cut()
     world.revive()
     cut(rehearse=True)
-    assert moved(world), "there is only forward"
+    assert moved(world), "it can only be completed"
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ HAPROXY_BACK = {**HAPROXY, "old_server": "oslo", "new_server": "us"}
         ([], [], True, []),
         # What the cutover drove needs not be said again.
         ([HAPROXY, FORWARDER], [], True, [NO_FORWARDER, HAPROXY_BACK]),
-        # Said anew, it is in the cutover's words.
+        # Said again, it is in the cutover's words.
         ([HAPROXY], [{**HAPROXY, "socket": "/t"}], True, [{**HAPROXY_BACK, "socket": "/t"}]),
         ([], [PROGRAM], True, [{**TOLD, "old_address": "10.0.0.2:3306", "new_address": "10.0.0.1:3306"}]),
         # A forwarder never stays.
@@ -211,7 +211,7 @@ def test_an_address_that_is_not_known_is_asked_for_before_anything_is_touched():
         rollback.switches_of(params, [{"switch": moved, "facts": {}}])
     (found,) = rollback.switches_of(params, [{"switch": moved, "facts": {"address": "10.0.0.9:3310"}}])
     assert (found["new_address"], found["new_port"], found["old_address"]) == ("10.0.0.9", 3310, "10.0.0.2")
-    # Given anew, it is known all the same what it was.
+    # Given again, it is known all the same what it was.
     (again,) = rollback.switches_of({**params, "switches": [MOVED]}, [{"switch": moved, "facts": {"address": "10.0.0.9:3310"}}])
     assert again == found
 
@@ -397,7 +397,7 @@ def test_permission_is_asked_for_with_the_list(monkeypatch):
     for words in ("would LOSE", "3 transactions", "a.b 2 inserted", "log.7:44", "for 2 hours", "-e lose_writes=shop"):
         assert words in str(refused.value)
     assert rollback._permitted({"migration_id": "shop", "lose_writes": "shop"}, state) == (True, lost)
-    with pytest.raises(Refusal, match="nothing may be lost"):
+    with pytest.raises(Refusal, match="no write is given up"):
         rollback._permitted({"migration_id": "shop", "lose_writes": "other"}, state)
     # A follower that runs is waited for, whatever was permitted; one that has stopped is given up by permission only.
     monkeypatch.setattr(rollback, "follows", lambda *_args: True)

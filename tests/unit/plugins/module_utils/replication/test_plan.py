@@ -60,7 +60,7 @@ def test_new_replica_mariadb_gtid(kit, planned):
     ):  # fmt: skip
         assert part in change
     assert "RETRY_COUNT" not in change and "PUBLIC_KEY" not in change and "LOG_FILE" not in change
-    assert plan.after["begins_at"] == {"gtid": "0-101-6"} and plan.after["password"] == "set anew"
+    assert plan.after["begins_at"] == {"gtid": "0-101-6"} and plan.after["password"] == "set again"
 
 
 def test_new_replica_mysql_file_in_old_words(kit, planned):
@@ -160,7 +160,7 @@ def test_current_pos_becomes_slave_pos(planned):
 @pytest.mark.parametrize("change", [{"source_user": "other"}, {"tls": "required"}, {"update_password": "always"}])
 def test_the_password_comes_with_a_changed_login(planned, change):
     plan, shown = planned("mysql", **change)
-    assert "SOURCE_PASSWORD = '***'" in shown[1] and plan.after["password"] == "set anew"
+    assert "SOURCE_PASSWORD = '***'" in shown[1] and plan.after["password"] == "set again"
 
 
 def test_a_refused_password_is_set_again(planned):
@@ -322,7 +322,7 @@ TORN = {
 def test_relay_logs_that_cannot_be_read_are_fetched_anew(planned, flavour):
     plan, shown = planned(flavour, changes=TORN[flavour])
     assert shown == {"mariadb": ["STOP REPLICA", "START REPLICA"], "mysql": ["STOP REPLICA", "RESET REPLICA", "START REPLICA"]}[flavour]
-    assert (plan.before["relay_logs"], plan.after["relay_logs"]) == ("damaged", "fetched anew")
+    assert (plan.before["relay_logs"], plan.after["relay_logs"]) == ("damaged", "fetched again")
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

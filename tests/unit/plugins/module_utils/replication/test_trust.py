@@ -222,9 +222,9 @@ def test_a_new_copy_clears_it(kit):
     power_cut(kit)
     trust.note(kit.journal, "x")
     assert kit.settle(wipe="another") == []
-    assert "copied anew" in kit.settle(wipe="shop", check=True)[0]
+    assert "copied again" in kit.settle(wipe="shop", check=True)[0]
     assert kit.journal.read()["seed"]["status"] == "done", "check mode writes nothing"
-    assert "copied anew" in kit.settle(wipe="shop")[0]
+    assert "copied again" in kit.settle(wipe="shop")[0]
     state = kit.journal.read()
     assert state["seed"]["status"] == "running" and "catchup" not in state
     assert kit.settle(wipe="shop") == [], "told once"
@@ -376,4 +376,4 @@ def test_what_the_operator_decides_is_taken_before_anything_else(kit, monkeypatc
     assert result["changed"] and "P65 is waived" in result["warnings"][0]
     trust.note(kit.journal, "y")
     result = recovery.recover({"migration_id": "shop", "wipe": "shop", "waive": []}, False)
-    assert result["changed"] and "copied anew" in result["warnings"][0]
+    assert result["changed"] and "copied again" in result["warnings"][0]

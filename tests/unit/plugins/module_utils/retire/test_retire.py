@@ -90,7 +90,7 @@ class TestThings:
         found = things.things("shop", "source", False, str(tmp_path))
         with authorized_keys.keys_lock(str(tmp_path / TUNNEL_KEYS)):
             _removed, left = remove.remove_all(found, "shop", str(tmp_path))
-        assert any("another migration has been writing" in words for words in left)
+        assert any("another migration has held the lock of" in words for words in left)
 
     @pytest.mark.parametrize("answers, left", [(("", "", "nordbridge-shop-agent@1.service loaded active running x"), 1), (("", "", ""), 0), ((None,), 1)])
     def test_a_unit_that_still_runs_is_not_removed(self, tmp_path, monkeypatch, answers, left):

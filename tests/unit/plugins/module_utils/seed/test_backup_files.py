@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The nordbridge.mysql_migration contributors
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The backup's own files are written anew: no option of the source's reaches --prepare but those of the table, with values of their kind."""
+"""The backup's own files are rewritten: no option of the source's reaches --prepare but those of the table, with values of their kind."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ def test_a_value_of_another_kind_is_refused(tmp_path, line):
 @pytest.mark.parametrize(
     "info, words",
     [
-        ("", "no coordinates"), ("binlog.000007", "no coordinates"), ("binlog.000007 x", "are none"), ("/etc/passwd 4", "are none"),
-        ("binlog.000007 4 '; DROP", "are none"), ("b\x1b[31m 4", "are none"), ("b 4 0-1-2,", "are none"), ("b \u0664", "are none"),
+        ("", "no coordinates"), ("binlog.000007", "no coordinates"), ("binlog.000007 x", "no valid coordinates"), ("/etc/passwd 4", "no valid coordinates"),
+        ("binlog.000007 4 '; DROP", "no valid coordinates"), ("b\x1b[31m 4", "no valid coordinates"), ("b 4 0-1-2,", "no valid coordinates"), ("b \u0664", "no valid coordinates"),
     ],
 )  # fmt: skip
 def test_coordinates_are_coordinates(tmp_path, info, words):

@@ -413,7 +413,7 @@ def test_a_dump_that_is_still_of_use(tmp_path):
     [
         ({"logs": {"binlog.000003": 4}}, "binlog.000002, from whose position 4711 the target would replicate, is gone"),
         ({"logs": {"binlog.000002": 4000}}, "is gone"),
-        ({"logs": LOGS, "written": "0-1-7"}, "was begun anew: it does not hold 0-1-42"),
+        ({"logs": LOGS, "written": "0-1-7"}, "was started over: it does not hold 0-1-42"),
         ({"logs": LOGS, "erase": ["shop", "strange"]}, "other schemas"),
         ({"logs": LOGS, "size": 4}, "its file shop.t.sql is gone, or another"),
     ],

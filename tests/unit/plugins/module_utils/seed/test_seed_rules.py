@@ -144,7 +144,7 @@ class TestLanding:
         before = seed.target
         with pytest.raises(KeyError), loader_only(seed):
             assert before.closed is False
-            # A physical copy connects anew to a server that it restarted.
+            # A physical copy connects again to a server that it restarted.
             seed.target = Target()
             raise KeyError
         assert seed.target.closed is True

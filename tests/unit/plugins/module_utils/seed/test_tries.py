@@ -92,7 +92,7 @@ def test_a_source_that_stays_away():
         raise ServerError("no answer", 2003)
 
     now = [0.0]
-    with pytest.raises(MigrationError, match="stayed away for 300 s: no answer"):
+    with pytest.raises(MigrationError, match="was unreachable for 300 s: no answer"):
         tries.await_source(SimpleNamespace(reopen_source=reopen), lambda seconds: now.__setitem__(0, now[0] + 100), lambda: now[0])
 
 

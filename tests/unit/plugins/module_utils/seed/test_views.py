@@ -97,7 +97,7 @@ def test_a_client_that_fails_is_told_with_the_views(monkeypatch):
     monkeypatch.setattr(views, "client_stage", lambda *_all: Stage("client", ["sh", "-c", "cat > /dev/null; echo no such table >&2; exit 1"]))
     why = (
         r"views on views, and those with a check option, could not be made: the copy broke: client ended with 1: no such table; "
-        "mend or drop on the source the view"
+        "fix or drop on the source the view"
     )
     with pytest.raises(MigrationError, match=why):
         views.make_again(Server(Source([view()], "CREATE VIEW v")), Server(None), ["größe"], Endpoint(user="x", password="y", unix_socket="/run/x.sock"))

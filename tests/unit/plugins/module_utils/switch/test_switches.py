@@ -482,7 +482,7 @@ def test_an_address_is_set_back_to_what_it_was(haproxy):
 
 def test_a_way_back_that_is_not_known_is_refused_with_all_of_its_switches(haproxy, note):
     forth = definition(haproxy, new_server=None, new_address="10.0.0.2")
-    with pytest.raises(Refusal, match="address that server mysql/old had .* old_address; .*was not told both servers' addresses"):
+    with pytest.raises(Refusal, match="address that server mysql/old had .* old_address; .*was not given both servers' addresses"):
         switches_back([{"switch": forth, "facts": {"maxconn": 4000}}, {"switch": note, "facts": {}}])
     (found,) = switches_back([{"switch": {**forth, "old_address": "10.0.0.1"}, "facts": {}}])
     assert (found["new_address"], found["new_port"]) == ("10.0.0.1", 3306)

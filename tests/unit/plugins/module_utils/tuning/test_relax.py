@@ -222,7 +222,7 @@ def test_a_redo_log_that_is_not_on_the_disk_refuses_the_fence(kit, target, monke
 def test_an_index_that_cannot_be_read_refuses_the_fence(kit, target):
     tuning.relax(target, kit.journal)
     target.connection.known["log_bin_index"] = "/nowhere/binlog.index"
-    with pytest.raises(Refusal, match="cannot be made sure"):
+    with pytest.raises(Refusal, match="not certain that they are on the disk"):
         tuning.make_durable(target, kit.journal)
 
 
@@ -268,13 +268,13 @@ def test_a_host_that_went_down_while_relaxed_makes_the_copy_anew(kit, target):
     for verb in (tuning.relax, tuning.make_durable):
         with pytest.raises(Refusal, match="this copy is not trusted; run the playbook migrate again"):
             verb(target, kit.journal)
-    assert "made anew" in tuning.distrust(kit.journal, True)
+    assert "made again" in tuning.distrust(kit.journal, True)
     assert kit.journal.read()["seed"]["status"] == "done", "check mode writes nothing"
-    assert "made anew" in tuning.distrust(kit.journal, False)
+    assert "made again" in tuning.distrust(kit.journal, False)
     state = kit.journal.read()
     assert (state["seed"]["status"], state["seed"]["schemas"], "catchup" in state) == ("running", ["shop"], False)
     assert tuning.distrust(kit.journal, False) == "", "told once"
-    tuning.relax(target, kit.journal, anew=True)
+    tuning.relax(target, kit.journal, again=True)
 
 
 def test_a_dead_host_is_told_of_and_its_half_physical_copy_put_back_all_the_same(kit, target, monkeypatch):
@@ -287,7 +287,7 @@ def test_a_dead_host_is_told_of_and_its_half_physical_copy_put_back_all_the_same
     monkeypatch.setattr(recovery, "observe", lambda _folder: SimpleNamespace(state="lost"))
     monkeypatch.setattr(recovery, "start_server", lambda *server: started.append(server))
     result = recovery.recover({"migration_id": "shop"}, False)
-    assert result["changed"] and "made anew" in result["warnings"][0]
+    assert result["changed"] and "made again" in result["warnings"][0]
     assert started == [("mariadb", "")]
     again = recovery.recover({"migration_id": "shop"}, False)
     assert (again["changed"], again["warnings"]) == (False, [])

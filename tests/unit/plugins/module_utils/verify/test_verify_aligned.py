@@ -165,7 +165,7 @@ def test_a_mysql_that_never_rests_is_locked_for_a_moment():
 
 def test_no_lock_is_taken_where_none_is_allowed():
     world = World(MySQL, busy(), NINE)
-    with pytest.raises(Refusal, match="leave no moment"):
+    with pytest.raises(Refusal, match="commits too often"):
         world.open(lock_seconds=0)
     assert world.said[-1] == ("target1", "START REPLICA") and all(server.connection.closed for server in world.opened)
 
@@ -180,11 +180,11 @@ def test_a_lock_that_is_not_had_is_given_back_and_the_replica_goes_on():
 @pytest.mark.parametrize(
     ("world", "words"),
     [
-        (lambda: World(MySQL, loop(NINE, "", NINE), UUID + ":1-8"), "another place"),
+        (lambda: World(MySQL, loop(NINE, "", NINE), UUID + ":1-8"), "another position"),
         (lambda: World(MySQL, loop(NINE, "", NINE), UUID + ":1-8", stops=False), "has not applied"),
-        (lambda: World(MariaDB, MARIADB_PLACE, "0-1-8"), "another place"),
-        (lambda: World(MariaDB, MARIADB_PLACE, "0-1-10"), "another place"),
-        (lambda: World(MariaDB, {"SHOW SESSION STATUS": []}, ""), "does not tell the place"),
+        (lambda: World(MariaDB, MARIADB_PLACE, "0-1-8"), "another position"),
+        (lambda: World(MariaDB, MARIADB_PLACE, "0-1-10"), "another position"),
+        (lambda: World(MariaDB, {"SHOW SESSION STATUS": []}, ""), "does not report the position"),
     ],
 )
 def test_a_target_that_is_not_there_is_an_error_and_goes_on(world, words):
