@@ -24,7 +24,7 @@ import pytest
 INSIDE = "ansible_collections/nordbridge/mysql_migration"
 UNITS = "tests/unit/plugins/module_utils/"
 #: What a copy of the tree needs for these units.
-COPIED = ("plugins", "tests/unit/plugins", "tests/conftest.py", "pyproject.toml")
+COPIED = ("plugins", "tests/unit/plugins", "tests/conftest.py", "docs/security-privileges.md", "pyproject.toml")
 #: How much longer than without a mutant the tests may take, and how much at least: the machine does other work, too.
 PATIENCE, LEAST_S = 6.0, 30.0
 
