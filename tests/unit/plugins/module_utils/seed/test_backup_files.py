@@ -80,7 +80,8 @@ def test_a_value_of_another_kind_is_refused(tmp_path, line):
     "info, words",
     [
         ("", "no coordinates"), ("binlog.000007", "no coordinates"), ("binlog.000007 x", "no valid coordinates"), ("/etc/passwd 4", "no valid coordinates"),
-        ("binlog.000007 4 '; DROP", "no valid coordinates"), ("b\x1b[31m 4", "no valid coordinates"), ("b 4 0-1-2,", "no valid coordinates"), ("b \u0664", "no valid coordinates"),
+        ("binlog.000007 4 '; DROP", "no valid coordinates"), ("b\x1b[31m 4", "no valid coordinates"),
+        ("b 4 0-1-2,", "no valid coordinates"), ("b \u0664", "no valid coordinates"),
     ],
 )  # fmt: skip
 def test_coordinates_are_coordinates(tmp_path, info, words):
