@@ -45,7 +45,7 @@ PACKAGES = {
     "_server": ("server", "cutover", "tuning", "seed", "replication"),
     "_tuning": ("tuning", "cutover"),
     "_state": ("state", "cutover", "tuning"),
-    "_migration": ("migration", "state", "cutover", "replication"),
+    "_migration": ("migration", "state", "reverse", "cutover", "replication"),
 }
 BY_HAND = {"_seed": ("seed",), "_retire": ("retire",), "_optionfiles": ("optionfiles", "binlog", "cutover")}
 #: Tables of versions: what stands there was run on servers, or recorded; a number in it is no line that a unit could hold.

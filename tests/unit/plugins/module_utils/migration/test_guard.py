@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import partial
@@ -200,3 +201,10 @@ def test_a_lease_that_stands_is_found_by_its_migration(tmp_path):
     assert fences.armed_by("other", root) and not fences.armed_by("shop", root)
     fences.decide_fence(found, COMMITTED, root)
     assert not fences.armed_by("other", root)
+
+
+def test_who_waits_reads_the_holders_name_and_nothing_of_the_one_before(tmp_path):
+    with guard.exclusive(str(tmp_path), "a holder with a long name"):
+        pass
+    with guard.exclusive(str(tmp_path), "seed"):
+        assert (tmp_path / guard.LOCK).read_text() == "seed (process %d)\n" % os.getpid()
