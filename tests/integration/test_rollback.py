@@ -145,10 +145,23 @@ def stop_at(pair: Pair, step: str) -> None:
     pair.sh(TARGET, f"rm -rf {folder}; mkdir {folder}; mkfifo {folder}/pid; echo 'rollback {step}' > {folder}/stop")
 
 
+#: Hears the process that stands still, or that the job has ended without it.
+LISTEN = """
+began=0
+for _ in $(seq 150); do
+  timeout 2 cat FOLDER/pid && exit
+  if systemctl list-units --plain --no-legend 'nordbridge-ID-rollback-*' | grep -q running; then began=1
+  elif [ $began = 1 ]; then echo "the job has ended before: $(tail -c 600 JOB/log)"; exit; fi
+done
+echo "no job came there within 300 s"
+"""
+
+
 def stopped(pair: Pair) -> str:
     """The process that stands still, once it does."""
-    found = pair.sh(TARGET, f"timeout 150 cat {instrument.FOLDER}/pid").strip()
-    assert found.isdigit(), "it never came there"
+    script = LISTEN.replace("FOLDER", instrument.FOLDER).replace("ID", pair.name).replace("JOB", f"{pair.folder}/jobs/rollback")
+    found = pair.sh(TARGET, script).strip()
+    assert found.isdigit(), found
     return found
 
 
