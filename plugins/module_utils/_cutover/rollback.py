@@ -210,7 +210,6 @@ def check_cut_over(journal: Journal, migration_id: str) -> None:
         raise Refusal("there is nothing to roll back: migration %s is in phase %s, and was not cut over" % (migration_id, phase))
 
 
-
 ROLLBACK = Direction("rollback", RollbackSteps, "source_hold", check_cut_over, tell)
 
 
