@@ -267,5 +267,3 @@ def test_no_password_in_binary_logs(source, target, secrets):
         # The migration's own: the application's accounts were made by its own people, in their own words.
         own = {name: secret for name, secret in secrets.items() if name in ("source", "replication")}
         assert leaks(text, own) == [], side.name
-
-
