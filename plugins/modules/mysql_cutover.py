@@ -10,7 +10,7 @@ version_added: 1.0.0
 description:
   - Runs the whole write stop in one process on the target, as a job, with all connections opened first.
   - The order is fixed. Fence the source, read its position, wait on the target for exactly that position, check, commit, promote.
-  - Before the commit every failure undoes what was begun, and the source is writable again. After it it can only be completed.
+  - Before the commit every failure undoes what was begun, and the source is writable again. After it the cutover can only be completed.
   - A wait that runs out of time never promotes.
   - A finished cutover is not done twice.
 extends_documentation_fragment:

@@ -101,6 +101,20 @@ def test_commits_are_held_up_for_a_limited_time(ready: Pair) -> None:
     assert time.monotonic() - began < 30
 
 
+def test_the_control_account_writes_and_closes_nothing_until_a_cutover(ready: Pair) -> None:
+    """Its password is on the target, and it was MySQL's root in all but name."""
+    login = json.loads(ready.sh(TARGET, f"cat {ready.folder}/source.json"))
+    client = f"{ready.client} --host=127.0.0.1 --port={login['port']} --user={login['user']} --password='{login['password']}' -NB"
+    assert ready.sh(TARGET, f"{client} -e 'SELECT COUNT(*) >= 0 FROM shop.orders' 2>/dev/null").strip() == "1", "it reads"
+    for statement in (
+        "INSERT INTO shop.orders (note) VALUES (1)", "UPDATE mysql.db SET User = 1", "SET GLOBAL read_only = 1", "CREATE USER x",
+        "GRANT SELECT ON *.* TO root@localhost", "SET GLOBAL init_connect = 1",
+    ):  # fmt: skip
+        said = ready.sh(TARGET, f"{client} -e {shlex.quote(statement)} 2>&1", check=False)
+        assert "denied" in said, f"{statement}: {said}"
+    unchanged(ready)
+
+
 def test_the_source_is_no_scanner(ready: Pair) -> None:
     """What the agent told of hosts and ports was a scan of the source's network."""
     code, words = asked(ready, "reach", {"login": {"host": "127.0.0.1", "port": 22, "user": "x", "password": "x"}})

@@ -266,9 +266,7 @@ def prepare_source(server: Flavour, options: dict, check_mode: bool) -> dict:
             for text in CREATE:
                 connection.run(text)
             connection.run(MARK, (options["migration_id"],))
-    lines = "".join(line + "\n" for line in own.plan)
-    diff = {"before": "", "after": lines, "before_header": "source", "after_header": "source"}
-    return {"changed": bool(own.plan), "plan": own.plan, "diff": diff}
+    return _result(own)
 
 
 def entitle_control(server: Flavour, migration_id: str, phase: str, check_mode: bool) -> dict:
@@ -285,6 +283,10 @@ def entitle_control(server: Flavour, migration_id: str, phase: str, check_mode: 
         connection.run("SET SESSION sql_log_bin = 0")
     for row in connection.rows("SELECT Host AS h FROM mysql.user WHERE User = %s ORDER BY Host", (control,)):
         own.entitle(control, row["h"].decode() if isinstance(row["h"], bytes) else str(row["h"]), privileges, check_mode)
+    return _result(own)
+
+
+def _result(own: OwnAccounts) -> dict:
     lines = "".join(line + "\n" for line in own.plan)
     diff = {"before": "", "after": lines, "before_header": "source", "after_header": "source"}
     return {"changed": bool(own.plan), "plan": own.plan, "diff": diff}

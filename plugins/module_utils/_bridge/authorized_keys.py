@@ -118,11 +118,11 @@ def expiry(kept: str, days: int, now: datetime.datetime) -> str:
 
 def with_entry(text: str, line: str) -> str:
     """A file's text with exactly one line of that last word (the key's comment), every other line as it was."""
-    mark = " " + line.rsplit(" ", 1)[1]
-    lines = text.splitlines()
-    if lines.count(line) == 1 and sum(old.endswith(mark) for old in lines) == 1:
+    comment = line.rsplit(" ", 1)[1]
+    others = without_entry(text, comment)
+    if text.splitlines().count(line) == 1 and len(text.splitlines()) == len(others.splitlines()) + 1:
         return text
-    return "".join(old + "\n" for old in [*(old for old in lines if not old.endswith(mark)), line])
+    return others + ("" if others.endswith("\n") or not others else "\n") + line + "\n"
 
 
 def without_entry(text: str, comment: str) -> str:

@@ -48,9 +48,9 @@ Match User %s
 
 def with_block(text: str, block: str, user: str) -> str:
     """A configuration with the block between its marks at the end, or where it stands already."""
-    begin, end = ("# %s nordbridge.mysql_migration %s\n" % (mark, user) for mark in ("BEGIN", "END"))
+    begin, end = _marks(user)
     placed = begin + block + end
-    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    pattern = _block(user)
     if pattern.search(text):
         return pattern.sub(lambda _found: placed, text)
     return text + ("" if text.endswith("\n") or not text else "\n") + placed
@@ -58,13 +58,25 @@ def with_block(text: str, block: str, user: str) -> str:
 
 def without_block(text: str, user: str) -> str:
     """A configuration without the block and its marks."""
-    begin, end = ("# %s nordbridge.mysql_migration %s\n" % (mark, user) for mark in ("BEGIN", "END"))
-    return re.sub(re.escape(begin) + ".*?" + re.escape(end), "", text, flags=re.DOTALL)
+    return _block(user).sub("", text)
+
+
+def _marks(user: str) -> tuple[str, str]:
+    return "# BEGIN nordbridge.mysql_migration %s\n" % user, "# END nordbridge.mysql_migration %s\n" % user
+
+
+def _block(user: str) -> re.Pattern[str]:
+    begin, end = _marks(user)
+    return re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+
+
+def _own_file(user: str) -> str:
+    return os.path.join(FOLDER, "nordbridge-%s.conf" % user)
 
 
 def rules_of(user: str, root: str = "/") -> str:
     """The file that holds a user's rules; empty where there are none."""
-    own = os.path.join(FOLDER, "nordbridge-%s.conf" % user)
+    own = _own_file(user)
     if os.path.exists(os.path.join(root, own.lstrip("/"))):
         return own
     config = read_text(os.path.join(root, CONFIG.lstrip("/")))
@@ -133,8 +145,7 @@ def _wanted(user: str) -> tuple[str, str, str]:
     """The file's path, its text, and what it is to be."""
     rules, config = RULES % user, read_text(CONFIG)
     if INCLUDES.search(config):
-        path = os.path.join(FOLDER, "nordbridge-%s.conf" % user)
-        return path, read_text(path), rules
+        return _own_file(user), read_text(_own_file(user)), rules
     return CONFIG, config, with_block(config, rules, user)
 
 

@@ -5,7 +5,7 @@
 """The order of a cutover and what comes next, as pure functions: no servers, no clock, no files.
 
 The commit is the lease's end on the source's host, whatever the journal says of it. Until then every failure undoes what
-was begun, the source first; from then on it can only be completed. tests/unit explores all this with every fault at every place.
+was begun, the source first; from then on the cutover can only be completed. tests/unit explores all this with every fault at every place.
 """
 
 from __future__ import annotations

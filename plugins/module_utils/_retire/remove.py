@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import stat
@@ -73,7 +74,7 @@ def _remove_unit(thing: Thing, _migration_id: str, root: str) -> None:
 
 
 def _remove_key(thing: Thing, migration_id: str, root: str) -> str:
-    """Write the file again without the line, under its writers' lock, and end what the key has open.
+    """Rewrite the file without the line, under its writers' lock, and end what the key has open.
 
     sshd asks for a key, its address and its date when somebody logs in, and never again.
 
@@ -132,9 +133,7 @@ def _end_sessions(home: str, migration_id: str, shared: bool) -> int:
 
 
 def _uid(home: str) -> int | None:
-    with open("/etc/passwd", encoding="utf-8", errors="replace") as stream:
-        entries = [line.split(":") for line in stream]
-    return next((int(entry[2]) for entry in entries if entry[5:6] == [home]), None)
+    return next((entry.pw_uid for entry in pwd.getpwall() if entry.pw_dir == home), None)
 
 
 def _processes(uid: int, names: str) -> t.Iterator[int]:

@@ -50,7 +50,7 @@ def data_files(path: str) -> set[str]:
 
 
 def renew(folder: str, owner: tuple[int, int]) -> tuple[dict, list[str]]:
-    """Write the backup's own files again, and remove what is left of them and all links to other places.
+    """Rewrite the backup's own files, and remove what is left of them and all links to other places.
 
     :param owner: user and group, by number
     :returns: the coordinates (file, position, gtid), and the keys that were left out

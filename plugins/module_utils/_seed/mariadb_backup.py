@@ -147,7 +147,7 @@ def _copy(seed: Seed, tools: ShippedPrograms | None) -> dict:
 
 
 def _look_through(seed: Seed, new: Arriving) -> dict:
-    """Refuse what no backup holds, and write the backup's own files again. Returns the coordinates."""
+    """Refuse what no backup holds, and rewrite the backup's own files. Returns the coordinates."""
     count = new.check()
     coordinates, left_out = renew(new.folder, new.sandbox.room.owner)
     more = "; of the backup's options these are left out: %s" % ", ".join(left_out) if left_out else ""

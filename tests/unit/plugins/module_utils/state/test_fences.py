@@ -213,3 +213,13 @@ class TestDisk:
         monkeypatch.setattr(fences, "sync_directory", full)
         with pytest.raises(OSError, match="No space"):
             fences.decide_fence(fence, COMMITTED, root)
+
+
+def test_whose_lease_stands_beside_a_migrations_own(root):
+    assert fences.armed_beside("shop", root) == []
+    armed(root)
+    assert fences.armed_beside("shop", root) == [] and fences.armed_beside("crm", root) == ["shop"]
+    other = armed(root, "t2", "crm", "/srv/mysql")
+    assert fences.armed_beside("shop", root) == ["crm"]
+    fences.decide_fence(other, FIRED, root)
+    assert fences.armed_beside("shop", root) == []
