@@ -37,8 +37,8 @@ TABLE = [
     Mutant(
         "_server/mysql.py",
         "closed is read from read_only",
-        'return all(values.get(name, "").upper() == "ON" for name in ("read_only", "super_read_only"))',
-        'return values.get("read_only", "").upper() == "ON"',
+        'return all(value == "1" for value in values.values())',
+        'return values["read_only"] == "1"',
     ),
     Mutant("_server/mysql.py", "who may set system variables may open the server", "if self.version >= (8, 0)\n", "if False\n"),
     Mutant(
@@ -274,8 +274,8 @@ TABLE = [
     Mutant(
         "_server/mysql.py",
         "super_read_only alone counts as closed",
-        'for name in ("read_only", "super_read_only"))',
-        'for name in ("super_read_only",))',
+        'self.connection.at_once("read_only", "super_read_only")',
+        'self.connection.at_once("super_read_only")',
     ),
     Mutant(
         "_cutover/lease_service.py",

@@ -227,7 +227,7 @@ class Session:
     def __init__(self, server: Flavour, kept: dict) -> None:
         self.server = server
         self.kept = kept
-        self.ended: list[int] = []
+        self.ended: list[int] = []  # those that were asked to end, and were not seen to be gone
         self.words: dict[str, t.Callable[[], dict]] = {
             "hold": self.hold,
             "privileges": self.privileges,
@@ -276,7 +276,11 @@ class Session:
         return {"ended": len(self.ended), "left": self._left()}
 
     def _left(self) -> int:
-        return sessions_left(self.server.connection, self.ended, max(0.0, min(ending_seconds(self.kept), ENDING_SECONDS)))
+        """How many are still there. Once all are gone there is nothing more to ask: a server gives no session's number twice."""
+        left = sessions_left(self.server.connection, self.ended, max(0.0, min(ending_seconds(self.kept), ENDING_SECONDS)))
+        if not left:
+            self.ended = []
+        return left
 
     def take(self) -> dict:
         """End the lease by the commit, unless somebody could still write, or its time is over."""

@@ -150,7 +150,7 @@ class MariaDB(Flavour):
 
     def read_only(self) -> bool:
         """Whether read_only is set. Accounts with READ_ONLY ADMIN write through it: see privileged_accounts."""
-        return (self.connection.variable("read_only") or "OFF").upper() not in ("OFF", "0")
+        return self.connection.at_once("read_only")["read_only"].upper() not in ("OFF", "0")
 
     def set_read_only(self, on: bool) -> None:
         """Set or clear read_only."""

@@ -149,8 +149,8 @@ class MySQL(Flavour):
 
         A read_only=OFF of SET PERSIST leaves super_read_only ON and without effect after a start.
         """
-        values = self.connection.variables("read_only", "super_read_only")
-        return all(values.get(name, "").upper() == "ON" for name in ("read_only", "super_read_only"))
+        values = self.connection.at_once("read_only", "super_read_only")
+        return all(value == "1" for value in values.values())
 
     def set_read_only(self, on: bool) -> None:
         """super_read_only sets read_only too, and read_only=OFF clears both."""

@@ -137,12 +137,13 @@ def _ask(server: Flavour, names: t.Iterable[str]) -> tuple[dict[str, Configured]
 
 def unsafe(server: Flavour, values: dict) -> list[str]:
     """Where the server does not have these values, in words."""
-    got = server.connection.variables(*values) if values else {}
-    return [
-        "%s is %s and should be %s" % (name, got.get(name), value)
-        for name, value in values.items()
-        if str(got.get(name)).lower() != value.lower()
-    ]
+    got = server.connection.at_once(*values) if values else {}
+    return ["%s is %s and should be %s" % (name, got[name], value) for name, value in values.items() if _as_number(got[name]) != _as_number(value)]
+
+
+def _as_number(value: str) -> str:
+    """A value, as SELECT tells it."""
+    return {"on": "1", "off": "0"}.get(value.lower(), value.lower())
 
 
 def follow(server: Flavour, journal: Journal, fast: bool) -> None:

@@ -288,6 +288,10 @@ class MemoryServer:
     def nothing(self, _session: int, args: tuple = ()) -> list[dict]:
         return []
 
+    def at_once(self, _session: int, wanted: str) -> list[dict]:
+        told = {name: self.variables[name] for name in re.findall(r"AS (\w+)", wanted)}
+        return [{name: {"ON": 1, "OFF": 0}.get(value.upper(), value) for name, value in told.items()}]
+
     def one(self, _session: int) -> list[dict]:
         return [{"x": 1}]
 
@@ -300,6 +304,7 @@ class MemoryServer:
 
 STATEMENTS = [
     (r"SELECT 1", "one"),
+    (r"SELECT (@@global\.\w+ AS \w+(?:, @@global\.\w+ AS \w+)*)", "at_once"),
     (r"SHOW GLOBAL VARIABLES WHERE Variable_name = %s", "one_variable"),
     (r"SHOW GLOBAL VARIABLES WHERE Variable_name IN %s", "some_variables"),
     (r"SET GLOBAL (\w+) = ([\w%]+)", "set_global"),

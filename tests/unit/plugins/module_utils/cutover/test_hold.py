@@ -46,6 +46,9 @@ class Connection:
     def variables(self, *names):
         return {name: self.values[name] for name in names if name in self.values}
 
+    def at_once(self, *names):
+        return {name: {"ON": "1", "OFF": "0"}[self.values[name]] for name in names}
+
     def rows(self, sql, _args=None):
         assert "persisted_variables" in sql
         return [{"n": name, "v": value} for name, value in self.persisted.items()]

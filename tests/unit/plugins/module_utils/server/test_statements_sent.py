@@ -86,11 +86,6 @@ class TestClosed:
         memory.variables.update(read_only=read_only, super_read_only=super_read_only)
         assert memory.server().read_only() is closed
 
-    def test_mysql_without_the_variable(self, memory_server):
-        memory = memory_server("mysql")
-        del memory.variables["super_read_only"]
-        assert memory.server().read_only() is False
-
     # MariaDB 12 has more values than two: NO_LOCK, NO_LOCK_NO_ADMIN.
     @pytest.mark.parametrize(
         ("value", "closed"), [("ON", True), ("1", True), ("NO_LOCK_NO_ADMIN", True), ("OFF", False), ("off", False), ("0", False)]
@@ -99,11 +94,6 @@ class TestClosed:
         memory = memory_server("mariadb")
         memory.variables["read_only"] = value
         assert memory.server().read_only() is closed
-
-    def test_mariadb_without_an_answer(self, memory_server):
-        memory = memory_server("mariadb")
-        del memory.variables["read_only"]
-        assert memory.server().read_only() is False
 
 
 class TestGtidWait:

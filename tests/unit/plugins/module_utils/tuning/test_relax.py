@@ -55,6 +55,9 @@ class Connection:
     def variable(self, name):
         return self.known.get(name)
 
+    def at_once(self, *names):
+        return {name: {"ON": "1", "OFF": "0"}.get(self.known[name], self.known[name]) for name in names}
+
     def status(self, name):
         place = REDO_STATUS[self.flavour].index(name)
         return str(self.redo[place])
