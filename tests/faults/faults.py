@@ -52,7 +52,7 @@ from rig import Rig  # noqa: E402
 from verdict import at_random, in_short, matrix, outcome, summary, wrong_with  # noqa: E402
 
 from plugins.module_utils._cutover.history import in_words, joined  # noqa: E402
-from plugins.module_utils._cutover.machine import NAMES  # noqa: E402
+from plugins.module_utils._cutover.steps import NAMES  # noqa: E402
 
 #: What of build/ the matrix and the selection write to: a test must not throw away hours of rows.
 MATRIX, SELECTION, PLANTS = "faults", "faults-quick", "faults-planted"

@@ -91,8 +91,8 @@ TABLE = [
     Mutant(
         "_cutover/run.py",
         "connections have no timeout",
-        "connect(read_login_file(path), name, read_timeout=60)",
-        "connect(read_login_file(path), name)",
+        "connect(read_login_file(path), names.connections[name], read_timeout=60)",
+        "connect(read_login_file(path), names.connections[name])",
     ),
     # The fence.
     Mutant(
@@ -104,20 +104,20 @@ TABLE = [
     Mutant(
         "_cutover/steps_before_commit.py",
         "a fence that closed too late counts as closed",
-        "        if watchdog.fired:\n",
-        "        if False:\n",
+        "    if watchdog.fired:\n",
+        "    if False:\n",
     ),
     Mutant(
         "_cutover/steps_before_commit.py",
         "the position is read without asking whether the fence is closed",
-        'if not end.closed:\n            raise MigrationError("the source answers',
-        'if False:\n            raise MigrationError("the source answers',
+        'if not end.closed:\n        raise c.error("%(fenced)s answers',
+        'if False:\n        raise c.error("%(fenced)s answers',
     ),
     Mutant(
         "_cutover/steps_before_commit.py",
         "replica errors after the stop are ignored",
-        '        if _words(target):\n            raise MigrationError("replication did not stop cleanly',
-        '        if False:\n            raise MigrationError("replication did not stop cleanly',
+        '    if _replica_error(target):\n        raise MigrationError("replication did not stop cleanly',
+        '    if False:\n        raise MigrationError("replication did not stop cleanly',
     ),
     Mutant(
         "_cutover/steps_before_commit.py",
@@ -134,14 +134,14 @@ TABLE = [
     Mutant(
         "_cutover/steps_before_commit.py",
         "the last heartbeat may be missing",
-        "if int(heartbeat or 0) != self.heartbeat:",
+        "if int(heartbeat or 0) != c.heartbeat:",
         "if False:",
     ),
     Mutant(
         "_cutover/steps_before_commit.py",
         "the commit does not ask whether the fence is closed",
-        'if not end.closed:\n            raise MigrationError("the source does not',
-        'if False:\n            raise MigrationError("the source does not',
+        'if not end.closed:\n        raise c.error("%(fenced)s does not',
+        'if False:\n        raise c.error("%(fenced)s does not',
     ),
     Mutant(
         "_cutover/steps_before_commit.py",
@@ -262,7 +262,7 @@ TABLE = [
     Mutant(
         "_cutover/steps_after_commit.py",
         "nobody looks behind the commit whether the old server stays closed",
-        "        self._confirm_closed()\n",
+        "    _confirm_closed(c)\n",
         "",
     ),
     Mutant(

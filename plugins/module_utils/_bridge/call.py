@@ -21,14 +21,19 @@ def agent_command(migration_id: str, verb: str, root: str | None = None) -> list
     return ["ssh", "-F", os.path.join(folder, "ssh_config"), "agent", verb]
 
 
-def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0, command: list | None = None) -> dict:
+#: How the agent at the other end of the bridge is called, as long as nothing has moved.
+AGENT = "the agent on the source"
+
+
+def call(migration_id: str, verb: str, request: dict, seconds: float = 30.0, command: list | None = None, who: str = AGENT) -> dict:
     """Ask the agent for something short.
 
-    :param command: another way to the agent than ssh
+    :param command: the way to the agent on this host
+    :param who: how the agent at the other end is called
 
     :raises MigrationError: where ssh or the agent fails
     """
-    who = "the agent on this host" if command else "the agent on the source"
+    who = "the agent on this host" if command else who
     command = command or agent_command(migration_id, verb)
     try:
         done = subprocess.run(command, input=json.dumps(request).encode(), capture_output=True, timeout=seconds, check=False)

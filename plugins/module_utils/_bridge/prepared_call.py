@@ -11,14 +11,19 @@ import subprocess
 
 from .._errors import MigrationError
 from .._text import tail
-from .call import agent_command
+from .call import AGENT, agent_command
 
 
 class PreparedCall:
     """One verb of the agent on the source, waiting for its request. Left alone, it ends with this process and does nothing."""
 
-    def __init__(self, migration_id: str, verb: str) -> None:
+    def __init__(self, migration_id: str, verb: str, who: str = AGENT) -> None:
+        """Connect.
+
+        :param who: how the agent at the other end is called
+        """
         self.verb = verb
+        self.who = who
         self._process = subprocess.Popen(  # pylint: disable=consider-using-with  # see ask()
             agent_command(migration_id, verb), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
@@ -32,8 +37,8 @@ class PreparedCall:
             answer, words = self._process.communicate(json.dumps(request).encode() + b"\n", timeout=seconds)
         except (subprocess.TimeoutExpired, OSError, ValueError):
             self._process.kill()
-            raise MigrationError("the agent on the source did not answer %s within %d s" % (self.verb, seconds)) from None
+            raise MigrationError("%s did not answer %s within %d s" % (self.who, self.verb, seconds)) from None
         try:
             return json.loads(answer)
         except ValueError:
-            raise MigrationError("the agent on the source failed at %s: %s" % (self.verb, tail(words))) from None
+            raise MigrationError("%s failed at %s: %s" % (self.who, self.verb, tail(words))) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .._errors import MigrationError
 from .._seed.guard import LONG_TRANSACTIONS
 from .._server.base import Flavour
+from .names import CUTOVER_NAMES, Names
 
 DDL = (
     "SELECT ID AS id, USER AS user, TIME AS seconds, LEFT(INFO, 40) AS info FROM information_schema.PROCESSLIST WHERE COMMAND = 'Query'"
@@ -22,7 +23,7 @@ SEMI_SYNC = (
 NAMED = 5
 
 
-def blockers(source: Flavour, transaction_seconds: int) -> list[str]:
+def blockers(source: Flavour, transaction_seconds: int, names: Names = CUTOVER_NAMES) -> list[str]:
     """Everything in the fence's way, in words; empty for nothing."""
     rows = source.connection.rows
     reasons = [
@@ -31,26 +32,26 @@ def blockers(source: Flavour, transaction_seconds: int) -> list[str]:
         for row in rows(LONG_TRANSACTIONS, (transaction_seconds,))
     ]
     reasons += ["session %s of %s runs DDL for %s s: %s" % (row["id"], row["user"], row["seconds"], row["info"]) for row in rows(DDL)]
-    reasons += _semi_sync(rows(SEMI_SYNC)) + _locked(source) + _prepared(rows("XA RECOVER"))
+    reasons += _semi_sync(rows(SEMI_SYNC), names) + _locked(source) + _prepared(rows("XA RECOVER"), names)
     return reasons
 
 
-def in_the_way(source: Flavour) -> str:
+def in_the_way(source: Flavour, names: Names = CUTOVER_NAMES) -> str:
     """Whose locks kept a fence from closing, as the end of a sentence; empty where nobody's can be seen."""
     try:
-        found = _locked(source) + _semi_sync(source.connection.rows(SEMI_SYNC))
+        found = _locked(source) + _semi_sync(source.connection.rows(SEMI_SYNC), names)
     except MigrationError:
         # The sentence that this would end tells a failure already.
         return ""
     return "; " + "; ".join(found) if found else ""
 
 
-def _semi_sync(waiting: list) -> list[str]:
-    return [
-        "session %s of %s commits and has waited for %s s for a replica's word (semi-sync): no replica answers, and the fence would wait"
-        " too: mend the replica, or switch semi-sync off on the source" % (row["id"], row["user"], row["seconds"])
-        for row in waiting[:NAMED]
-    ]
+def _semi_sync(waiting: list, names: Names) -> list[str]:
+    words = (
+        "session %(id)s of %(user)s commits and has waited for %(seconds)s s for a replica's answer (semi-sync): no replica answers, and the"
+        " fence would wait too: repair the replica, or switch semi-sync off on %(fenced)s"
+    )
+    return [names.fill(words, id=row["id"], user=row["user"], seconds=row["seconds"]) for row in waiting[:NAMED]]
 
 
 def _locked(source: Flavour) -> list[str]:
@@ -60,11 +61,12 @@ def _locked(source: Flavour) -> list[str]:
     ]
 
 
-def _prepared(found: list) -> list[str]:
+def _prepared(found: list, names: Names) -> list[str]:
     if not found:
         return []
-    names = ", ".join(_printable(row.get("data", "")) for row in found[:NAMED])
-    return ["%d XA transactions are prepared on the source and neither committed nor rolled back: %s" % (len(found), names)]
+    some = ", ".join(_printable(row.get("data", "")) for row in found[:NAMED])
+    words = "%(count)d XA transactions are prepared on %(fenced)s and neither committed nor rolled back: %(some)s"
+    return [names.fill(words, count=len(found), some=some)]
 
 
 def _printable(name: object) -> str:

@@ -18,6 +18,7 @@ from .._state.paths import directory, job_directory
 from .._switch.registry import read_switches
 from .._verify.record import VERIFICATION, not_verified_reason
 from . import run
+from .names import CUTOVER_NAMES
 from .outcome import COMMITTED, RUNNING, UNDECIDED, Ended
 from .rehearsal import REHEARSAL, not_rehearsed_reason
 from .times import wrong_times
@@ -130,5 +131,5 @@ def launch_cutover(params: dict, check_mode: bool) -> dict:
     result = launch_job("cutover", run.run, options, check_mode, again=params["rehearse"])
     if check_mode or result["state"] == "succeeded":
         return result
-    status, told = await_end(params, "cutover", "the source", lambda: launch_job("cutover", run.run, options, False))
+    status, told = await_end(params, "cutover", CUTOVER_NAMES.fenced, lambda: launch_job("cutover", run.run, options, False))
     return {**result, "state": status.state, "result": status.result, "warnings": told}

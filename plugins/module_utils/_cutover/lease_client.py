@@ -12,6 +12,7 @@ import time
 from .._bridge.call import agent_command
 from .._bridge.json_lines import JsonLinesProcess
 from .._errors import MigrationError
+from .names import CUTOVER_NAMES
 
 ARM_SECONDS = 30.0
 
@@ -22,16 +23,20 @@ class Lease:
     :ivar accounts: whose privileges are to be taken: user, host, privileges, and which of them they may grant
     """
 
-    def __init__(self, migration_id: str, request: dict, command: list | None = None) -> None:
+    def __init__(self, migration_id: str, request: dict, server: str = CUTOVER_NAMES.fenced, command: list | None = None) -> None:
+        """Arm it.
+
+        :param server: what the fenced server is called
+        :param command: the way to its host, where that is not the bridge
+        """
+        self._silent = "%s's host gave no answer about the lease" % server
         self._process = JsonLinesProcess(
-            command or agent_command(migration_id, "lease"),
-            "the connection that holds the lease is lost",
-            "the source's host gave no answer about the lease",
+            command or agent_command(migration_id, "lease"), "the connection that holds the lease is lost", self._silent
         )
         try:
             answer = self._ask(json.dumps(request), ARM_SECONDS, "arm")
             if answer.get("armed") is not True:
-                raise MigrationError("the source's host did not arm the lease")
+                raise MigrationError("%s's host did not arm the lease" % server)
             self.accounts: list = answer["accounts"]
         except BaseException:
             self.close()
@@ -79,6 +84,6 @@ class Lease:
         while True:
             answer = self._process.answer(max(0.0, deadline - time.monotonic()))
             if not isinstance(answer, dict) or "error" in answer and answer.get("word") == word:
-                raise MigrationError(str(answer["error"] if isinstance(answer, dict) else "the source's host gave no answer about the lease"))
+                raise MigrationError(str(answer["error"] if isinstance(answer, dict) else self._silent))
             if answer.get("word") == word:
                 return answer

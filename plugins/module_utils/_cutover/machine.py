@@ -10,46 +10,39 @@ was begun, the source first; from then on the cutover can only be completed. tes
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, replace
+
+#: What a step's failure means: nothing was touched; all that was begun is undone; whether it took place is asked of the source's
+#: host, and it is undone or completed by the answer; the same command completes it.
+REFUSE, UNDO, ASK, FORWARD = "refuse", "undo", "ask", "forward"
+#: How a step's end is journalled: while the work goes on, or on the disk before the next step begins.
+BEHIND, SYNCED = "behind", "synced"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step's name, whether beginning it leaves something to undo, and whether its begin is journalled before its effect."""
+    """All that there is to know about a step. The tables are in steps.py; what its functions get is a context.Context.
+
+    :param failure: what its failure means, one of the above
+    :param undo: takes back what it may have begun, by whichever process; None where there is nothing to take back
+    :param undo_needs: whose connections the undo needs, of C(source), C(watch) and C(target). The source's host alone undoes what was
+        done to the source
+    :param journalled: its begin is on the disk before its effect
+    :param settles: it waits for what was journalled behind, before its effect
+    :param done: how its end is journalled; empty where it is not: before the commit, an undo needs only what was begun
+    :param needs_source: it is passed over where the source is gone, and that is reported
+    """
 
     name: str
-    undoable: bool = False
+    failure: str
+    do: t.Callable[[t.Any], None]
+    undo: t.Callable[[t.Any], None] | None = None
+    undo_needs: tuple[str, ...] = ()
     journalled: bool = False
-
-
-ORDER = (
-    Step("preflight"),
-    # Before all that the lease undoes: whoever dies from here on leaves a source that opens by itself, and stays open.
-    # Its undo is that of all that is done to the source, on the source's own host; and it tells whether the commit took place.
-    Step("lease", undoable=True, journalled=True),
-    Step("events_off"),
-    Step("stage"),
-    Step("hold", undoable=True, journalled=True),
-    Step("fence"),
-    Step("position"),
-    Step("wait"),
-    # Not journalled: that would be a wait for the disk within the write stop. See may_have_begun.
-    Step("check", undoable=True),
-    # Not journalled either: who finds the lease begun must ask the source's host how it ended.
-    Step("commit"),
-    Step("promote"),
-    Step("switch"),
-    Step("forget"),
-    Step("release"),
-    Step("events_on"),
-    Step("switched"),
-    Step("confirm"),
-)
-NAMES = tuple(step.name for step in ORDER)
-JOURNALLED = tuple(step.name for step in ORDER if step.journalled)
-COMMIT = NAMES.index("commit")
-# The source takes writes again before anything else is undone; clients are let go to it then.
-UNDO = ("lease", "hold", "check")
+    settles: bool = False
+    done: str = ""
+    needs_source: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ class State:
         return "commit" in self.done
 
 
-def may_have_begun(begun: tuple, order: tuple = ORDER) -> tuple:
+def may_have_begun(begun: tuple, order: tuple[Step, ...]) -> tuple:
     """The steps that a process which died may have begun, from those that it journalled, in order.
 
     A step whose begin is not journalled may have begun as soon as the last journalled one before it has.
@@ -101,7 +94,7 @@ def may_have_begun(begun: tuple, order: tuple = ORDER) -> tuple:
     return tuple(found)
 
 
-def resume(begun: tuple, done: tuple, order: tuple = ORDER) -> State:
+def resume(begun: tuple, done: tuple, order: tuple[Step, ...]) -> State:
     """What a new process knows from the journal of those before it."""
     if "commit" in done:
         return State(begun, done)
@@ -114,7 +107,7 @@ def begin(state: State, step: str) -> State:
     return state if step in state.begun else replace(state, begun=state.begun + (step,))
 
 
-def after(state: State, action: Action, result: str, order: tuple = ORDER) -> State:
+def after(state: State, action: Action, result: str, order: tuple[Step, ...]) -> State:
     """What is known once an action has ended.
 
     :param result: "ok"; "failed"; "committed" where the undo of the lease learnt that the commit had taken place
@@ -130,25 +123,26 @@ def after(state: State, action: Action, result: str, order: tuple = ORDER) -> St
     return state if state.committed else replace(state, failed=True)
 
 
-def next_action(state: State, order: tuple = ORDER, undo: tuple = UNDO) -> Action:
+def next_action(state: State, order: tuple[Step, ...]) -> Action:
     """The next action."""
     if state.failed and not state.committed:
-        return _backward(state, undo)
+        return _backward(state, order)
     for step in order:
         if step.name not in state.done:
             return Action("do", step.name)
     return Action("finished")
 
 
-def _backward(state: State, undo: tuple) -> Action:
+def _backward(state: State, order: tuple[Step, ...]) -> Action:
     if "lease" in state.left and "commit" in state.begun:
         return Action("undecided")
-    for name in undo:
-        if name in state.begun and name not in state.undone and name not in state.left:
-            return Action("undo", name)
+    # In the steps' own order: the source takes writes again before anything else is undone; clients are let go to it then.
+    for step in order:
+        if step.undo and step.name in state.begun and step.name not in state.undone and step.name not in state.left:
+            return Action("undo", step.name)
     return Action("left" if state.left else "undone")
 
 
-def _to_commit(order: tuple) -> tuple:
+def _to_commit(order: tuple[Step, ...]) -> tuple[Step, ...]:
     """The steps up to the commit, and itself."""
     return order[: [step.name for step in order].index("commit") + 1]

@@ -16,6 +16,7 @@ from .._seed.target_checks import check_apart
 from .._server.base import Flavour
 from .blockers import blockers
 from .hold import prove_hold
+from .names import CUTOVER_NAMES, Names
 
 
 def check_ready(source: Flavour, target: Flavour, options: dict, against: t.Sequence[str] = ()) -> None:
@@ -34,38 +35,49 @@ def check_ready(source: Flavour, target: Flavour, options: dict, against: t.Sequ
         raise Refusal("not cut over, and nothing was frozen: %s" % "; ".join(reasons))
 
 
-def replication_reasons(source: Flavour, target: Flavour, options: dict) -> list[str]:
+def replication_reasons(source: Flavour, target: Flavour, options: dict, names: Names = CUTOVER_NAMES) -> list[str]:
     """Why the target is not ready to be waited for."""
     status = only_status(target)
     if not status.configured:
-        return ["the target replicates from nobody"]
+        return [names.fill("%(promoted)s is not a replica")]
     reasons = []
     if not status.running:
         reasons.append(
-            "the target's replication threads do not both run: %s" % (error_text(status) or status.io_state or "they are stopped")
+            names.fill(
+                "%(promoted)s's replication threads do not both run: %(why)s", why=error_text(status) or status.io_state or "they are stopped"
+            )
         )
     if status.source_server_id and status.source_server_id != source.identity.server_id:
         reasons.append(
-            "the target replicates from server_id %d, not from this source (%d)" % (status.source_server_id, source.identity.server_id)
+            names.fill(
+                "%(promoted)s replicates from server_id %(seen)d, not from %(fenced)s (%(wanted)d)",
+                seen=status.source_server_id,
+                wanted=source.identity.server_id,
+            )
         )
     if not arrives(source.connection, target.connection, options["migration_id"], options["max_lag"]):
         behind = lag(source.connection, target.connection, options["migration_id"])
         reasons.append(
-            "the target is %s behind, more than max_lag %.1f s" % ("unknown" if behind is None else "%.1f s" % behind, options["max_lag"])
+            names.fill(
+                "%(promoted)s is %(behind)s behind, more than max_lag %(limit).1f s",
+                behind="by an unknown time" if behind is None else "%.1f s" % behind,
+                limit=options["max_lag"],
+            )
         )
     return reasons
 
 
-def session_reasons(source: Flavour, options: dict) -> list[str]:
+def session_reasons(source: Flavour, options: dict, names: Names = CUTOVER_NAMES) -> list[str]:
     """Why the source's sessions would make the fence wait, or suffer from it."""
-    return blockers(source, options["max_transaction_seconds"])
+    return blockers(source, options["max_transaction_seconds"], names)
 
 
-def hold_reasons(against: t.Sequence[str]) -> list[str]:
+def hold_reasons(against: t.Sequence[str], names: Names = CUTOVER_NAMES) -> list[str]:
     """Why the source would be open after a restart behind the commit."""
     if not against:
         return []
-    return ["a restart would open the source again behind the cutover, and the cutover's hold could not keep it closed: " + "; ".join(against)]
+    words = "a restart would open %(fenced)s again behind the %(course)s, and its hold could not keep it closed: %(against)s"
+    return [names.fill(words, against="; ".join(against))]
 
 
 def _unheld(target: Flavour, options: dict) -> list[str]:
@@ -80,12 +92,22 @@ def closed_words(places: t.Sequence[str]) -> dict:
 
 
 def _positions(source: Flavour, target: Flavour) -> list[str]:
+    return state_reasons(source.read_only(), target.read_only()) + foreign_reasons(target.gtid_foreign(source))
+
+
+def state_reasons(source_closed: bool, target_closed: bool, names: Names = CUTOVER_NAMES) -> list[str]:
+    """Why the two servers are not as they should be before the fence: one writable, one closed."""
     reasons = []
-    if source.read_only():
-        reasons.append("the source is read-only already")
-    if not target.read_only():
-        reasons.append("the target is writable before it is promoted: set read_only on it and find out who wrote")
-    extra = target.gtid_foreign(source)
-    if extra:
-        reasons.append("the target holds transactions that did not come from the source: %s" % extra)
+    if source_closed:
+        reasons.append(names.fill("%(fenced)s is read-only already"))
+    if not target_closed:
+        reasons.append(names.fill("%(promoted)s is writable before it is promoted: set read_only on it and find out who wrote"))
     return reasons
+
+
+def foreign_reasons(foreign: str, names: Names = CUTOVER_NAMES) -> list[str]:
+    """Why a target with transactions of its own cannot be promoted.
+
+    :param foreign: their GTIDs
+    """
+    return [names.fill("%(promoted)s holds transactions that did not come from %(fenced)s: %(foreign)s", foreign=foreign)] if foreign else []

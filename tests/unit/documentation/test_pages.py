@@ -133,7 +133,7 @@ def test_the_page_of_checks_is_the_catalogue():
 
 
 def test_the_page_of_the_cutover_has_the_machines_steps():
-    from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.machine import NAMES
+    from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.steps import NAMES
 
     rows = re.search(r"## Steps\n(.*?)\n## ", PAGES["docs/cutover.md"], re.S).group(1).splitlines()[2:]
     named = [name.strip("* ") for row in rows if row for name in row.split("|")[1].split(",")]

@@ -17,7 +17,7 @@ import pytest
 from breakages import FAULTS
 from faults import QUICK
 
-from plugins.module_utils._cutover.machine import NAMES
+from plugins.module_utils._cutover.steps import NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """

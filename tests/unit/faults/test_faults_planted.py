@@ -13,7 +13,7 @@ from breakages import FAULTS
 from planted import PLANTED, plant
 from verdict import NOTHING, VIOLATIONS
 
-from plugins.module_utils._cutover.machine import NAMES
+from plugins.module_utils._cutover.steps import NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
 UTILS = "ansible_collections/nordbridge/mysql_migration/plugins/module_utils"

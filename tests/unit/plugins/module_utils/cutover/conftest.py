@@ -10,7 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, steps_after_commit, steps_before_commit
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import (
+    context,
+    location,
+    steps_after_commit,
+    steps_before_commit,
+)
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import run as cutover
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.history import joined, nothing
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, ServerError
@@ -103,7 +108,9 @@ class World:
 
 class FakeConnection:
     def __init__(self, world: World, name: str) -> None:
-        self.world, self.name, self.id = world, name, {"source": 11, "watch": 12, "target": 13}[name]
+        # In a rollback the servers have other names.
+        part = {"the new server": "source", "the old server": "target"}.get(name, name)
+        self.world, self.called, self.name, self.id = world, name, part, {"source": 11, "watch": 12, "target": 13}[part]
 
     def __enter__(self):
         return self
@@ -122,7 +129,7 @@ class FakeConnection:
         if self.world.dead:
             raise Dead
         if self.world.source_gone and self.name != "target":
-            raise ServerError("source: lost", 2013)
+            raise ServerError("%s: lost" % self.called, 2013)
 
     def value(self, sql: str, _args: object = None) -> int:
         self._alive()
@@ -150,9 +157,10 @@ class FakeServer:
     )
 
     def __init__(self, world: World, name: str) -> None:
-        self.world, self.name = world, name
+        self.world = world
         self.connection = FakeConnection(world, name)
-        self.state = world.target if name == "target" else world.source
+        self.name = self.connection.name
+        self.state = world.target if self.name == "target" else world.source
 
     def statement(self, name: str) -> str:
         return {"stop_replica": "STOP REPLICA", "start_replica": "START REPLICA", "reset_replica": "RESET REPLICA ALL"}[name]
@@ -291,8 +299,8 @@ def world(monkeypatch, tmp_path):
         return ReplicaStatus(source_host="us-db1", io_running=running, sql_running=running)
 
     def connect(_login, name, read_timeout=None):
-        if world.source_gone and name != "target":
-            raise ServerError("source: not there", 2003)
+        if world.source_gone and name not in ("target", "the old server"):
+            raise ServerError("%s: not there" % name, 2003)
         return FakeConnection(world, name)
 
     monkeypatch.setattr(steps_before_commit, "scheduler", scheduler)
@@ -300,10 +308,10 @@ def world(monkeypatch, tmp_path):
         monkeypatch.setattr(room, "set_scheduler", scheduler)
     monkeypatch.setattr(steps_before_commit, "enabled_events", lambda _server: [["shop", "nightly"]])
     monkeypatch.setattr(steps_after_commit, "wake_events", lambda _server, events: (len(events), []))
-    monkeypatch.setattr(context, "call", world.agent)
-    monkeypatch.setattr(context, "open_lease", lambda _id, _request: FakeLease(world))
-    monkeypatch.setattr(context, "remove_hold", remove_hold)
-    monkeypatch.setattr(context, "opened_by_nobody", lambda _server, _path: world.elsewhere)
+    monkeypatch.setattr(location, "call", world.agent)
+    monkeypatch.setattr(location, "Lease", lambda _id, _request: FakeLease(world))
+    monkeypatch.setattr(location, "remove_hold", remove_hold)
+    monkeypatch.setattr(location, "opened_by_nobody", lambda _server, _path: world.elsewhere)
     monkeypatch.setattr(steps_before_commit, "check_ready", lambda *_args: world.effect("preflight"))
     monkeypatch.setattr(steps_before_commit, "only_status", status)
     monkeypatch.setattr(steps_before_commit, "look", lambda *_args: None)
@@ -312,7 +320,7 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr(steps_after_commit, "look", lambda *_args: world.effect("look") or world.proof)
     monkeypatch.setattr(steps_after_commit, "beat", lambda _connection, _id: world.effect("beat") or 8)
     monkeypatch.setattr(cutover, "connect", connect)
-    monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.name))
+    monkeypatch.setattr(cutover, "open_flavour", lambda connection: FakeServer(world, connection.called))
     monkeypatch.setattr(cutover, "read_login_file", lambda path: path)
     monkeypatch.setattr(cutover, "check_place", lambda path: None)
     monkeypatch.setattr(cutover, "directory", lambda _id: str(tmp_path))

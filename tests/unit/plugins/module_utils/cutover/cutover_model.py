@@ -21,6 +21,7 @@ from collections import deque
 from typing import Callable, Iterator, NamedTuple, Optional
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import machine
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.steps import CUTOVER_STEPS
 
 Action = machine.Action
 
@@ -129,7 +130,7 @@ PENDING = ("armed", "fired", "opening", "unrecorded")
 class Rules:
     """The effects, by name, and the real machine."""
 
-    order = machine.ORDER
+    order = CUTOVER_STEPS
     rerun_checks_position = True
     privileged = False
     #: Leases that are told apart; more would only be needed while an old request is under way for ever.

@@ -27,6 +27,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutove
     lease,
     lease_client,
     lease_service,
+    location,
     preflight,
     steps_after_commit,
     steps_before_commit,
@@ -146,7 +147,7 @@ def place(pair, monkeypatch, tmp_path):
     monkeypatch.setattr(lease, "STAND_IN_SECONDS", 0.0)
     # How a server's own program reads the hold is tested by itself: no program runs here.
     monkeypatch.setattr(lease, "place_hold", written)
-    for module, name in ((verbs, "predict_hold"), (verbs, "prove_hold"), (verbs, "opened_by_nobody"), (context, "opened_by_nobody")):
+    for module, name in ((verbs, "predict_hold"), (verbs, "prove_hold"), (verbs, "opened_by_nobody"), (location, "opened_by_nobody")):
         monkeypatch.setattr(module, name, lambda *_args: [])
     monkeypatch.setattr(JsonLinesProcess, "policy", Policy("shop", Login(**LOGINS), str(pair.holds["source"])), raising=False)
     monkeypatch.setattr(verbs, "find_fence", partial(fences.find_fence, root=root))
@@ -159,7 +160,7 @@ def place(pair, monkeypatch, tmp_path):
         monkeypatch.setattr(module, "open_flavour", lambda connection: connection.raw.server.over(connection))
     monkeypatch.setattr(lease_client, "JsonLinesProcess", JsonLinesProcess)
     monkeypatch.setattr(lease_client, "agent_command", lambda *_args: [])
-    monkeypatch.setattr(context, "call", pair.call)
+    monkeypatch.setattr(location, "call", pair.call)
     monkeypatch.setattr(cutover, "read_login_file", lambda _path: LOGINS)
     monkeypatch.setattr(cutover, "directory", lambda _id: str(tmp_path / "journal"))
     for name in ("look", "check_ready"):
@@ -550,11 +551,11 @@ class TestPreflight:
 
     def test_one_that_follows_another_is_not(self, pair):
         pair.target.source_id = 5
-        assert self.reasons(pair) == ["the target replicates from server_id 5, not from this source (1)"]
+        assert self.reasons(pair) == ["the target replicates from server_id 5, not from the source (1)"]
 
     def test_one_that_follows_nobody_is_not(self, pair):
         pair.target.source = None
-        assert self.reasons(pair) == ["the target replicates from nobody"]
+        assert self.reasons(pair) == ["the target is not a replica"]
 
     def test_one_that_stands_or_failed_is_not(self, pair):
         pair.target.threads = False

@@ -219,7 +219,7 @@ def test_transactions_that_are_not_the_sources_stop_it(world, cut):
 
 
 def test_a_used_up_budget_stops_it(world, cut, monkeypatch):
-    monkeypatch.setattr("%s.steps_after_commit.CutoverSteps.remaining" % ROOMS, lambda self: 0.0)
+    monkeypatch.setattr("%s.context.Context.remaining" % ROOMS, lambda self: 0.0)
     assert "had not applied" in str(cut())
     assert "promote target" not in world.log
 
@@ -245,7 +245,7 @@ def test_a_commit_that_the_disk_did_not_take_did_not_happen(world, cut, monkeypa
     real = world.journal._update
 
     def update(event, changes):
-        if event == "cutover: position":
+        if event == "cutover: position done":
             raise OSError(28, "No space left on device")
         return real(event, changes)
 
@@ -396,7 +396,7 @@ def test_killed_after_the_commit_the_next_run_goes_forward(world, cut, monkeypat
 def test_killed_before_the_record_landed_the_next_run_asks_and_goes_forward(world, cut, monkeypatch, effect):
     """The position was waited for; that the commit is done, and what came after it, was not."""
     real = world.journal.update_behind
-    monkeypatch.setattr(world.journal, "update_behind", lambda event, **changes: "done" in event or real(event, **changes))
+    monkeypatch.setattr(world.journal, "update_behind", lambda event, **changes: event == "cutover: position done" and real(event, **changes))
     world.killing = effect
     cut()
     journalled = world.journal.read()["cutover"]
@@ -445,7 +445,7 @@ def test_two_servers_that_took_writes_are_told_each_time_until_somebody_knows(wo
 
 def test_a_promotion_whose_mark_died_with_its_process_is_looked_at_from_before_the_fence(world, cut, monkeypatch):
     real, seen = world.journal.update_behind, []
-    monkeypatch.setattr(world.journal, "update_behind", lambda event, **changes: "done" in event or real(event, **changes))
+    monkeypatch.setattr(world.journal, "update_behind", lambda event, **changes: event == "cutover: position done" and real(event, **changes))
     monkeypatch.setattr("%s.steps_after_commit.look" % ROOMS, lambda _fenced, _promoted, facts, *_more: seen.append(facts["promoted_position"]) or world.proof)
     world.killing = "promote target"
     cut()

@@ -3,22 +3,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import machine
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.machine import (
-    COMMIT,
-    JOURNALLED,
-    NAMES,
-    ORDER,
+    ASK,
+    FORWARD,
+    REFUSE,
     UNDO,
     Action,
     State,
-    after,
     begin,
-    may_have_begun,
-    next_action,
-    resume,
+)
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.steps import (
+    CUTOVER_STEPS,
+    LOSSY_STEPS,
+    NAMES,
+    REHEARSAL_STEPS,
+    ROLLBACK_STEPS,
 )
 
+COMMIT = NAMES.index("commit")
+JOURNALLED = tuple(step.name for step in CUTOVER_STEPS if step.journalled)
+after, may_have_begun, next_action, resume = (
+    partial(function, order=CUTOVER_STEPS) for function in (machine.after, machine.may_have_begun, machine.next_action, machine.resume)
+)
 UNDOABLE = ("lease", "hold", "check")
 
 
@@ -40,7 +50,7 @@ def test_the_order_is_the_promise():
         "events_on", "switched", "confirm",
     ]  # fmt: skip
     assert [name for name in names if name in promised] == promised
-    assert tuple(step.name for step in ORDER if step.undoable) == UNDOABLE
+    assert tuple(step.name for step in CUTOVER_STEPS if step.undo) == UNDOABLE
     assert names[: COMMIT + 1] == promised[: promised.index("commit") + 1]
 
 
@@ -71,8 +81,27 @@ def test_after_the_commit_there_is_only_forward(count):
     assert next_action(failed) == Action("do", NAMES[count])
 
 
-def test_the_undo_order_is_that_of_the_undoable_steps():
-    assert set(UNDO) == {step.name for step in ORDER if step.undoable} and UNDO == UNDOABLE
+def test_what_a_failure_means_follows_from_the_commit():
+    for table in (CUTOVER_STEPS, REHEARSAL_STEPS, ROLLBACK_STEPS, LOSSY_STEPS):
+        assert [step.name for step in table] == list(NAMES)
+        assert [step.failure for step in table] == [REFUSE] + [UNDO] * (COMMIT - 1) + [ASK] + [FORWARD] * (len(NAMES) - COMMIT - 1)
+
+
+def test_what_cannot_be_undone_any_more_is_journalled():
+    assert [bool(step.done) for step in CUTOVER_STEPS] == [step.name == "position" or step.failure in (ASK, FORWARD) for step in CUTOVER_STEPS]
+    assert not any(step.undo for step in CUTOVER_STEPS[COMMIT:])
+
+
+@pytest.mark.parametrize(
+    ("table", "others"),
+    [
+        (REHEARSAL_STEPS, {"commit"}),
+        (ROLLBACK_STEPS, {"preflight", "events_on", "confirm"}),
+        (LOSSY_STEPS, {"preflight", "wait", "check", "promote", "forget", "events_on", "confirm"}),
+    ],
+)
+def test_the_other_tables_are_the_cutovers_but_for_these(table, others):
+    assert {step.name for step, cut in zip(table, CUTOVER_STEPS) if step != cut} == others
 
 
 def test_a_commit_that_turns_out_to_have_taken_place_is_one():

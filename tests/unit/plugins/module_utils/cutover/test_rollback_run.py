@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import context, launch, rollback
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover import launch, location, rollback, steps_of_rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.lost import in_words
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.record import JobStatus
@@ -35,8 +36,9 @@ class Quiet:
 def agent_of(world):
     """The agents of both hosts: the one beside the journal is called by a command of its own."""
 
-    def agent(_id, verb, request, command=None):
+    def agent(_id, verb, request, command=None, who="the agent on the source"):
         world.effect(verb if command else "%s old" % verb)
+        assert bool(command) == (who != "the agent on the old server's host")
         assert not {"login", "hold", "path", "migration_id"} & set(request), "the host's own affair"
         if verb == "unlease":
             return world.unlease()
@@ -54,7 +56,8 @@ def lease_of(world):
     """The lease on this host."""
 
     class Kept(world.lease_of_job):
-        def __init__(self, _id, _request, command):
+        def __init__(self, _id, _request, server, command):
+            assert server == "the new server"
             assert command[:2] == ["env", "SSH_ORIGINAL_COMMAND=lease"]
             super().__init__(world)
 
@@ -65,15 +68,25 @@ def standby_of(world, agent):
     """A connection to the other host that is open before the fence."""
 
     class PreparedCall:
-        def __init__(self, _id, verb):
-            assert verb == "release"
+        def __init__(self, _id, verb, who):
+            assert verb == "release" and who == "the agent on the old server's host"
             world.effect("stand by")
 
         def ask(self, request):
             world.effect("standby release")
-            return agent("shop", "release", request)
+            return agent("shop", "release", request, who="the agent on the old server's host")
 
     return PreparedCall
+
+
+def looked(world):
+    """The look at both servers, of which the hold's part is the real one."""
+
+    def reasons(c):
+        world.effect("preflight")
+        return steps_of_rollback.hold_reasons(c.location.ask_fenced_host("holdable", {})["against"], steps_of_rollback.ROLLBACK_NAMES)
+
+    return reasons
 
 
 @pytest.fixture
@@ -83,16 +96,17 @@ def back(world, monkeypatch, tmp_path):
     world.target["accounts"] = {"boss"}
 
     agent = agent_of(world)
-    monkeypatch.setattr(rollback, "call", agent)
-    monkeypatch.setattr(rollback, "PreparedCall", standby_of(world, agent))
-    monkeypatch.setattr(rollback, "Lease", lease_of(world))
+    monkeypatch.setattr(location, "call", agent)
+    monkeypatch.setattr(location, "PreparedCall", standby_of(world, agent))
+    monkeypatch.setattr(location, "Lease", lease_of(world))
     monkeypatch.setattr(rollback, "read_login_file", lambda path: Endpoint(host="x", user=os.path.basename(path), password="s3cret"))
     monkeypatch.setattr(rollback, "place_policy", lambda _id, policy: world.policies.append(policy))
     world.policies = []
     monkeypatch.setattr(rollback, "directory", lambda _id: str(tmp_path))
-    monkeypatch.setattr(rollback, "check_back", lambda *_args: world.effect("preflight") or [])
-    monkeypatch.setattr(rollback, "lost_writes", lambda *_args, **_more: {"transactions": 50})
-    monkeypatch.setattr(context, "remove_hold", lambda _path: pytest.fail("the hold beside the journal is the fenced server's"))
+    monkeypatch.setattr(steps_of_rollback, "_reasons", looked(world))
+    monkeypatch.setattr(steps_of_rollback, "following_reasons", lambda *_args: [])
+    monkeypatch.setattr(steps_of_rollback, "lost_writes", lambda *_args, **_more: {"transactions": 50})
+    monkeypatch.setattr(location, "remove_hold", lambda _path: pytest.fail("the hold beside the journal is the fenced server's"))
 
     def once(**options):
         try:
@@ -267,14 +281,16 @@ def test_a_server_that_cannot_be_reached_is_named_by_what_it_is_in_a_rollback(wo
     assert str(back()) == "the new server: not there" and world.log == []
 
 
-def test_a_preflight_that_fails_names_the_right_server(world, back):
-    world.failing["preflight"] = MigrationError("source: lost")
-    assert str(back()) == "the new server: lost"
+def test_a_server_that_is_lost_meanwhile_is_named_so_too(world, back):
+    real = world.effect
 
+    def effect(name):
+        real(name)
+        world.source_gone = world.source_gone or name == "arm"
 
-def test_a_failure_after_the_commit_names_the_right_host(world, back):
-    world.failing["release old"] = MigrationError("the agent on the source failed at release")
-    assert "the agent on the old server's host failed at release" in str(back())
+    world.effect = effect
+    answer = str(back())
+    assert "the new server: lost" in answer and "source" not in answer and "target" not in answer
 
 
 def test_a_standby_that_was_lost_is_replaced_by_a_new_connection(world, back):
@@ -366,16 +382,25 @@ class Side:
         (Side(False), Side(True), ""),
         # History of before the cutover, by a server that only the old one remembers.
         (Side(False), Side(True, foreign="0-7-40"), ""),
-        (Side(False), Side(True, foreign="0-7-40,0-1-60"), "did not come from the source: 0-1-60"),
-        (Side(True), Side(True), "the source is read-only already"),
-        (Side(False), Side(False), "the target is writable before it is promoted"),
+        (Side(False), Side(True, foreign="0-7-40,0-1-60"), "the old server holds transactions that did not come from the new server: 0-1-60"),
+        (Side(True), Side(True), "the new server is read-only already"),
+        (Side(False), Side(False), "the old server is writable before it is promoted"),
     ],
 )
 def test_the_last_look_before_the_fence(monkeypatch, new, old, words):
     for name in ("check_two", "session_reasons", "why_not", "replication_reasons"):
-        monkeypatch.setattr(rollback, name, lambda *_args: [])
-    found = "; ".join(rollback.check_back(new, old, {"lossy": False, "cutover": {"position": {"gtid": "0-1-50"}}}))
-    assert (words in found) if words else found == ""
+        monkeypatch.setattr(steps_of_rollback, name, lambda *_args: [])
+    c = SimpleNamespace(
+        servers=SimpleNamespace(source=new, target=old), options={"migration_id": "shop", "cutover": {"position": {"gtid": "0-1-50"}}},
+        location=SimpleNamespace(ask_fenced_host=lambda _verb, _request: {"against": []}),
+    )  # fmt: skip
+    monkeypatch.setattr(steps_of_rollback, "_prepare", lambda _c: pytest.fail("refused"))
+    if words:
+        with pytest.raises(Refusal, match="nothing was frozen: %s.*lose_writes=shop" % words):
+            steps_of_rollback.preflight(c)
+    else:
+        monkeypatch.setattr(steps_of_rollback, "_prepare", lambda _c: None)
+        steps_of_rollback.preflight(c)
 
 
 def test_permission_is_asked_for_with_the_list(monkeypatch):
