@@ -95,7 +95,7 @@ def evidence(pair: str, flavour: str, verdict: dict[str, Any], seconds: dict[str
         "cutover": {
             "write_stop_s": {"server": state["cutover"]["facts"]["write_stop_server_s"], "clients": ledger["clients_gap_s"]},
             "position": state["cutover"]["facts"]["position"],
-            "clients_held_s": state["cutover"]["facts"].get("clients_held_s"),
+            "clients_paused_s": state["cutover"]["facts"].get("clients_paused_s"),
             "switches": state["cutover"]["facts"].get("switches_s", []),
         },
         "requests": requests,

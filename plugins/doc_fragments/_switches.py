@@ -12,9 +12,9 @@ options:
   switches:
     description:
       - What sends clients to the one server or the other, driven within the write stop, in this order.
-      - New connections are held just before the fence, old sessions ended at the fence, clients sent to the server that takes over
+      - New connections are paused just before the fence, old sessions ended at the fence, clients sent to the server that takes over
         right after its promotion. What is undone lets them go on to where they were.
-      - No hold outlasts the job, nor its lease.
+      - No pause outlasts the job, nor its lease.
       - All is looked at before anything is frozen. The socket answers and has the level admin, the names exist, the program may be run.
       - A rollback drives the same switches the other way, and reads their definitions from the cutover's journal. Those that it is given
         instead are in the cutover's words.
@@ -26,7 +26,7 @@ options:
         description:
           - V(haproxy) drives an HAProxy by its runtime API. What is set there is forgotten when HAProxy is reloaded or restarted.
             Bring its configuration up to date by a hook after promotion.
-          - V(command) runs a program on the target's host with one more argument, the stage. V(hold) before the fence, V(switch)
+          - V(command) runs a program on the target's host with one more argument, the stage. V(pause) before the fence, V(switch)
             and V(release) after promotion, V(undo) where the cutover undid itself. The addresses are in the environment's
             C(NORDBRIDGE_OLD), where clients are, and C(NORDBRIDGE_NEW), where they are to go; a rollback exchanges them.
             It must do no harm when a stage is run again.
@@ -54,7 +54,7 @@ options:
       listen:
         description:
           - Where the frontend takes connections, as HOST:PORT, as seen from the host that drives the HAProxy.
-          - Through it goes a connection that takes HAProxy's one place while all new ones are held, those to other frontends too.
+          - Through it goes a connection that takes HAProxy's one place while all new ones are paused, those to other frontends too.
         type: str
       frontend:
         description: The clients' frontend, or section C(listen).

@@ -26,7 +26,7 @@ options:
   rehearse:
     description:
       - Do all of the cutover up to its commit, and undo it. The source takes writes again after the measured stop, and nothing else has changed.
-      - Sessions are ended and clients held as in a cutover.
+      - Sessions are ended and clients paused as in a cutover.
     type: bool
     default: false
   rehearsal_max_age:
@@ -81,7 +81,7 @@ state:
 result:
   description: >-
     The cutover's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the
-    target's being writable, C(position) the source's last position, C(clients_held_s) how long switches held clients,
+    target's being writable, C(position) the source's last position, C(clients_paused_s) how long switches paused clients,
     C(switches_s) what each switch took, C(warnings) by name what the cutover cannot vouch for. After a rehearsal C(rehearsed) is true,
     C(write_stop_s) is the time in seconds from the fence's first statement until the source was open again, and C(to_commit_s) until all was
     ready for the commit.

@@ -74,7 +74,7 @@ lossy:
 result:
   description: >-
     The rollback's facts: C(write_stop_server_s) is the time in seconds between the fence's first statement and the old
-    server's being writable, C(lost) what was given up, C(clients_held_s) how long switches held clients, C(switches_s) what each
+    server's being writable, C(lost) what was given up, C(clients_paused_s) how long switches paused clients, C(switches_s) what each
     switch took.
   returned: success
   type: dict

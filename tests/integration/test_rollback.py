@@ -262,13 +262,13 @@ def test_an_old_server_that_cannot_keep_up_is_not_promoted(moved):
     until("it catches up", lambda: moved.value(SOURCE, "SELECT COUNT(*) FROM shop.orders WHERE note = 'not yet there';") == "1")
 
 
-@pytest.mark.parametrize("step", ["hold", "wait", "commit"])
+@pytest.mark.parametrize("step", ["pause", "wait", "commit"])
 def test_a_rollback_that_was_killed_before_its_commit_opens_the_new_server_again(moved, step):
     """Each is begun where the one before was killed, whose remains it undoes first."""
     stop_at(moved, step)
     process = launched(moved)
     pid = stopped(moved)
-    assert moved.value(TARGET, READ_ONLY) == ("0" if step == "hold" else "1") and moved.value(SOURCE, READ_ONLY) == "1"
+    assert moved.value(TARGET, READ_ONLY) == ("0" if step == "pause" else "1") and moved.value(SOURCE, READ_ONLY) == "1"
     moved.sh(TARGET, f"kill -9 {pid}")
     refused(process, "was killed", "run the same command again", "the new server opens again when its lease")
     until("the lease ends", lambda: moved.value(TARGET, READ_ONLY) == "0", seconds=LEASE + UNDO_SECONDS)

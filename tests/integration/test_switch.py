@@ -149,13 +149,13 @@ def test_switches_that_cannot_work_are_refused_at_once_and_before_anything_is_fr
 
 
 def test_a_program_that_fails_before_the_commit_undoes_the_cutover(behind):
-    behind.pair.sh(TARGET, "touch /root/fail-hold")
-    behind.cutover(behind.switch, NOTE).failed("undone", "/usr/local/bin/note ended hold with code 3: cannot hold", "run the same command")
+    behind.pair.sh(TARGET, "touch /root/fail-pause")
+    behind.cutover(behind.switch, NOTE).failed("undone", "/usr/local/bin/note ended pause with code 3: cannot pause", "run the same command")
     assert behind.maxconn == "4000"
     assert behind.served_by() == SOURCE
     as_before(behind.pair)
-    assert [line.split()[1] for line in behind.noted()] == ["hold", "undo"]
-    behind.pair.sh(TARGET, "rm /root/fail-hold /root/noted")
+    assert [line.split()[1] for line in behind.noted()] == ["pause", "undo"]
+    behind.pair.sh(TARGET, "rm /root/fail-pause /root/noted")
 
 
 def test_a_cutover_that_is_undone_lets_clients_go_on_to_the_source(behind):
@@ -164,7 +164,7 @@ def test_a_cutover_that_is_undone_lets_clients_go_on_to_the_source(behind):
         assert behind.maxconn == "4000"
         assert behind.served_by() == SOURCE
     as_before(behind.pair)
-    assert [line.split()[1] for line in behind.noted()] == ["hold", "undo"]
+    assert [line.split()[1] for line in behind.noted()] == ["pause", "undo"]
     behind.pair.sh(TARGET, "rm /root/noted")
 
 
@@ -180,7 +180,7 @@ def test_a_killed_job_leaves_nobody_waiting(behind):
         run.failed("was killed", "run the same command again")
         until("the lease ends", lambda: pair.value(SOURCE, "SELECT @@global.read_only;") == "0", seconds=10 + UNDO_SECONDS)
         assert behind.served_by(10) == SOURCE
-    assert [line.split()[1] for line in behind.noted()] == ["hold", "undo"]
+    assert [line.split()[1] for line in behind.noted()] == ["pause", "undo"]
     pair.sh(TARGET, "rm /root/noted")
     guards = "systemctl list-units --all --no-legend 'nordbridge-*switch*'; pgrep -f '[_]switch.guard' || true"
     until("no guard is left", lambda: pair.sh(TARGET, guards).strip() == "", seconds=5)
@@ -205,7 +205,7 @@ def test_a_program_that_fails_after_the_commit_is_told_and_repeated(behind):
     behind.cutover(*switches).ok()
     asked = [line.split() for line in behind.noted()]
     # What is let go may be let go once more, by the end of the guard.
-    assert [stage for stage, _times in groupby(line[1] for line in asked)] == ["undo", "hold", "switch", "release", "switch", "release", "switch", "release"]
+    assert [stage for stage, _times in groupby(line[1] for line in asked)] == ["undo", "pause", "switch", "release", "switch", "release", "switch", "release"]
     addresses = [pair.address(SOURCE) + ":3306", pair.address(TARGET) + ":3306"]
     assert {tuple(line[2:]) for line in asked} == {(*addresses, pair.name)}
     behind.cutover(*switches).ok()
@@ -223,7 +223,7 @@ def test_clients_that_retry_once_see_no_failed_request(behind):
     assert ledger["requests"]["failed_after_one_retry"] == 0, ledger["requests"]
     facts = behind.pair.state()["cutover"]["facts"]
     print(json.dumps({"flavour": behind.pair.flavour, "requests": ledger["requests"], "gap": ledger["clients_gap_s"],
-                      **{name: facts.get(name) for name in ("write_stop_server_s", "clients_held_s", "switches_s", "step_s")}}))  # fmt: skip
+                      **{name: facts.get(name) for name in ("write_stop_server_s", "clients_paused_s", "switches_s", "step_s")}}))  # fmt: skip
     (behind.pair.out / "switch.json").write_text(json.dumps({"ledger": ledger, "facts": facts}, indent=1))
     # All sessions ended with the switch: none is left behind on the old server.
     left = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'app';"
@@ -312,7 +312,7 @@ def test_a_rollback_that_is_undone_lets_clients_go_on_to_the_new_server(behind):
         assert behind.maxconn == "4000"
         assert behind.served_by() == TARGET
     assert pair.sql(SOURCE, "SELECT @@global.read_only;") == [["1"]]
-    assert [line.split()[1] for line in behind.noted()] == ["hold", "undo"]
+    assert [line.split()[1] for line in behind.noted()] == ["pause", "undo"]
     assert forwards(pair) is (pair.client == "mysql"), "it was there before"
     pair.sh(TARGET, "rm /root/noted")
 
@@ -325,7 +325,7 @@ def test_a_rollback_takes_clients_along_and_who_retries_once_sees_no_failed_requ
     assert behind.served_by() == SOURCE
     assert behind.maxconn == "4000"
     addresses = [pair.address(TARGET) + ":3306", pair.address(SOURCE) + ":3306"]
-    assert [line.split()[1:] for line in behind.noted()] == [[stage, *addresses, pair.name] for stage in ("hold", "switch", "release")]
+    assert [line.split()[1:] for line in behind.noted()] == [[stage, *addresses, pair.name] for stage in ("pause", "switch", "release")]
     time.sleep(1)
     application.stop(behind.out)
     both = ["--source", str(behind.out / "checker.target.json"), "--target", str(behind.out / "checker.source.json")]
@@ -336,7 +336,7 @@ def test_a_rollback_takes_clients_along_and_who_retries_once_sees_no_failed_requ
     assert ledger["servers"][SOURCE] > 50 and ledger["servers"][TARGET] > 50
     facts = pair.state()["rollback"]["facts"]
     print(json.dumps({"flavour": pair.flavour, "requests": ledger["requests"], "gap": ledger["clients_gap_s"], "servers": ledger["servers"],
-                      **{name: facts.get(name) for name in ("write_stop_server_s", "clients_held_s", "switches_s", "step_s")}}))  # fmt: skip
+                      **{name: facts.get(name) for name in ("write_stop_server_s", "clients_paused_s", "switches_s", "step_s")}}))  # fmt: skip
     assert ledger["requests"]["failed_after_one_retry"] == 0, ledger["requests"]
     assert pair.value(TARGET, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'app';") == "0"
     assert not forwards(pair)

@@ -50,7 +50,7 @@ RESULT = (
     "events_woken",
     "events_left",
     "privileges_taken",
-    "clients_held_s",
+    "clients_paused_s",
     "switches_s",
     "switch_errors",
     "source_unreachable_after_commit",

@@ -25,7 +25,7 @@ CUTOVER_STEPS: tuple[Step, ...] = (
     Step("lease", UNDO, before.arm_lease, before.undo_lease, journalled=True),
     Step("events_off", UNDO, before.events_off),
     Step("stage", UNDO, before.stage),
-    Step("hold", UNDO, before.pause_clients, before.undo_pause, journalled=True),
+    Step("pause", UNDO, before.pause_clients, before.undo_pause, journalled=True),
     Step("fence", UNDO, before.fence),
     # What whoever carries on after the commit needs is journalled while the target is waited for.
     Step("position", UNDO, before.read_position, done=BEHIND),

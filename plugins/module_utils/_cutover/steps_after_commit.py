@@ -157,13 +157,13 @@ def switched(c: Context) -> None:
 def _note_switches(c: Context) -> None:
     c.facts["switch_errors"] = c.switching.errors
     # All that was driven, by a run with other definitions, too: a rollback has to drive it back.
-    held = c.switching.held
-    known = [entry["switch"] for entry in held]
-    c.facts["switches"] = held + [entry for entry in c.facts.get("switches", []) if entry["switch"] not in known]
+    paused = c.switching.paused
+    known = [entry["switch"] for entry in paused]
+    c.facts["switches"] = paused + [entry for entry in c.facts.get("switches", []) if entry["switch"] not in known]
     if c.switching.definitions:
         c.facts["switches_s"] = c.switching.report()
-    if c.switching.held_at:
-        c.facts["clients_held_s"] = round(time.monotonic() - c.switching.held_at, 4)
+    if c.switching.paused_at:
+        c.facts["clients_paused_s"] = round(time.monotonic() - c.switching.paused_at, 4)
 
 
 def confirm(c: Context) -> None:

@@ -139,8 +139,8 @@ def pause_clients(c: Context) -> None:
     """Have new clients wait, where a switch can."""
     if not c.switching.definitions:
         return
-    c.record.remember(switches=c.switching.held)
-    c.switching.hold()
+    c.record.remember(switches=c.switching.paused)
+    c.switching.pause()
     # The lease runs since before the source was prepared, and programs take their time. What is left bounds the waits behind the
     # fence, see remaining(); to close it for nothing is to be spared.
     used = time.monotonic() - c.lease_at
@@ -153,13 +153,13 @@ def pause_clients(c: Context) -> None:
 
 def undo_pause(c: Context) -> None:
     """Let them go on to the old server, whatever the options say now about switches."""
-    held = c.facts.get("switches")
-    if held is None or held == c.switching.held:
+    paused = c.facts.get("switches")
+    if paused is None or paused == c.switching.paused:
         c.switching.undo()
         return
     # Held by an earlier process, whose definitions are not those of the attempt that follows in this one.
-    earlier = Switching({**c.options, "switches": [entry["switch"] for entry in held]})
-    earlier.take_up(held)
+    earlier = Switching({**c.options, "switches": [entry["switch"] for entry in paused]})
+    earlier.take_up(paused)
     try:
         earlier.undo()
     finally:

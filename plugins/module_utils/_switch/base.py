@@ -11,10 +11,10 @@ import typing as t
 from .._errors import Refusal
 
 #: The verbs, in the order of a cutover, and whether the first failure ends the verb: what undoes or goes forward does all it can.
-#: check: before anything is frozen. hold: new connections wait, just before the fence. cut: old sessions end, at the fence.
+#: check: before anything is frozen. pause: new connections wait, just before the fence. cut: old sessions end, at the fence.
 #: switch: to the new server, after its promotion, and release with it, also where the switch failed: connections go on. undo: they go
 #: on, to the old server.
-VERBS = {"check": False, "hold": True, "cut": True, "switch": False, "release": False, "undo": False}
+VERBS = {"check": False, "pause": True, "cut": True, "switch": False, "release": False, "undo": False}
 
 
 class Switch:
@@ -51,7 +51,7 @@ class Switch:
         """
         raise NotImplementedError
 
-    def hold(self, facts: dict) -> None:
+    def pause(self, facts: dict) -> None:
         """Have new connections wait."""
         raise NotImplementedError
 
@@ -64,11 +64,11 @@ class Switch:
         raise NotImplementedError
 
     def release(self, facts: dict) -> None:
-        """End the hold after the switch."""
+        """End the pause after the switch."""
         raise NotImplementedError
 
     def undo(self, facts: dict) -> None:
-        """End the hold without a switch."""
+        """End the pause without a switch."""
         raise NotImplementedError
 
     def back(self, facts: dict) -> dict:

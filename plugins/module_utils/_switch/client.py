@@ -84,14 +84,14 @@ class GuardConnection:
         return self._process.answer(seconds or self._limit + GRACE_SECONDS)
 
     def close(self) -> None:
-        """End it: the end of its input lets it release what it still holds. What is left runs on by itself, as a unit or behind ssh."""
+        """End it: the end of its input lets it release the pauses that it still keeps. What is left runs on by itself, as a unit or behind ssh."""
         self._process.close(GRACE_SECONDS)
 
 
 class Switching:
     """All switches of a cutover, or of a rollback.
 
-    :param options: migration_id, job (whose code a guard on this host runs), switches (definitions), lease (seconds: no hold may
+    :param options: migration_id, job (whose code a guard on this host runs), switches (definitions), lease (seconds: no pause may
         outlast it)
     """
 
@@ -101,16 +101,16 @@ class Switching:
         self.facts: list[dict] = [{} for _definition in self.definitions]
         self.seconds: list[dict] = [{} for _definition in self.definitions]
         self.errors: list[str] = []
-        self.held_at = 0.0
+        self.paused_at = 0.0
         self._guards: dict[str, GuardConnection] = {}
         self._places = sorted({place_of(definition) for definition in self.definitions})
 
-    def take_up(self, held: list[dict]) -> None:
+    def take_up(self, paused: list[dict]) -> None:
         """Know what an earlier run's check had found.
 
-        :param held: its switches, each with its definition and facts
+        :param paused: its switches, each with its definition and facts
         """
-        known = {json.dumps(entry["switch"], sort_keys=True): entry["facts"] for entry in held}
+        known = {json.dumps(entry["switch"], sort_keys=True): entry["facts"] for entry in paused}
         self.facts = [known.get(json.dumps(definition, sort_keys=True), {}) for definition in self.definitions]
 
     def check(self) -> None:
@@ -123,14 +123,14 @@ class Switching:
             raise Refusal("%s, and nothing was frozen: %s" % (REFUSED[self.options["job"]], "; ".join(errors)))
 
     @property
-    def held(self) -> list[dict]:
+    def paused(self) -> list[dict]:
         """What an undo in another process must know."""
         return [{"switch": definition, "facts": facts} for definition, facts in zip(self.definitions, self.facts)]
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """New connections wait from now on."""
-        self.held_at = time.monotonic()
-        self._must("hold")
+        self.paused_at = time.monotonic()
+        self._must("pause")
 
     def cut(self) -> None:
         """Sessions on the old server end, at the very moment of the fence."""
@@ -153,7 +153,7 @@ class Switching:
         return [{"switch": open_switch(one).name, **seconds} for one, seconds in zip(self.definitions, self.seconds)]
 
     def close(self) -> None:
-        """End the guards. What is still held is released by this."""
+        """End the guards. What is still paused is released by this."""
         for place in list(self._guards):
             self._drop(place)
 

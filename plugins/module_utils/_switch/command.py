@@ -23,7 +23,7 @@ WORDS = 300
 
 
 class Command(Switch):
-    """C(argv... STAGE), STAGE being hold, switch, release or undo; the addresses are in NORDBRIDGE_OLD and NORDBRIDGE_NEW.
+    """C(argv... STAGE), STAGE being pause, switch, release or undo; the addresses are in NORDBRIDGE_OLD and NORDBRIDGE_NEW.
 
     Those of where clients are, and of where they are to go: a rollback exchanges them.
     """
@@ -59,9 +59,9 @@ class Command(Switch):
             raise Refusal("%s: it is not executable (chmod 755 %s)" % (self.name, program))
         return {}
 
-    def hold(self, facts: dict) -> None:
-        """Stage hold."""
-        self._run("hold")
+    def pause(self, facts: dict) -> None:
+        """Stage pause."""
+        self._run("pause")
 
     def cut(self, facts: dict) -> None:
         """Nothing: within the write stop a program is run once, for the switch."""

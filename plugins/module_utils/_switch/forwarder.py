@@ -84,14 +84,14 @@ class Forwarder(Switch):
         self._run([*NAT, "-S", "PREROUTING"])
         return {}
 
-    def hold(self, facts: dict) -> None:
+    def pause(self, facts: dict) -> None:
         """Nothing."""
 
     def cut(self, facts: dict) -> None:
         """Nothing: the cutover itself ends the old server's sessions after its promotion."""
 
     def switch(self, facts: dict) -> None:
-        """Nothing: nobody is held by it."""
+        """Nothing: it pauses nobody."""
 
     def release(self, facts: dict) -> None:
         """The proxy first, then the redirection to it."""
@@ -140,7 +140,7 @@ class ForwarderOff(Forwarder):
         rule = bool(shutil.which("iptables")) and self._ok([*NAT, "-C", *self._rule])
         return {"forwards": rule or any(map(self._is_active, self._units))}
 
-    def hold(self, facts: dict) -> None:
+    def pause(self, facts: dict) -> None:
         """Before the fence, so that what fails can be undone. The redirection first, then the proxy."""
         if shutil.which("iptables"):
             while self._ok([*NAT, "-C", *self._rule]):
@@ -150,7 +150,7 @@ class ForwarderOff(Forwarder):
 
     def switch(self, facts: dict) -> None:
         """Again: a process that died after the commit has had it put back."""
-        self.hold(facts)
+        self.pause(facts)
 
     def release(self, facts: dict) -> None:
         """Nothing."""

@@ -4,8 +4,8 @@
 # For use inside this collection only: no stability is promised to others.
 """HAProxy, by its runtime API: the words are those of its management guide, chapter 9.3, as of version 2.6.
 
-New connections are held by C(set maxconn global 1) while one connection of our own, the placeholder, takes that one place:
-HAProxy stops accepting and they wait in the kernel's queue. C(set maxconn frontend NAME 0) would hold that frontend alone; but
+New connections are paused by C(set maxconn global 1) while one connection of our own, the placeholder, takes that one place:
+HAProxy stops accepting and they wait in the kernel's queue. C(set maxconn frontend NAME 0) would pause that frontend alone; but
 where anybody waits, setting it back deadlocks Debian's 2.6.12, and its watchdog ends it (haproxy issue 2726; so it was seen).
 C(disable frontend) would have them refused. What is set here lives in the running process: its reload or restart forgets it.
 """
@@ -194,7 +194,7 @@ class Haproxy(Switch):
         given = self.given
         return (_address(given["old_address"]), given.get("old_port", PORT)) if given.get("old_address") else None
 
-    def hold(self, facts: dict) -> None:
+    def pause(self, facts: dict) -> None:
         """New connections wait in the kernel's queue, those to other frontends of this HAProxy too."""
         self._take_place()
         self._do("set maxconn global 1")
@@ -215,7 +215,7 @@ class Haproxy(Switch):
             if not CHANGED.search(self._do("set server %s/%s addr %s port %d" % place)):
                 # It leads to the new server already, and so do its sessions.
                 return
-        # Those that were accepted before the hold and had waited inside HAProxy for a free slot.
+        # Those that were accepted before the pause and had waited inside HAProxy for a free slot.
         self._do("shutdown sessions server %s/%s" % (self.backend, self.old))
 
     def release(self, facts: dict) -> None:
@@ -224,7 +224,7 @@ class Haproxy(Switch):
         self._leave_place()
 
     def undo(self, facts: dict) -> None:
-        """Accept again; no server's state was changed before the promotion. A HAProxy that does not run holds nobody."""
+        """Accept again; no server's state was changed before the promotion. A HAProxy that does not run pauses nobody."""
         try:
             self.release(facts)
         except Gone:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""The guard: a process beside the cutover's, on the host of the switches, that does what it is asked and ends a hold that nobody ends.
+"""The guard: a process beside the cutover's, on the host of the switches, that does what it is asked and ends a pause that nobody ends.
 
 It outlives the cutover's job: the job's death closes its standard input, and it releases at once. Where only silence comes,
-as from a host that lost its network, it releases when the hold's time is up. So clients never wait for longer than that.
+as from a host that lost its network, it releases when the pause's time is up. So clients never wait for longer than that.
 One request in one line, one answer in one line. What is asked for is C({"do": VERB}).
 """
 
@@ -29,26 +29,26 @@ MAX_REQUEST = 1 << 22
 
 
 class PauseGuard:
-    """Some switches, and whether they hold clients now."""
+    """Some switches, and whether they pause clients now."""
 
     def __init__(self, request: dict, keep: t.Callable[[list[dict]], None] = lambda facts: None) -> None:
         """Take over the switches.
 
-        :param request: switches (definitions), facts (of each, from an earlier check), seconds (that a hold may last)
+        :param request: switches (definitions), facts (of each, from an earlier check), seconds (that a pause may last)
         :param keep: gets what a check has found, for a later guard
         """
         self.keep = keep
         self.switches = [open_switch(given) for given in request["switches"]]
         self.facts: list[dict] = request.get("facts") or [{} for _switch in self.switches]
         self.seconds = float(request["seconds"])
-        self.held_until = 0.0  # by the monotonic clock; 0 where nothing is held
+        self.paused_until = 0.0  # by the monotonic clock; 0 where nobody waits
         self.switched = False
 
     def do(self, verb: str) -> dict:
         """Ask all switches; seconds and an error's text for each, empty where there is none."""
         stop_early = VERBS[verb]
-        if verb == "hold":
-            self.held_until = time.monotonic() + self.seconds
+        if verb == "pause":
+            self.paused_until = time.monotonic() + self.seconds
         elif verb == "switch":
             self.switched = True
         seconds: list[dict] = [{} for _switch in self.switches]
@@ -64,7 +64,7 @@ class PauseGuard:
                 seconds[number][each + "_s"] = round(time.monotonic() - started, 4)
             errors[number] = "; ".join(text for text in told if text)
         if verb in ("switch", "release", "undo") and not any(errors):
-            self.held_until = 0.0
+            self.paused_until = 0.0
         if verb == "check" and not any(errors):
             self.keep(self.facts)
         return {"facts": self.facts, "seconds": seconds, "errors": errors}
@@ -80,11 +80,11 @@ class PauseGuard:
         return ""
 
     def abandon(self) -> None:
-        """Nobody is there any more: let clients go on, where the switches point now. Tried again until the hold's time is up."""
+        """Nobody is there any more: let clients go on, where the switches point now. Tried again until the pause's time is up."""
         verb = "release" if self.switched else "undo"
-        while self.held_until:
+        while self.paused_until:
             told = [error for error in self.do(verb)["errors"] if error]
-            if told and time.monotonic() > self.held_until + self.seconds:
+            if told and time.monotonic() > self.paused_until + self.seconds:
                 sys.exit("; ".join(told))
             time.sleep(0.5 if told else 0.0)
 
@@ -92,7 +92,7 @@ class PauseGuard:
         """Answer until the other side ends."""
         self._say({"ready": len(self.switches)})
         while True:
-            wait = max(0.0, self.held_until - time.monotonic()) if self.held_until else None
+            wait = max(0.0, self.paused_until - time.monotonic()) if self.paused_until else None
             ready, _write, _error = select.select([sys.stdin], [], [], wait)
             line = sys.stdin.readline(MAX_REQUEST) if ready else ""
             if not line:

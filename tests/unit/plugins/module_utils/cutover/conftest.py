@@ -367,14 +367,14 @@ class FakeSwitching:
 
     def __init__(self, options):
         self.definitions = list(options.get("switches") or [])
-        self.facts, self.errors, self.held_at = [{} for _one in self.definitions], [], 0.0
+        self.facts, self.errors, self.paused_at = [{} for _one in self.definitions], [], 0.0
 
     @property
-    def held(self):
+    def paused(self):
         return [{"switch": one, "facts": facts} for one, facts in zip(self.definitions, self.facts)]
 
-    def take_up(self, held):
-        self.world.taken_up = held
+    def take_up(self, paused):
+        self.world.taken_up = paused
 
     def check(self):
         self.world.effect("check switches")
@@ -386,8 +386,8 @@ class FakeSwitching:
             self.world.clients = where or self.world.clients
             self.world.after(name)
 
-    def hold(self):
-        self._to("hold clients", "waiting")
+    def pause(self):
+        self._to("pause clients", "waiting")
 
     def cut(self):
         self._to("cut", "")

@@ -32,7 +32,7 @@ EFFECTS = {
     ("do", "lease"): ("token", "arm"),
     ("do", "events_off"): ("events off",),
     ("do", "stage"): ("hold", "take privileges"),
-    ("do", "hold"): ("hold clients",),
+    ("do", "pause"): ("pause clients",),
     ("do", "fence"): ("close fence", "end sessions"),
     ("do", "position"): ("position",),
     ("do", "wait"): ("wait",),
@@ -44,7 +44,7 @@ EFFECTS = {
     ("do", "switched"): ("switch clients",),
     ("do", "confirm"): ("keep open", "beat", "prove hold"),
     ("undo", "lease"): ("end lease",),
-    ("undo", "hold"): ("let clients go",),
+    ("undo", "pause"): ("let clients go",),
     ("undo", "check"): ("start replica",),
 }  # fmt: skip
 
@@ -323,13 +323,13 @@ class Rules:
         """The answer."""
         yield "", w, ""
 
-    def hold_clients(self, w: World) -> Iterator[Step]:
+    def pause_clients(self, w: World) -> Iterator[Step]:
         """Have new clients wait. It changes nothing of who may write; but it may fail, and the machine must bear that."""
         yield "", w, ""
         if w.faults:
             yield "fails", w._replace(faults=w.faults - 1), FAIL
 
-    switch_clients = let_clients_go = hold_clients
+    switch_clients = let_clients_go = pause_clients
 
     def close_fence(self, w: World) -> Iterator[Step]:
         """Stop all writes."""

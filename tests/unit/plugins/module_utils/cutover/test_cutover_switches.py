@@ -20,8 +20,8 @@ def through(clients, cut):
 def test_clients_wait_from_just_before_the_fence_to_just_after_the_promotion(clients, through):
     result = through()
     log = clients.log
-    assert "arm" in log[: log.index("hold clients")], "a hold that outlives the job ends with the lease"
-    assert log[log.index("hold clients") :][:3] == ["hold clients", "cut", "close fence"]
+    assert "arm" in log[: log.index("pause clients")], "a pause that outlives the job ends with the lease"
+    assert log[log.index("pause clients") :][:3] == ["pause clients", "cut", "close fence"]
     assert log[log.index("promote target") :][:2] == ["promote target", "switch"]
     assert clients.clients == "new" and result["switches_s"] == [{"switch": "haproxy mysql"}]
 
@@ -32,7 +32,7 @@ def test_a_switch_that_cannot_work_freezes_nothing(clients, through):
     assert clients.log == ["holdable", "preflight", "check switches", "ask source"]
 
 
-@pytest.mark.parametrize("effect", ["hold clients", "cut", "close fence", "wait", "stop replica", "take"])
+@pytest.mark.parametrize("effect", ["pause clients", "cut", "close fence", "wait", "stop replica", "take"])
 def test_what_fails_before_the_commit_lets_clients_go_on_to_the_source(clients, through, effect):
     clients.failing[effect] = MigrationError("no")
     assert "undone" in str(through())
@@ -58,7 +58,7 @@ def test_clients_are_let_go_although_the_source_is_gone(clients, through, monkey
     assert clients.clients == "old"
 
 
-@pytest.mark.parametrize("effect", ["hold clients", "cut", "close fence", "wait"])
+@pytest.mark.parametrize("effect", ["pause clients", "cut", "close fence", "wait"])
 def test_killed_while_they_wait_the_next_run_lets_them_go_first(clients, through, cut, effect):
     clients.killing = effect
     assert isinstance(through(), clients.Dead)

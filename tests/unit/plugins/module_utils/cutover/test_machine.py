@@ -29,7 +29,7 @@ JOURNALLED = tuple(step.name for step in CUTOVER_STEPS if step.journalled)
 after, may_have_begun, next_action, resume = (
     partial(function, order=CUTOVER_STEPS) for function in (machine.after, machine.may_have_begun, machine.next_action, machine.resume)
 )
-UNDOABLE = ("lease", "hold", "check")
+UNDOABLE = ("lease", "pause", "check")
 
 
 def undo(state, results=()):
@@ -46,7 +46,7 @@ def undo(state, results=()):
 def test_the_order_is_the_promise():
     names = list(NAMES)
     promised = [
-        "preflight", "lease", "events_off", "stage", "hold", "fence", "position", "wait", "check", "commit", "promote", "switch", "forget", "release",
+        "preflight", "lease", "events_off", "stage", "pause", "fence", "position", "wait", "check", "commit", "promote", "switch", "forget", "release",
         "events_on", "switched", "confirm",
     ]  # fmt: skip
     assert [name for name in names if name in promised] == promised
@@ -131,14 +131,14 @@ def test_what_may_have_begun_is_found_from_the_journalled_steps_alone(count):
 
 
 def test_once_clients_are_held_replication_may_be_stopped_and_the_cutover_committed():
-    assert {"check", "commit"} <= set(may_have_begun(("lease", "hold")))
+    assert {"check", "commit"} <= set(may_have_begun(("lease", "pause")))
     assert may_have_begun(("lease",)) == ("lease", "events_off", "stage")
     assert may_have_begun(()) == ()
 
 
 def test_a_new_process_goes_back_unless_it_reads_of_the_commit():
     assert resume((), ()) == State()
-    assert resume(("lease", "hold"), ("preflight", "lease")).failed
+    assert resume(("lease", "pause"), ("preflight", "lease")).failed
     assert resume(NAMES[: COMMIT + 2], NAMES[: COMMIT + 1]).committed
     assert next_action(resume(NAMES[: COMMIT + 2], NAMES[: COMMIT + 1])) == Action("do", NAMES[COMMIT + 1])
 

@@ -331,7 +331,7 @@ LOGGED = {
     "prove hold": ["held"],
     "token": ["position"],
     "events off": ["set source scheduler"],
-    "hold clients": [],
+    "pause clients": [],
     "let clients go": [],
     "switch clients": [],
     "position": ["history end"],
@@ -381,4 +381,4 @@ def test_the_models_undo_is_that_of_the_real_steps(world, cut, monkeypatch):
     # What the last step began with, the undo, and the look whether the source takes writes.
     undone = undone[undone.index("sessions ended") :]
     assert undone[:2] == ["sessions ended", "history end"]
-    assert [word for word in undone[2:] if word != "ask source"] == logged("undo", ["lease", "hold", "check"])
+    assert [word for word in undone[2:] if word != "ask source"] == logged("undo", ["lease", "pause", "check"])

@@ -163,13 +163,13 @@ def test_clients_wait_from_just_before_the_fence_until_the_old_server_has_taken_
     result = through()
     log = clients.log
     assert log.index("check switches") < log.index("arm"), "what cannot work is found before anything is touched"
-    assert log[log.index("hold clients") :][:3] == ["hold clients", "cut", "close fence"]
+    assert log[log.index("pause clients") :][:3] == ["pause clients", "cut", "close fence"]
     assert log.index("release old") < log.index("promote target") < log.index("switch")
     assert clients.clients == "new" and result["switches_s"] == [{"switch": "haproxy mysql"}]
     assert went_back(clients)
 
 
-@pytest.mark.parametrize("effect", ["hold clients", "cut", "close fence", "wait", "take"])
+@pytest.mark.parametrize("effect", ["pause clients", "cut", "close fence", "wait", "take"])
 def test_what_fails_before_the_commit_lets_clients_go_on(clients, through, effect):
     clients.failing[effect] = MigrationError("no")
     assert "nothing has moved" in str(through())

@@ -219,7 +219,7 @@ def test_the_commands_and_their_order(haproxy):
     switch = open_switch(definition(haproxy))
     facts = switch.check()
     assert facts == {"maxconn": 4000} and haproxy.asked == [], "looking changes nothing"
-    for verb in ("hold", "cut", "switch", "release"):
+    for verb in ("pause", "cut", "switch", "release"):
         getattr(switch, verb)(facts)
     assert haproxy.asked == [
         "set maxconn global 1", "shutdown session 0x55aa", "set server mysql/old state maint",
@@ -240,12 +240,12 @@ def test_a_server_that_gets_another_address(haproxy):
 def test_an_undo_changes_no_server(haproxy):
     switch = open_switch(definition(haproxy))
     facts = switch.check()
-    switch.hold(facts)
+    switch.pause(facts)
     switch.undo(facts)
     assert haproxy.maxconn == 4000 and haproxy.status == {"old": "no check", "new": "MAINT"}
 
 
-def test_a_hold_of_somebody_else_is_refused(haproxy):
+def test_a_pause_of_somebody_else_is_refused(haproxy):
     switch = open_switch(definition(haproxy))
     haproxy.maxconn = 1
     with pytest.raises(Refusal, match="somebody holds it: set maxconn global 0"):
@@ -296,10 +296,10 @@ def test_a_socket_without_the_right_is_refused(haproxy):
 def test_an_answer_is_an_error(haproxy):
     haproxy.answer = "Permission denied"
     with pytest.raises(MigrationError, match="Permission denied"):
-        open_switch(definition(haproxy)).hold({})
+        open_switch(definition(haproxy)).pause({})
 
 
-def test_a_haproxy_that_does_not_run_holds_nobody(haproxy, tmp_path):
+def test_a_haproxy_that_does_not_run_pauses_nobody(haproxy, tmp_path):
     switch = open_switch(definition(haproxy, socket=str(tmp_path / "none")))
     switch.undo({"maxconn": 4000})
     with pytest.raises(MigrationError, match="no HAProxy answers"):
@@ -320,9 +320,9 @@ def test_a_program_that_takes_too_long_is_ended(note, tmp_path):
 
 
 def test_a_programs_failure_is_told_in_its_words(note, tmp_path):
-    (tmp_path / "fail-hold").touch()
-    with pytest.raises(MigrationError, match="ended hold with code 3: cannot hold"):
-        open_switch(note).hold({})
+    (tmp_path / "fail-pause").touch()
+    with pytest.raises(MigrationError, match="ended pause with code 3: cannot pause"):
+        open_switch(note).pause({})
 
 
 def test_looking_does_not_run_it(note, tmp_path):
@@ -393,7 +393,7 @@ def test_a_forwarder_is_set_up_once(programs):
 
 def test_before_the_promotion_nobody_is_forwarded(programs):
     switch = open_switch({"type": "forwarder", "new_address": "127.0.0.1"})
-    for verb in ("hold", "cut", "undo"):
+    for verb in ("pause", "cut", "undo"):
         getattr(switch, verb)({})
     assert calls(programs) == []
 
@@ -424,7 +424,7 @@ def test_a_forwarder_is_removed_for_the_way_back_and_put_back_by_an_undo(program
     assert facts == {"forwards": True}
     del_rule = "iptables -w 2 -t nat -D PREROUTING -p tcp --dport 3306 ! -s 10.0.0.2"
     for _again in range(2):
-        away.hold(facts)
+        away.pause(facts)
     removed = [line for line in calls(programs) if " -D " in line or " stop " in line]
     assert removed[0].startswith(del_rule) and removed[1:] == ["systemctl stop nordbridge-shop-forward.socket"], removed
     assert not (programs / "rules").read_text() and not (programs / "active").exists()
@@ -442,7 +442,7 @@ def test_where_nothing_can_forward_there_is_nothing_to_remove(programs, monkeypa
     (programs / "bin/iptables").unlink()
     monkeypatch.setenv("PATH", str(programs / "bin"))
     assert away.check() == {"forwards": False}
-    away.hold({"forwards": False})
+    away.pause({"forwards": False})
 
 
 # --- the way back -------------------------------------------------------------
@@ -527,38 +527,38 @@ def until(check, seconds=10.0):
 def test_a_whole_cutover(switching, haproxy, tmp_path):
     one = switching()
     one.check()
-    one.hold()
+    one.pause()
     assert haproxy.maxconn == 1
     one.cut()
     one.switch()
     assert one.errors == [] and haproxy.maxconn == 4000 and haproxy.status == {"old": "MAINT", "new": "UP"}
-    assert noted(tmp_path) == ["hold", "switch", "release"]
+    assert noted(tmp_path) == ["pause", "switch", "release"]
     report = one.report()
     assert report[0]["switch"].startswith("haproxy ") and set(report[1]) == {
         "switch",
         "check_s",
-        "hold_s",
+        "pause_s",
         "cut_s",
         "switch_s",
         "release_s",
     }
     one.close()
-    assert noted(tmp_path) == ["hold", "switch", "release"], "what was released is not released again"
+    assert noted(tmp_path) == ["pause", "switch", "release"], "what was released is not released again"
 
 
 def test_the_end_of_the_job_releases_at_once(switching, haproxy, tmp_path):
     one = switching()
     one.check()
-    one.hold()
+    one.pause()
     one._guards["target"]._process.process.stdin.close()
-    until(lambda: haproxy.maxconn == 4000 and noted(tmp_path) == ["hold", "undo"])
+    until(lambda: haproxy.maxconn == 4000 and noted(tmp_path) == ["pause", "undo"])
     assert haproxy.status["new"] == "MAINT"
 
 
 def test_silence_releases_when_the_time_is_up(switching, haproxy):
     one = switching(lease=0.5)
     one.check()
-    one.hold()
+    one.pause()
     assert haproxy.maxconn == 1
     until(lambda: haproxy.maxconn == 4000)
 
@@ -567,7 +567,7 @@ def test_nobody_waits_for_another_switch(switching, haproxy, note, tmp_path):
     (tmp_path / "slow-switch").touch()
     one = switching()
     one.check()
-    one.hold()
+    one.pause()
     waiting = threading.Thread(target=one.switch)
     waiting.start()
     until(lambda: haproxy.maxconn == 4000, seconds=1.5)
@@ -578,15 +578,15 @@ def test_nobody_waits_for_another_switch(switching, haproxy, note, tmp_path):
 
 def test_what_could_not_be_released_after_the_switch_is_released_forward(haproxy, monkeypatch):
     kept = pause_guard.PauseGuard({"switches": [definition(haproxy)], "seconds": 5})
-    for verb in ("check", "hold"):
+    for verb in ("check", "pause"):
         assert kept.do(verb)["errors"] == [""]
     with monkeypatch.context() as patch:
         patch.setattr(haproxy, "reply", lambda command: "busy" if "maxconn" in command else FakeHaproxy.reply(haproxy, command))
         assert "busy" in kept.do("switch")["errors"][0]
-    assert haproxy.maxconn == 1 and kept.held_until
+    assert haproxy.maxconn == 1 and kept.paused_until
     monkeypatch.setattr(kept.switches[0], "undo", lambda _facts: pytest.fail("back to the old server"))
     kept.abandon()
-    assert haproxy.maxconn == 4000 and not kept.held_until
+    assert haproxy.maxconn == 4000 and not kept.paused_until
     assert haproxy.status == {"old": "MAINT", "new": "UP"}
 
 
@@ -597,24 +597,24 @@ def test_every_reason_is_told_at_once(switching, haproxy, tmp_path):
         switching().check()
 
 
-def test_a_hold_that_fails_is_undone_where_it_was_begun(switching, haproxy, tmp_path):
-    (tmp_path / "fail-hold").touch()
+def test_a_pause_that_fails_is_undone_where_it_was_begun(switching, haproxy, tmp_path):
+    (tmp_path / "fail-pause").touch()
     one = switching()
     one.check()
-    with pytest.raises(MigrationError, match="cannot hold"):
-        one.hold()
+    with pytest.raises(MigrationError, match="cannot pause"):
+        one.pause()
     one.undo()
-    assert haproxy.maxconn == 4000 and noted(tmp_path) == ["hold", "undo"]
+    assert haproxy.maxconn == 4000 and noted(tmp_path) == ["pause", "undo"]
 
 
 def test_a_switch_that_fails_keeps_no_other_from_its_work(switching, haproxy, tmp_path):
     one = switching()
     one.check()
-    one.hold()
+    one.pause()
     haproxy.answer = "Permission denied"
     one.switch()
     assert len(one.errors) == 1 and one.errors[0].count("Permission denied") == 2
-    assert noted(tmp_path) == ["hold", "switch", "release"]
+    assert noted(tmp_path) == ["pause", "switch", "release"]
     haproxy.answer = ""
     one.switch()
     assert one.errors == [] and haproxy.maxconn == 4000 and haproxy.status["new"] == "UP"
@@ -623,7 +623,7 @@ def test_a_switch_that_fails_keeps_no_other_from_its_work(switching, haproxy, tm
 def test_a_keeper_that_died_is_replaced_where_it_matters(switching, haproxy):
     one = switching()
     one.check()
-    one.hold()
+    one.pause()
     one._guards["target"]._process.process.kill()
     one.switch()
     assert one.errors == [] and haproxy.maxconn == 4000 and haproxy.status["new"] == "UP"
@@ -632,7 +632,7 @@ def test_a_keeper_that_died_is_replaced_where_it_matters(switching, haproxy):
 def test_another_process_undoes_with_what_was_noted(switching, haproxy):
     one = switching()
     one.check()
-    held = one.held
+    held = one.paused
     haproxy.maxconn = 1
     another = switching(switches=[entry["switch"] for entry in held])
     another.take_up(held)
@@ -648,6 +648,6 @@ def test_the_agent_drives_no_switch_of_the_targets(note):
 def test_without_switches_no_process_is_started(monkeypatch):
     monkeypatch.setattr(client, "JsonLinesProcess", lambda *_args, **_more: pytest.fail("started"))
     one = client.Switching({"migration_id": "shop", "lease": 10.0})
-    for verb in ("check", "hold", "cut", "switch", "undo", "close"):
+    for verb in ("check", "pause", "cut", "switch", "undo", "close"):
         getattr(one, verb)()
     assert one.report() == [] and one.errors == []
