@@ -49,6 +49,11 @@ events:
   returned: success
   type: dict
   sample: {"chain_holds": true, "broken_at": 0, "aside": []}
+plan:
+  description: The id of the plan that the migration was begun by; empty where it was not begun.
+  returned: success
+  type: str
+  sample: 8f3a-01bc-77d2-9c0e-5a41-0b6f-e1d8-4c39-2f70
 wipe_permission:
   description: The value of C(wipe_target) that permits the next erasure of the target. Each counts once.
   returned: success

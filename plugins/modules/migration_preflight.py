@@ -160,6 +160,27 @@ options:
     description: How many hours ago it may have begun for a cutover; V(0) where nobody asks.
     type: float
     default: 0.0
+  plan:
+    description:
+      - The id of a plan that was approved, RV(plan_id) of an earlier run. It is an error where what that plan rests on has changed;
+        the message names what.
+    type: str
+    default: ''
+  plan_begun:
+    description: The id of the plan that this migration was begun by, as M(nordbridge.mysql_migration.migration_info) tells it.
+    type: str
+    default: ''
+  source_log:
+    description: What M(nordbridge.mysql_migration.mysql_binlog_config) returned in check mode on the source.
+    type: dict
+  target_log:
+    description: The same of the target.
+    type: dict
+  missing_programs:
+    description: The programs that are to be installed on the target.
+    type: list
+    elements: str
+    default: []
   fail:
     description: Whether to fail when a check finds an error. With V(false) the module only reports.
     type: bool
@@ -250,6 +271,37 @@ seed:
   returned: always, unless the facts are not of a server
   type: dict
   sample: {"method": "mariadb-backup", "not_taken": {"clone": "CLONE is MySQL's", "dump": "mariadb-backup is faster"}}
+changes:
+  description: What is still to be changed, in its order.
+  returned: always, unless the facts are not of a server
+  type: list
+  elements: dict
+  contains:
+    side:
+      description: V(source) or V(target).
+      type: str
+      sample: source
+    when:
+      description: C(before the copy), C(with the copy), C(at the cutover) or C(after the cutover).
+      type: str
+      sample: before the copy
+    kind:
+      description: >-
+        V(restart), V(file), V(variable), V(account), V(schema), V(user), V(unit), V(package), V(plugin), V(data), or V(server) for what
+        the server does.
+      type: str
+      sample: account
+    what:
+      description: What it is, in words.
+      type: str
+      sample: nordbridge_keep_2c3a4b5d, from this host alone
+plan_id:
+  description: >-
+    The plan's id for O(plan). It is made of the servers, their settings and definitions, the migration's settings, the copy's method and
+    the changes, and not of what grows by itself. Empty where nothing is announced.
+  returned: always, unless the facts are not of a server
+  type: str
+  sample: 8f3a-01bc-77d2-9c0e-5a41-0b6f-e1d8-4c39-2f70
 refusal:
   description: What a play fails with that has printed the plan; empty where no error was found.
   returned: always, unless the facts are not of a server
@@ -303,6 +355,11 @@ OPTIONS = {
     "renewed": {"type": "bool", "default": False},
     "verified_at": {"type": "float", "default": 0.0},
     "verify_max_age": {"type": "float", "default": 0.0},
+    "plan": {"type": "str", "default": ""},
+    "plan_begun": {"type": "str", "default": ""},
+    "source_log": {"type": "dict"},
+    "target_log": {"type": "dict"},
+    "missing_programs": {"type": "list", "elements": "str", "default": []},
     "fail": {"type": "bool", "default": True},
 }
 

@@ -54,6 +54,11 @@ class Settings:
     renewed: bool = False
     verified_at: float = 0.0
     verify_max_age: float = 0.0
+    plan: str = ""
+    plan_begun: str = ""
+    source_log: dict | None = None
+    target_log: dict | None = None
+    missing_programs: t.Sequence[str] = ()
 
     @property
     def seeded(self) -> bool:

@@ -10,9 +10,10 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import Refusal
-from . import rules_census, rules_fence, rules_pair, rules_setups, rules_source, rules_target
+from . import rules_census, rules_fence, rules_pair, rules_plan, rules_setups, rules_source, rules_target
 from .catalogue import CHECKS, ERROR, NOTICE, OK, WARNING, Check
-from .check_input import CheckInput, Finding, counted, size
+from .check_input import CheckInput, Finding, counted
+from .plan_text import plan_text
 
 RULES: dict[str, t.Callable[[CheckInput], list]] = {
     **rules_pair.RULES,
@@ -21,16 +22,17 @@ RULES: dict[str, t.Callable[[CheckInput], list]] = {
     **rules_fence.RULES,
     **rules_census.RULES,
     **rules_setups.RULES,
+    **rules_plan.RULES,
 }
 # What is asked where the target may be the primary. The others ask what a migration would meet, and some of them advise to make it again.
 OF_DOUBT = ("P01", "P02", "P25", "P41", "P42", "P60", "P61", "P62", "P80")
-_LETTERS = {ERROR: "E", WARNING: "W", NOTICE: "N"}
 
 
 def check(case: CheckInput) -> dict:
     """Ask every rule.
 
-    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, standing, seed, plan_text, refusal
+    :returns: findings (one or more for each check), counts (errors, warnings, notices), summary, standing, seed, changes, plan_id,
+        plan_text, refusal
     """
     standing = rules_fence.standing(case)
     if standing:
@@ -42,7 +44,12 @@ def check(case: CheckInput) -> dict:
     summary = "%s: %s" % (counted(len(asked), "check"), ", ".join(counted(number, name[:-1]) for name, number in counts.items()))
     # Not "warnings" beside findings: in a module's result that word is Ansible's own, for a list of texts.
     result = {"findings": findings, "counts": counts, "summary": summary, "standing": standing, "seed": _seed(case)}
-    result["plan_text"] = plan_text(case, result)
+    doubt = _in_doubt(case)
+    # Where it is not sure which server is the primary, nothing is announced, and nothing can be approved.
+    nothing = doubt or bool(standing) or case.settings.committed
+    result["plan_id"], found = ("", []) if nothing else rules_plan.planned(case)
+    result["changes"] = [change._asdict() for change in found]
+    result["plan_text"] = plan_text(case, result, found, doubt)
     result["refusal"] = refusal_text(result, case.settings.migration_id)
     return result
 
@@ -119,73 +126,3 @@ def refuse(result: dict, migration_id: str) -> t.NoReturn:
     bad = [finding for finding in result["findings"] if finding["result"] != OK]
     refusal.facts = {"changed": False, **result, "findings": bad}
     raise refusal
-
-
-def plan_text(case: CheckInput, result: dict) -> list[str]:
-    """The plan for people, a line an entry."""
-    source, target, asked = case.source, case.target, case.settings
-    lines = [
-        "MIGRATION PLAN %s  %s -> %s" % (asked.migration_id, source["identity"]["label"], target["identity"]["label"]),
-        "                nothing has been changed",
-        " DATA       %s, %s, %s, about %d rows"
-        % (counted(len(source["schemas"]), "schema"), counted(source["tables"], "table"), size(source["bytes"]), source["rows_estimate"]),
-    ]
-    lines += _copy(result["seed"])
-    lines.append(" PREFLIGHT  %s" % result["summary"])
-    for severity in (ERROR, WARNING, NOTICE):
-        for finding in result["findings"]:
-            if finding["result"] == severity:
-                lines.append("  [%s] %s [%s] %s" % (_LETTERS[severity], finding["id"], finding["where"], finding["message"]))
-                lines.append("        %s%s" % (finding["remedy"], _waive_hint(finding)))
-    doubt = _in_doubt(case)
-    lines += [] if doubt else _changes(case)
-    if not asked.committed and not doubt:
-        lines.append(
-            " CUTOVER    undone after %g s of write stop; whatever dies before it is committed, the source opens by itself within %g s"
-            % (asked.cutover_budget, asked.cutover_lease)
-        )
-    lines.append(" NEXT       %s" % _next(case, result))
-    if not asked.committed and not result["counts"]["errors"] and asked.phase == "migrate" and not result["standing"]:
-        lines.append("            (it stops before the cutover)")
-    return lines
-
-
-def _copy(seed: dict) -> list[str]:
-    """How the data would be copied."""
-    if not seed["method"]:
-        return []
-    return [" COPY       %s" % seed["method"]] + ["             not %s: %s" % item for item in seed["not_taken"].items()]
-
-
-def _waive_hint(finding: dict) -> str:
-    needed = finding["waivable"] and not finding["waived"] and finding["result"] == ERROR and "-e waive=" not in finding["remedy"]
-    return "   waive: -e waive=%s" % finding["id"] if needed else ""
-
-
-def _changes(case: CheckInput) -> list[str]:
-    """The changes that people ask about first."""
-    asked = case.settings
-    lines = []
-    if not asked.committed and not asked.seeded:
-        if asked.restart_required or (asked.restart_required is None and not case.source["log_bin"]):
-            lines.append(" CHANGES    source: one restart%s" % ("" if asked.source_allow_restart else ", not allowed yet"))
-        if asked.may_wipe and case.target["schemas"]:
-            lines.append(" CHANGES    target: %s ERASED (%s)" % (counted(len(case.target["schemas"]), "schema"), size(case.target["bytes"])))
-    if asked.reverse_replication and not asked.committed:
-        lines.append(" CHANGES    source: after the cutover it follows the target, read-only, so that a rollback loses nothing")
-    return lines
-
-
-def _next(case: CheckInput, result: dict) -> str:
-    asked = case.settings
-    if result["counts"]["errors"]:
-        return "remove the errors above, then run the same command again"
-    if asked.committed or result["standing"]:
-        return "nothing: the cutover is done"
-    if asked.seed_state == "done" and asked.phase in ("ready", "cutover"):
-        return "ansible-playbook nordbridge.mysql_migration.cutover -i INVENTORY -e cutover=%s" % asked.migration_id
-    words = ["ansible-playbook nordbridge.mysql_migration.migrate -i INVENTORY"]
-    words += ["-e migration_source_allow_restart=true"] if asked.source_allow_restart else []
-    words += ["-e wipe_target=%s" % asked.permission] if asked.wipe_is_ours else []
-    words += ["-e waive=%s" % ",".join(asked.waive)] if asked.waive else []
-    return " ".join(words)

@@ -18,6 +18,8 @@ from .._state.paths import directory
 from .._state.permission import word
 
 ASK_SECONDS = 15.0
+# Placed by the role target before its first change.
+PLAN_FILE = "plan.json"
 JOBS = ("seed", "catchup", "verify", "cutover", "rollback")
 
 
@@ -59,8 +61,15 @@ def migration_info(params: dict, _check_mode: bool) -> dict:
         },
         "events": events,
         "wipe_permission": word(params["migration_id"], state),
+        "plan": plan_begun(folder),
         "warnings": warnings,
     }
+
+
+def plan_begun(folder: str) -> str:
+    """The id of the plan that a migration was begun by; empty where none was kept."""
+    kept = read_json(os.path.join(folder, PLAN_FILE))
+    return str(kept.get("plan", "")) if isinstance(kept, dict) else ""
 
 
 def _progress(folder: str, job: str, state: str) -> str:

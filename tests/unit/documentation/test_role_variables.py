@@ -17,7 +17,7 @@ from role_variables import HERE, ROLES, defaults, load, made_in, makes, read_in,
 KNOWN = known_names()
 SHARED = specs("common")["main"]
 #: Given with a command, at any hour: these are short and stay so.
-WORDS = {"cutover", "rehearse", "rollback", "retire", "retire_replication", "wipe_target", "waive", "lose_writes", "accept_late_writes"}
+WORDS = {"cutover", "plan", "rehearse", "rollback", "retire", "retire_replication", "wipe_target", "waive", "lose_writes", "accept_late_writes"}
 ENTRIES = [(role, entry) for role in ROLES for entry in specs(role)]
 #: What Ansible itself provides.
 ANSIBLE = {

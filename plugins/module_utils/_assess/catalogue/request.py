@@ -40,4 +40,8 @@ CHECKS = (
         "copy again: -e wipe_target={wipe}; or compare all rows of both servers at one position and, where they are equal, waive: -e waive=P65",
         waivable=True,
     ),
+    Check(
+        "P66", "the plan that was approved is the one that is made", ERROR, MIGRATION,
+        "run the playbook assess, read the plan of now, and give its id; or leave plan out",
+    ),
 )

@@ -22,7 +22,10 @@ SECRET = re.compile(r"passw|secret|token|credential|passphrase|private")
 #: What cannot hold a secret, whatever its name says.
 HARMLESS = ("bool", "int", "float")
 #: Whose keys are data, not options: facts of another module's result, a table's conditions. They hold no secret.
-FREE = {"migration_preflight.source", "migration_preflight.target", "mysql_table_digest.where", "mysql_server_info.same_as"}
+FREE = {
+    "migration_preflight.source", "migration_preflight.target", "migration_preflight.source_log", "migration_preflight.target_log",
+    "mysql_table_digest.where", "mysql_server_info.same_as",
+}  # fmt: skip
 
 
 class Seen(Exception):

@@ -211,6 +211,7 @@ FIRES = [
     ("P38", "warning", "sync_binlog=1000", {"sync_binlog": 1000}, {}, {}),
     ("P65", "error", "whatever replication shows now: 0-1-7 was seen", {}, {}, {"distrust": ["0-1-7 was seen"], "seed_state": "done"}),
     ("P65", "warning", "(waived)", {}, {}, {"distrust": ["x"], "seed_state": "done", "waive": ["P65"]}),
+    ("P66", "error", "plan=yesterday's is not a plan's id", {}, {}, {"plan": "yesterday's"}),
     ("P64", "warning", "no record of a row-level comparison", {}, {}, {"cutover": "mig-1"}),
     ("P80", "error", "whether the source was cut over is not known: kept elsewhere", {"fence_unknown": "kept elsewhere"}, {}, {}),
     ("P80", "error", "whether the target was cut over is not known", {}, {"fence_unknown": "kept elsewhere"}, {}),
@@ -441,11 +442,12 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[1].strip() == "nothing has been changed"
     text = "\n".join(lines)
-    assert "PREFLIGHT  72 checks: 0 errors, 2 warnings, 1 notice" in text
+    assert "PREFLIGHT  73 checks: 0 errors, 2 warnings, 1 notice" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
-    assert "source: one restart" in text and "target: 1 schema ERASED (5.0 GiB)" in text
+    assert " CHANGES    before the copy, on the source us-db1" in lines and "   restart  one restart of the server" in lines
+    assert "   data     1 schema ERASED (5.0 GiB)" in lines
     assert lines[-2].endswith("-e migration_source_allow_restart=true -e wipe_target=mig-1") and lines[-1].strip() == "(it stops before the cutover)"
 
 
@@ -478,15 +480,73 @@ def test_a_new_table_of_default_collations_is_told() -> None:
 
 
 def test_the_plan_lists_only_changes_that_come() -> None:
-    def changes(*args: dict, **settings: object) -> list[str]:
-        return [line for line in run(*args, **settings)["plan_text"] if "CHANGES" in line]
+    def changes(kind: str, *args: dict, **settings: object) -> list[str]:
+        outcome = run(*args, **settings)
+        told = [change["what"] for change in outcome["changes"] if change["kind"] == kind]
+        assert all("   %-8s %s" % (kind, what) in outcome["plan_text"] for what in told)
+        return told
 
-    assert changes() == [] == changes(restart_required=False)
-    assert changes(wipe_target="mig-1") == []
-    assert changes(None, target(**TARGET_DATA)) == []
-    assert changes(source(log_bin=False), restart_required=False) == []
-    assert changes(restart_required=True) == [" CHANGES    source: one restart, not allowed yet"]
-    assert changes(source(log_bin=False), phase="committed") == [] == changes(source(log_bin=False), seed_state="done")
+    assert changes("restart") == [] == changes("restart", restart_required=False)
+    assert not any("ERASED" in what for what in changes("data", wipe_target="mig-1"))
+    assert "1 schema in the way (5.0 GiB)" in changes("data", None, target(**TARGET_DATA))
+    assert changes("restart", source(log_bin=False), restart_required=False) == []
+    assert changes("restart", restart_required=True) == ["one restart of the server, not allowed yet"]
+    assert changes("server", source(log_bin=False), phase="committed") == [], "nothing is left to be changed"
+    ready = run(source(log_bin=False), seed_state="done", phase="ready")["changes"]
+    assert {change["when"] for change in ready} == {"at the cutover"}, "what was made is not announced again"
+    assert {change["when"] for change in run(copy_only=True)["changes"]} == {"before the copy", "with the copy"}
+    assert "after the cutover" in {change["when"] for change in run(reverse_replication=True)["changes"]}
+
+
+def test_the_plan_names_files_settings_accounts_and_packages() -> None:
+    log = {
+        "config_file": "/etc/mysql/conf.d/zz.cnf", "file_changed": True, "wanted": {"server_id": "7", "log_bin": "binlog"},
+        "runtime_changes": [{"setting": "binlog_format", "before": "MIXED", "after": "ROW"}], "restart_required": True,
+    }  # fmt: skip
+    text = "\n".join(run(source_log=log, target_log=log, missing_programs=["zstd"], bridge="tls")["plan_text"])
+    for words in (
+        "file     /etc/mysql/conf.d/zz.cnf: server_id = 7, log_bin = binlog", "variable binlog_format: MIXED -> ROW", "what brings zstd",
+        "nordbridge_repl_", "from the target's address", "before the copy, on the target oslo-db1\n", "restart  one restart of the server\n",
+    ):  # fmt: skip
+        assert words in text, words
+    assert "tunnel" not in text and "nordbridge-mig-1-tunnel" in "\n".join(run()["plan_text"])
+
+
+def test_a_plan_that_was_approved_counts_until_what_it_rests_on_changes() -> None:
+    plan = run()["plan_id"]
+    assert any(line == " PLAN ID    %s" % plan for line in run()["plan_text"])
+    assert run(plan=plan)["counts"]["errors"] == 0
+    # What moves by itself is no part of it.
+    grown = source(bytes=99 << 30, rows_estimate=5, longest_transaction_s=3, binlogs={"files": 9, "bytes": 9, "bytes_per_hour": 9})
+    assert run(grown, plan=plan, verified_at=7.0)["plan_id"] == plan
+    for changed, words in (
+        ({"source": source(identity={"version_text": "10.11.19"})}, "the source's server"),
+        ({"source": source(schemas=[{"name": "shop", "tables": 4, "views": 0, "bytes": 1}])}, "the source's schemas and tables"),
+        ({"source": source(sql_mode="ANSI")}, "the source's settings"),
+        ({"target": target(**TARGET_DATA)}, "what the target holds"),
+        ({"bridge": "tls"}, "the migration's settings, what is changed on the hosts"),
+        ({"method": "dump"}, "the migration's settings, the copy's method, what is changed on the hosts"),
+        ({"missing_programs": ["zstd"]}, "what is changed on the hosts"),
+    ):
+        sides = [changed.pop(side, None) for side in ("source", "target")]
+        (hit,) = found(run(*sides, plan=plan, **changed), "P66")
+        assert hit["result"] == "error" and words in hit["message"] and not hit["waivable"], changed
+
+
+def test_a_plan_that_was_begun_is_known_by_its_id() -> None:
+    plan = run()["plan_id"]
+    other = run(method="dump")["plan_id"]
+    assert found(run(plan=other, plan_begun=other), "P66") == [], "what it has changed already makes another plan of the rest"
+    assert "have changed" in found(run(plan=other, plan_begun=plan), "P66")[0]["message"]
+    assert found(run(plan=plan, plan_begun=other), "P66") == [], "one that was begun may be begun by another approval"
+    assert "was begun by the plan %s" % other in found(run(plan=plan, plan_begun=other, seed_state="done"), "P66")[0]["message"]
+    for word in ("x", "1234", plan + "0", plan.upper() if plan != plan.upper() else "z"):
+        assert "is not a plan's id" in found(run(plan=word), "P66")[0]["message"]
+
+
+def test_nothing_is_announced_where_it_is_not_sure_which_server_is_the_primary() -> None:
+    outcome = run(phase="committed", seed_state="done")
+    assert (outcome["plan_id"], outcome["changes"]) == ("", [])
 
 
 def test_a_waiver_is_hinted_at_for_errors_that_may_be_waived() -> None:
@@ -503,7 +563,8 @@ def _plan_of(name: str) -> list[str]:
     """The plan for one error whose remedy does not speak of waiving."""
     finding = {"id": name, "result": "error", "where": "source", "message": "m", "remedy": "r", "waivable": True, "waived": False}
     result = {"findings": [finding], "counts": {"errors": 1}, "summary": "", "standing": "", "seed": {"method": "", "not_taken": {}}}
-    return preflight.plan_text(make_case(source(), target(), Settings("mig-1")), result)
+    result["plan_id"] = ""
+    return preflight.plan_text(make_case(source(), target(), Settings("mig-1")), result, [], False)
 
 
 def test_swapped_servers_cannot_be_waived() -> None:
