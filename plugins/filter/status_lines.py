@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.forecast import Basis, with_forecast
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.fleet import Pair, fleet_lines
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.status import status_lines
 
@@ -26,9 +27,28 @@ def table_of(pairs: list) -> list[str]:
     return fleet_lines([Pair(str(target), str(source), migration or {}, servers or {}) for target, source, migration, servers in pairs])
 
 
+def plan_of(preflight: dict, server: dict, disk: dict | None = None, way: dict | None = None, link_mb_s: float = 0.0) -> list[str]:
+    """See with_forecast.
+
+    :param preflight: what migration_preflight returned
+    :param server: the source's facts, as mysql_server_info returned them
+    :param disk: what disk_io_check returned; something else where it was skipped
+    :param way: what migration_way_info returned; something else where it was skipped
+    """
+    basis = Basis(
+        method=preflight["seed"]["method"],
+        bytes=int(server["bytes"]),
+        written_per_hour=(server.get("binlogs") or {}).get("bytes_per_hour"),
+        disk_mb_s=((disk or {}).get("seq_write") or {}).get("bandwidth_mb_s"),
+        round_trip_ms=((way or {}).get("way") or {}).get("round_trip_ms"),
+        link_mb_s=float(link_mb_s or 0),
+    )
+    return with_forecast(preflight["plan_text"], basis)
+
+
 class FilterModule:
     """Ansible's way to find them."""
 
     def filters(self) -> dict[str, t.Callable]:
         """By name."""
-        return {"status_lines": lines_of, "status_table": table_of}
+        return {"status_lines": lines_of, "status_table": table_of, "plan_lines": plan_of}

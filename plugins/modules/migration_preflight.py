@@ -181,6 +181,29 @@ options:
     type: list
     elements: str
     default: []
+  way:
+    description: What M(nordbridge.mysql_migration.migration_way_info) returned as C(way) on the target, where it was asked.
+    type: dict
+    options:
+      address:
+        description: Where the source was looked for.
+        type: str
+        required: true
+      port:
+        description: At which port.
+        type: int
+        required: true
+      reachable:
+        description: Whether it answered.
+        type: bool
+        required: true
+      error:
+        description: Why it did not.
+        type: str
+        default: ''
+      round_trip_ms:
+        description: The round trip to it, in milliseconds.
+        type: float
   fail:
     description: Whether to fail when a check finds an error. With V(false) the module only reports.
     type: bool
@@ -360,6 +383,16 @@ OPTIONS = {
     "source_log": {"type": "dict"},
     "target_log": {"type": "dict"},
     "missing_programs": {"type": "list", "elements": "str", "default": []},
+    "way": {
+        "type": "dict",
+        "options": {
+            "address": {"type": "str", "required": True},
+            "port": {"type": "int", "required": True},
+            "reachable": {"type": "bool", "required": True},
+            "error": {"type": "str", "default": ""},
+            "round_trip_ms": {"type": "float"},
+        },
+    },
     "fail": {"type": "bool", "default": True},
 }
 

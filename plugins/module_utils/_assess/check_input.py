@@ -59,6 +59,7 @@ class Settings:
     source_log: dict | None = None
     target_log: dict | None = None
     missing_programs: t.Sequence[str] = ()
+    way: dict | None = None
 
     @property
     def seeded(self) -> bool:

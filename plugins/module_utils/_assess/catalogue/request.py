@@ -44,4 +44,9 @@ CHECKS = (
         "P66", "the plan that was approved is the one that is made", ERROR, MIGRATION,
         "run the playbook assess, read the plan of now, and give its id; or leave plan out",
     ),
+    Check(
+        "P67", "the target reaches the source", ERROR, TARGET,
+        "open the way from the target to that port (firewall, bind address), or set migration_source_address and migration_source_ssh_port, with"
+        " bridge: tls migration_source_sql_port, to what the target can reach",
+    ),
 )

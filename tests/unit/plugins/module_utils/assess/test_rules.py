@@ -211,6 +211,8 @@ FIRES = [
     ("P38", "warning", "sync_binlog=1000", {"sync_binlog": 1000}, {}, {}),
     ("P65", "error", "whatever replication shows now: 0-1-7 was seen", {}, {}, {"distrust": ["0-1-7 was seen"], "seed_state": "done"}),
     ("P65", "warning", "(waived)", {}, {}, {"distrust": ["x"], "seed_state": "done", "waive": ["P65"]}),
+    ("P67", "error", "does not reach the source at us-db1 port 22: no answer within 5 s", {}, {}, {"way": {
+        "address": "us-db1", "port": 22, "reachable": False, "error": "no answer within 5 s", "round_trip_ms": None}}),
     ("P66", "error", "plan=yesterday's is not a plan's id", {}, {}, {"plan": "yesterday's"}),
     ("P64", "warning", "no record of a row-level comparison", {}, {}, {"cutover": "mig-1"}),
     ("P80", "error", "whether the source was cut over is not known: kept elsewhere", {"fence_unknown": "kept elsewhere"}, {}, {}),
@@ -442,7 +444,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[1].strip() == "nothing has been changed"
     text = "\n".join(lines)
-    assert "PREFLIGHT  73 checks: 0 errors, 2 warnings, 1 notice" in text
+    assert "PREFLIGHT  74 checks: 0 errors, 2 warnings, 1 notice" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
