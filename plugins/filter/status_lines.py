@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.forecast import Basis, with_forecast
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.forecast import Basis, forecast, with_forecast
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.fleet import Pair, fleet_lines
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.status import status_lines
 
@@ -27,15 +27,31 @@ def table_of(pairs: list) -> list[str]:
     return fleet_lines([Pair(str(target), str(source), migration or {}, servers or {}) for target, source, migration, servers in pairs])
 
 
-def plan_of(preflight: dict, server: dict, disk: dict | None = None, way: dict | None = None, link_mb_s: float = 0.0) -> list[str]:
+def plan_of(preflight: dict, *measured: t.Any) -> list[str]:
     """See with_forecast.
+
+    :param measured: as _basis
+    """
+    return with_forecast(preflight["plan_text"], _basis(preflight, *measured))
+
+
+def forecast_of(preflight: dict, *measured: t.Any) -> dict:
+    """See forecast.
+
+    :param measured: as _basis
+    """
+    return forecast(_basis(preflight, *measured))
+
+
+def _basis(preflight: dict, server: dict, disk: dict | None = None, way: dict | None = None, link_mb_s: float = 0.0) -> Basis:
+    """What was measured.
 
     :param preflight: what migration_preflight returned
     :param server: the source's facts, as mysql_server_info returned them
     :param disk: what disk_io_check returned; something else where it was skipped
     :param way: what migration_way_info returned; something else where it was skipped
     """
-    basis = Basis(
+    return Basis(
         method=preflight["seed"]["method"],
         bytes=int(server["bytes"]),
         written_per_hour=(server.get("binlogs") or {}).get("bytes_per_hour"),
@@ -43,7 +59,6 @@ def plan_of(preflight: dict, server: dict, disk: dict | None = None, way: dict |
         round_trip_ms=((way or {}).get("way") or {}).get("round_trip_ms"),
         link_mb_s=float(link_mb_s or 0),
     )
-    return with_forecast(preflight["plan_text"], basis)
 
 
 class FilterModule:
@@ -51,4 +66,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable]:
         """By name."""
-        return {"status_lines": lines_of, "status_table": table_of, "plan_lines": plan_of}
+        return {"status_lines": lines_of, "status_table": table_of, "plan_lines": plan_of, "plan_forecast": forecast_of}

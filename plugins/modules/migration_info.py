@@ -54,6 +54,11 @@ plan:
   returned: success
   type: str
   sample: 8f3a-01bc-77d2-9c0e-5a41-0b6f-e1d8-4c39-2f70
+forecast:
+  description: What that plan foresaw, as the filter P(nordbridge.mysql_migration.plan_forecast#filter) tells it.
+  returned: success
+  type: dict
+  sample: {"copy_s": 2284.0, "write_stop_s": 0.47}
 wipe_permission:
   description: The value of C(wipe_target) that permits the next erasure of the target. Each counts once.
   returned: success

@@ -107,7 +107,7 @@ def forecast_lines(found: dict, basis: Basis) -> list[str]:
             "copy: about %s (%s at %.0f MB/s: %s)%s"
             % (
                 span(round(found["copy_s"])), size(basis.bytes), found["copy_mb_s"], found["limit"],
-                "" if basis.link_mb_s else "; the way's own speed is not measured, see migration_assess_link_mb_s",
+                "" if basis.link_mb_s else "; the way's own speed is not measured, see migration_link_mb_s",
             )
         )  # fmt: skip
     if found["waiting_bytes"] is None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
@@ -61,15 +62,15 @@ def migration_info(params: dict, _check_mode: bool) -> dict:
         },
         "events": events,
         "wipe_permission": word(params["migration_id"], state),
-        "plan": plan_begun(folder),
+        **plan_begun(folder),
         "warnings": warnings,
     }
 
 
-def plan_begun(folder: str) -> str:
-    """The id of the plan that a migration was begun by; empty where none was kept."""
-    kept = read_json(os.path.join(folder, PLAN_FILE))
-    return str(kept.get("plan", "")) if isinstance(kept, dict) else ""
+def plan_begun(folder: str) -> dict:
+    """The id and the forecast of the plan that a migration was begun by; both empty where none was kept."""
+    kept: t.Any = read_json(os.path.join(folder, PLAN_FILE)) or {}
+    return {"plan": str(kept.get("plan", "")), "forecast": kept.get("forecast", {})}
 
 
 def _progress(folder: str, job: str, state: str) -> str:

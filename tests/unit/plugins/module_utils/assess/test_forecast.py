@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.filter.status_lines import plan_of
+from ansible_collections.nordbridge.mysql_migration.plugins.filter.status_lines import forecast_of, plan_of
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.forecast import (
     RATES,
     Basis,
@@ -77,3 +77,4 @@ def test_the_filter_takes_what_was_skipped():
     assert lines[0].startswith(" FORECAST   copy: about 11 s (13.4 MiB at 14 MB/s: the load by rows")
     measured = plan_of(preflight, {"bytes": 1}, {"seq_write": {"bandwidth_mb_s": 200.0}}, {"way": {"round_trip_ms": 0.3}})
     assert any("write stop: about 0.03 s (a round trip of 0.3 ms)" in line for line in measured)
+    assert forecast_of(preflight, {"bytes": 1}, None, {"way": {"round_trip_ms": 0.3}})["write_stop_s"] == 0.031
