@@ -27,7 +27,8 @@ ANSIBLE = {
 #: What a role takes from the roles before it: name -> the role that makes it.
 PASSED = {
     "assess_binlog": "assess", "assess_migration": "assess", "assess_preflight": "assess", "assess_source": "assess", "assess_target": "assess",
-    "assess_host_keys": "assess", "assess_disk": "assess", "assess_way": "assess", "assess_target_binlog": "assess", "target_login_files": "target", "target_logins": "target",
+    "assess_host_keys": "assess", "assess_disk": "assess", "assess_way": "assess", "assess_target_binlog": "assess",
+    "target_login_files": "target", "target_logins": "target",
     "source_agent_narrowed": "source", "source_agent_probe": "source",
 }
 MODULES = {path.stem for path in HERE.glob("plugins/modules/*.py")}
