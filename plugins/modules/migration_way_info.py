@@ -8,8 +8,8 @@ module: migration_way_info
 short_description: See whether this host reaches a server on another one
 version_added: 1.0.0
 description:
-  - Runs on the target, before anything is changed. Connects to the port that the migration will use, five times, and reads what the
-    server there says first. It logs in nowhere.
+  - Runs on the target, before anything is changed. Connects once to the port that the migration will use, and reads what the server
+    there says first. It logs in nowhere.
 options:
   address:
     description: The other host's name or address.
@@ -42,8 +42,8 @@ EXAMPLES = r"""
 RETURN = r"""
 way:
   description:
-    - C(address) and C(port) as given, whether the server is C(reachable), C(error) in words, and C(round_trip_ms), the shortest time that
-      a connection took, in milliseconds.
+    - C(address) and C(port) as given, whether the server is C(reachable), C(error) in words, and C(round_trip_ms), how long the
+      connection took to be made, in milliseconds.
   returned: success
   type: dict
   sample: {"address": "us-db1.example.com", "port": 22, "reachable": true, "error": "", "round_trip_ms": 98.1}

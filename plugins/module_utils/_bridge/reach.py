@@ -13,35 +13,35 @@ import typing as t
 # What the two kinds of servers say first: RFC 4253, 4.2; https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html
 SSH, MYSQL = "ssh", "mysql"
 ERROR_PACKET = 0xFF
-TRIES = 5
 
 
-def reach(address: str, port: int, kind: str, seconds: float = 5.0, tries: int = TRIES) -> dict:
-    """Connect some times, and read what the server says first.
+def reach(address: str, port: int, kind: str, seconds: float = 5.0) -> dict:
+    """Connect once, and read what the server says first.
+
+    Once only: a connection without a login counts on the other side (fail2ban, sshd's PerSourcePenalties, a server's
+    max_connect_errors), and some of them would lock this host out.
 
     :param kind: which server is meant to be there, C(ssh) or C(mysql)
-    :param seconds: for each connection
-    :returns: reachable; error, in words; round_trip_ms, the shortest time that a connection took, None where there was none
+    :param seconds: for the connection, and for the greeting
+    :returns: reachable; error, in words; round_trip_ms, how long the connection took to be made, None where it was not
     """
-    shortest: float | None = None
-    for _number in range(tries):
-        began = time.monotonic()
-        try:
-            with socket.create_connection((address, port), timeout=seconds) as connection:
-                took = time.monotonic() - began
-                error = wrong_greeting(connection.recv(512), kind)
-        except OSError as problem:
-            return {"reachable": False, "error": _words(problem, seconds), "round_trip_ms": None}
-        if error:
-            return {"reachable": False, "error": error, "round_trip_ms": None}
-        shortest = took if shortest is None else min(shortest, took)
-    return {"reachable": True, "error": "", "round_trip_ms": None if shortest is None else round(shortest * 1000, 2)}
+    began = time.monotonic()
+    try:
+        with socket.create_connection((address, port), timeout=seconds) as connection:
+            took = time.monotonic() - began
+            error = wrong_greeting(connection.recv(512), kind)
+    except OSError as problem:
+        error = _words(problem, seconds)
+    if error:
+        return {"reachable": False, "error": error, "round_trip_ms": None}
+    return {"reachable": True, "error": "", "round_trip_ms": round(took * 1000, 2)}
 
 
 def wrong_greeting(said: bytes, kind: str) -> str:
     """Why what was said first is not that of the server that is meant; empty where it is."""
     if kind == SSH:
-        return "" if said.startswith(b"SSH-") else "what answers there is no ssh server"
+        # Other lines may come before it.
+        return "" if any(line.startswith(b"SSH-") for line in said.splitlines()) else "what answers there is no ssh server"
     if len(said) > 4 and said[4] == ERROR_PACKET:
         return "the server refuses this host: %s" % said[7:].decode("utf-8", "replace").strip()[:200]
     return "" if len(said) > 4 and said[4] == 10 else "what answers there is no MySQL or MariaDB server"
