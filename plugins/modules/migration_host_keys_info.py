@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_host_keys_info
-short_description: Read a host's public ssh keys
+short_description: Read a host's public ssh keys, and what its sshd has for some users
 version_added: 1.0.0
 description:
   - Reads the public host keys from the files of the host's own sshd, to be pinned on another host.
@@ -17,6 +17,15 @@ options:
     description: Where sshd keeps them.
     type: path
     default: /etc/ssh
+  users:
+    description: Users, who may not be there yet, for whom sshd is asked what it has in force.
+    type: list
+    elements: str
+    default: []
+  address:
+    description: Where their logins will come from; empty where that is not known.
+    type: str
+    default: ''
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -34,6 +43,13 @@ keys:
   type: list
   elements: str
   sample: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHd0]
+sshd:
+  description:
+    - For each of O(users) the C(options) of sshd that decide about a login and what it may forward, each as a list of words, and the user's
+      C(groups). C(error) in place of them where sshd could not be asked.
+  returned: success
+  type: dict
+  sample: {"nordbridge": {"options": {"allowusers": ["deploy"]}, "groups": ["nordbridge"]}}
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.host_keys import FOLDER, read_host_keys
@@ -42,7 +58,11 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module
 
 def main() -> None:
     """Parse, act, report."""
-    options = {"folder": {"type": "path", "default": FOLDER}}
+    options = {
+        "folder": {"type": "path", "default": FOLDER},
+        "users": {"type": "list", "elements": "str", "default": []},
+        "address": {"type": "str", "default": ""},
+    }
     run_module(read_host_keys, options)
 
 

@@ -204,6 +204,25 @@ options:
       round_trip_ms:
         description: The round trip to it, in milliseconds.
         type: float
+  sshd:
+    description: What M(nordbridge.mysql_migration.migration_host_keys_info) returned as C(sshd) on the source, where it was asked.
+    type: dict
+  agent_user:
+    description: The user of the source's system that the agent's key is for.
+    type: str
+    default: nordbridge-agent
+  tunnel_user:
+    description: The user of the source's system that the tunnel's key is for.
+    type: str
+    default: nordbridge
+  target_address:
+    description: The target's address as the source sees it; empty where that is not known.
+    type: str
+    default: ''
+  sql_place:
+    description: Address and port on the source's host that the tunnel opens.
+    type: str
+    default: 127.0.0.1:3306
   fail:
     description: Whether to fail when a check finds an error. With V(false) the module only reports.
     type: bool
@@ -393,6 +412,11 @@ OPTIONS = {
             "round_trip_ms": {"type": "float"},
         },
     },
+    "sshd": {"type": "dict"},
+    "agent_user": {"type": "str", "default": "nordbridge-agent"},
+    "tunnel_user": {"type": "str", "default": "nordbridge"},
+    "target_address": {"type": "str", "default": ""},
+    "sql_place": {"type": "str", "default": "127.0.0.1:3306"},
     "fail": {"type": "bool", "default": True},
 }
 

@@ -59,6 +59,33 @@ def test_it_is_refused_before_anything_is_changed_where_the_source_has_changed(p
     assert not kept(pair)
 
 
+SSHD = "printf '%s\\n' > /etc/ssh/sshd_config.d/00-theirs.conf; sshd -t && systemctl reload ssh"
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ("AllowUsers root", ("the user nordbridge-agent in: AllowUsers has only root", "the user nordbridge in: AllowUsers has only root")),
+        ("AuthorizedKeysFile /etc/ssh/keys/%%%%u /root/.ssh/authorized_keys", ("AuthorizedKeysFile is /etc/ssh/keys/%u",)),
+        ("PubkeyAcceptedAlgorithms rsa-sha2-512\\nMatch User root\\n PubkeyAcceptedAlgorithms ssh-ed25519", ("PubkeyAcceptedAlgorithms has no ssh-ed25519",)),
+    ],
+)
+def test_an_sshd_that_would_not_let_the_migration_in_is_found_first(pair, rules, words):
+    before = {host: everything(pair, host) for host in (SOURCE, TARGET)}
+    pair.sh(SOURCE, SSHD % rules)
+    try:
+        pair.migrate().failed("P68", *words, "nothing was touched")
+    finally:
+        pair.sh(SOURCE, "rm /etc/ssh/sshd_config.d/00-theirs.conf; systemctl reload ssh")
+    assert {host: everything(pair, host) for host in (SOURCE, TARGET)} == before
+
+
+def test_a_source_that_the_target_does_not_reach_is_found_first(pair):
+    before = {host: everything(pair, host) for host in (SOURCE, TARGET)}
+    pair.migrate("-e", "migration_source_ssh_port=2222").failed("P67", "does not reach the source", "port 2222", "nothing was touched")
+    assert {host: everything(pair, host) for host in (SOURCE, TARGET)} == before
+
+
 def test_a_run_that_was_killed_half_way_goes_on_under_the_same_approval(pair):
     approved = plan_of(pair)
     run = pair.migrate("-e", f"plan={approved}")

@@ -60,6 +60,11 @@ class Settings:
     target_log: dict | None = None
     missing_programs: t.Sequence[str] = ()
     way: dict | None = None
+    sshd: dict | None = None
+    agent_user: str = "nordbridge-agent"
+    tunnel_user: str = "nordbridge"
+    target_address: str = ""
+    sql_place: str = "127.0.0.1:3306"
 
     @property
     def seeded(self) -> bool:

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import Refusal
-from . import rules_census, rules_fence, rules_pair, rules_plan, rules_setups, rules_source, rules_target
+from . import rules_census, rules_fence, rules_pair, rules_plan, rules_setups, rules_source, rules_target, rules_way
 from .catalogue import CHECKS, ERROR, NOTICE, OK, WARNING, Check
 from .check_input import CheckInput, Finding, counted
 from .plan_text import plan_text
@@ -23,6 +23,7 @@ RULES: dict[str, t.Callable[[CheckInput], list]] = {
     **rules_census.RULES,
     **rules_setups.RULES,
     **rules_plan.RULES,
+    **rules_way.RULES,
 }
 # What is asked where the target may be the primary. The others ask what a migration would meet, and some of them advise to make it again.
 OF_DOUBT = ("P01", "P02", "P25", "P41", "P42", "P60", "P61", "P62", "P80")

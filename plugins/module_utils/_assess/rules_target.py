@@ -153,14 +153,6 @@ def hold(case: CheckInput) -> list[Finding]:
     return [] if case.settings.committed else [Finding(words) for words in (case.target["hold"] or {}).get("against", [])]
 
 
-def reached(case: CheckInput) -> list[Finding]:
-    """P67"""
-    way = case.settings.way
-    if way is None or way["reachable"]:
-        return []
-    return [Finding("the target does not reach the source at %s port %s: %s" % (way["address"], way["port"], way["error"]))]
-
-
 def closed_later(case: CheckInput) -> list[Finding]:
     """P49"""
     return [Finding(words) for words in (case.target["hold"] or {}).get("closed", [])]
@@ -177,5 +169,4 @@ RULES = {
     "P47": logins,
     "P48": hold,
     "P49": closed_later,
-    "P67": reached,
 }

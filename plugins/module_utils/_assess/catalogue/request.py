@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .check import ERROR, MIGRATION, TARGET, WARNING, Check
+from .check import ERROR, MIGRATION, SOURCE, TARGET, WARNING, Check
 
 CHECKS = (
     Check("P60", "the gate names this migration", ERROR, MIGRATION, "to open it: -e cutover={id}"),
@@ -48,5 +48,11 @@ CHECKS = (
         "P67", "the target reaches the source", ERROR, TARGET,
         "open the way from the target to that port (firewall, bind address), or set migration_source_address and migration_source_ssh_port, with"
         " bridge: tls migration_source_sql_port, to what the target can reach",
+    ),
+    Check(
+        "P68", "the source's sshd lets the migration's users in", ERROR, SOURCE,
+        "change that in sshd's configuration for these two users alone (Match User nordbridge,nordbridge-agent; AllowUsers and AllowGroups where"
+        " they stand), see it by sshd -T -C user=NAME, and reload sshd",
+        waivable=True,
     ),
 )

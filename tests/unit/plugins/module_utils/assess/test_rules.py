@@ -76,6 +76,12 @@ COST = json.dumps(
      "buffer_pool_saved": False, "slow_shutdown": False}
 )  # fmt: skip
 
+def sshd(part: str = "agent", **options: list) -> dict:
+    """What the source's sshd has for one of the migration's users."""
+    user = {"agent": "nordbridge-agent", "tunnel": "nordbridge"}[part]
+    return {"sshd": {user: {"options": options, "groups": [user]}}}
+
+
 # id, result, words of the message, source's changes, target's changes, settings
 FIRES = [
     ("P13", "error", "/srv/fast: the target has no such directory; it is asked for by shop.t (/srv/fast/shop/t.ibd)", places(outside=OUTSIDE), {}, {}),
@@ -213,6 +219,10 @@ FIRES = [
     ("P65", "warning", "(waived)", {}, {}, {"distrust": ["x"], "seed_state": "done", "waive": ["P65"]}),
     ("P67", "error", "does not reach the source at us-db1 port 22: no answer within 5 s", {}, {}, {"way": {
         "address": "us-db1", "port": 22, "reachable": False, "error": "no answer within 5 s", "round_trip_ms": None}}),
+    ("P68", "error", "would not let the user nordbridge-agent in: AllowUsers has only deploy", {}, {}, sshd(allowusers=["deploy"])),
+    ("P68", "warning", "AllowUsers has only deploy (waived)", {}, {}, {**sshd(allowusers=["deploy"]), "waive": ["P68"]}),
+    ("P68", "error", "what sshd has for the user nordbridge-agent is not known: sshd -T failed", {}, {}, {
+        "sshd": {"nordbridge-agent": {"error": "sshd -T failed: x"}}}),
     ("P66", "error", "plan=yesterday's is not a plan's id", {}, {}, {"plan": "yesterday's"}),
     ("P64", "warning", "no record of a row-level comparison", {}, {}, {"cutover": "mig-1"}),
     ("P80", "error", "whether the source was cut over is not known: kept elsewhere", {"fence_unknown": "kept elsewhere"}, {}, {}),
@@ -444,7 +454,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[1].strip() == "nothing has been changed"
     text = "\n".join(lines)
-    assert "PREFLIGHT  74 checks: 0 errors, 2 warnings, 1 notice" in text
+    assert "PREFLIGHT  75 checks: 0 errors, 2 warnings, 1 notice" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
@@ -512,6 +522,48 @@ def test_the_plan_names_files_settings_accounts_and_packages() -> None:
     ):  # fmt: skip
         assert words in text, words
     assert "tunnel" not in text and "nordbridge-mig-1-tunnel" in "\n".join(run()["plan_text"])
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "words"),
+    [
+        ("agent", {"allowusers": ["root@10.0.0.1", "nordbridge-*"]}, ""),
+        ("agent", {"allowusers": ["nordbridge-agent@10.0.0.9"]}, ""),
+        ("agent", {"allowusers": ["nordbridge-agent@10.0.0.0/24"]}, ""),
+        ("agent", {"allowusers": ["nordbridge-agent@10.1.*"]}, "AllowUsers has only nordbridge-agent@10.1.*"),
+        ("agent", {"denyusers": ["nord*"]}, "DenyUsers has nord*"),
+        ("agent", {"denyusers": ["other"]}, ""),
+        ("agent", {"allowgroups": ["ssh-users"]}, "AllowGroups has only ssh-users, and the user is in nordbridge-agent"),
+        ("agent", {"allowgroups": ["ssh-users", "nordbridge*"]}, ""),
+        ("agent", {"denygroups": ["nordbridge-agent"]}, "DenyGroups has nordbridge-agent"),
+        ("agent", {"pubkeyauthentication": ["no"]}, "PubkeyAuthentication is no"),
+        ("agent", {"authenticationmethods": ["publickey,keyboard-interactive"]}, "AuthenticationMethods is publickey,keyboard-interactive"),
+        ("agent", {"authenticationmethods": ["publickey,password", "publickey"]}, ""),
+        ("agent", {"authorizedkeysfile": ["/etc/ssh/keys/%u"]}, "AuthorizedKeysFile is /etc/ssh/keys/%u"),
+        ("agent", {"authorizedkeysfile": ["/etc/ssh/keys/%u", "%h/.ssh/authorized_keys"]}, ""),
+        ("agent", {"authorizedkeysfile": [".ssh/authorized_keys", ".ssh/authorized_keys2"]}, ""),
+        ("agent", {"forcecommand": ["/usr/bin/bastion", "-x"]}, "ForceCommand is /usr/bin/bastion -x"),
+        ("agent", {"chrootdirectory": ["/jail"]}, "ChrootDirectory is /jail"),
+        ("agent", {"maxsessions": ["0"]}, "MaxSessions is 0"),
+        ("agent", {"maxsessions": ["1"], "forcecommand": ["none"], "chrootdirectory": ["none"]}, ""),
+        ("agent", {"pubkeyacceptedalgorithms": ["rsa-sha2-512,rsa-sha2-256"]}, "PubkeyAcceptedAlgorithms has no ssh-ed25519"),
+        # The migration's own rules set these for the tunnel's user.
+        ("tunnel", {"authenticationmethods": ["publickey,password"], "allowtcpforwarding": ["no"]}, ""),
+        ("tunnel", {"disableforwarding": ["yes"]}, "DisableForwarding is yes"),
+        ("tunnel", {"permitopen": ["10.0.0.5:22"]}, "PermitOpen is 10.0.0.5:22, and the tunnel opens 127.0.0.1:3306"),
+        ("tunnel", {"permitopen": ["*:3306"]}, ""),
+        ("tunnel", {"permitopen": ["127.0.0.1:3306"]}, ""),
+        ("tunnel", {"allowusers": ["deploy"]}, "user nordbridge in: AllowUsers"),
+    ],
+)
+def test_what_keeps_the_migrations_users_out_of_the_source(part: str, options: dict, words: str) -> None:
+    hits = found(run(target_address="10.0.0.9", **sshd(part, **options)), "P68")
+    assert [words in hit["message"] for hit in hits] == ([True] if words else [])
+
+
+def test_a_tunnels_user_is_not_asked_for_where_there_is_no_tunnel() -> None:
+    assert found(run(bridge="tls", **sshd("tunnel", allowusers=["deploy"])), "P68") == []
+    assert found(run(phase="committed", seed_state="done", **sshd(allowusers=["deploy"])), "P68") == []
 
 
 def test_a_plan_that_was_approved_counts_until_what_it_rests_on_changes() -> None:

@@ -53,9 +53,11 @@ def test_host_keys_come_without_their_comments(tmp_path):
     (tmp_path / "ssh_host_rsa_key.pub").write_text("ssh-rsa BBBB root@us-db1\n")
     (tmp_path / "ssh_host_ed25519_key.pub").write_text("ssh-ed25519 AAAA root@us-db1\n")
     (tmp_path / "ssh_host_dsa_key.pub").write_text("")
-    assert host_keys.read_host_keys({"folder": str(tmp_path)}, False) == {"changed": False, "keys": ["ssh-ed25519 AAAA", "ssh-rsa BBBB"]}
+    assert host_keys.read_host_keys({"folder": str(tmp_path), "users": [], "address": ""}, False) == {
+        "changed": False, "keys": ["ssh-ed25519 AAAA", "ssh-rsa BBBB"], "sshd": {},
+    }  # fmt: skip
     with pytest.raises(MigrationError, match="no public host key"):
-        host_keys.read_host_keys({"folder": str(tmp_path / "none")}, False)
+        host_keys.read_host_keys({"folder": str(tmp_path / "none"), "users": [], "address": ""}, False)
 
 
 class Host:
