@@ -76,6 +76,7 @@ COST = json.dumps(
      "buffer_pool_saved": False, "slow_shutdown": False}
 )  # fmt: skip
 
+
 def sshd(part: str = "agent", **options: list) -> dict:
     """What the source's sshd has for one of the migration's users."""
     user = {"agent": "nordbridge-agent", "tunnel": "nordbridge"}[part]
