@@ -27,6 +27,7 @@ from .._server.events import read_events
 from .._server.flavour import open_flavour
 from . import privileges
 from .census import read_census
+from .folders import read_folders
 from .setups import read_setups
 
 # The schema that this collection makes for itself: heartbeat and marker.
@@ -182,6 +183,7 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     host = read_host(flavour.name, service, flavour.identity.datadir) if local else None
     facts["copying"] = reader.ask("tables", lambda: read_conditions(flavour, host))
     facts["hold"] = _hold(reader, flavour) if local else None
+    facts["folders"] = read_folders((facts["hold"] or {}).get("path", "")) if local else []
     facts.update(_history(reader, flavour, local))
     facts["writers"] = read_census(reader, flavour)
     facts["setups"] = read_setups(reader, flavour)

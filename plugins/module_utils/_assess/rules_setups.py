@@ -15,6 +15,7 @@ from .._seed.recover import PHYSICAL as FILES
 from .._server.events import hides_events
 from .catalogue import WARNING
 from .check_input import CheckInput, Finding, counted, listed
+from .folders import LEAST_INODES
 from .rules_pair import method_of
 from .setups import SOCKET_PLUGINS
 from .variables import LIMITS, RESULTS, RIGHTS, differing
@@ -186,6 +187,25 @@ def differ(names: tuple, what: str) -> t.Callable[[CheckInput], list]:
     return rule
 
 
+def folders(case: CheckInput) -> list[Finding]:
+    """P69; once the data is copied it must not keep a migration from going on, or back."""
+    hits, severity = [], WARNING if case.settings.seeded else ""
+    for side, facts in case.sides():
+        for place in facts["folders"] or []:
+            words = _unwritable(place)
+            if words:
+                hits.append(Finding("%s cannot be written as the migration needs it: %s" % (place["path"], words), severity, side))
+    return hits
+
+
+def _unwritable(place: dict) -> str:
+    if place["read_only"]:
+        return "its file system is read-only"
+    if place["free_mb"] < place["needs_mb"]:
+        return "%d MB are free on its file system, and %d are needed" % (place["free_mb"], place["needs_mb"])
+    return "its file system has only %d inodes left" % place["free_inodes"] if 0 <= place["free_inodes"] < LEAST_INODES else ""
+
+
 RULES = {
     "P13": files_outside,
     "P14": login_after,
@@ -197,5 +217,6 @@ RULES = {
     "P55": differ(RESULTS, "what statements do or return"),
     "P56": differ(RIGHTS, "who may do what"),
     "P57": differ(LIMITS, "limits"),
+    "P69": folders,
     "P75": init_connect,
 }

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .check import ERROR, MIGRATION, SOURCE, TARGET, WARNING, Check
+from .check import BOTH, ERROR, MIGRATION, SOURCE, TARGET, WARNING, Check
 
 CHECKS = (
     Check("P60", "the gate names this migration", ERROR, MIGRATION, "to open it: -e cutover={id}"),
@@ -54,5 +54,9 @@ CHECKS = (
         "change that in sshd's configuration for these two users alone (Match User nordbridge,nordbridge-agent; AllowUsers and AllowGroups where"
         " they stand), see it by sshd -T -C user=NAME, and reload sshd",
         waivable=True,
+    ),
+    Check(
+        "P69", "the folders that a migration writes to can be written", ERROR, BOTH,
+        "make room there, or have the file system mounted for writing",
     ),
 )

@@ -93,6 +93,7 @@ SERVER: dict = {
             "stashed": 0,
         },
     },
+    "folders": [{"path": "/var/lib/mysql_migration", "needs_mb": 100, "free_mb": 9000, "free_inodes": 90000, "read_only": False}],
     "fence": None,
     "fence_unknown": "",
     "markers": [],

@@ -77,6 +77,11 @@ COST = json.dumps(
 )  # fmt: skip
 
 
+def folder(**changes: object) -> dict:
+    """A folder that the migration writes to."""
+    return {"folders": [{"path": "/etc/ssh", "needs_mb": 5, "free_mb": 99, "free_inodes": -1, "read_only": False, **changes}]}
+
+
 def sshd(part: str = "agent", **options: list) -> dict:
     """What the source's sshd has for one of the migration's users."""
     user = {"agent": "nordbridge-agent", "tunnel": "nordbridge"}[part]
@@ -224,6 +229,10 @@ FIRES = [
     ("P68", "warning", "AllowUsers has only deploy (waived)", {}, {}, {**sshd(allowusers=["deploy"]), "waive": ["P68"]}),
     ("P68", "error", "what sshd has for the user nordbridge-agent is not known: sshd -T failed", {}, {}, {
         "sshd": {"nordbridge-agent": {"error": "sshd -T failed: x"}}}),
+    ("P69", "error", "/etc/ssh cannot be written as the migration needs it: its file system is read-only", {}, folder(read_only=True), {}),
+    ("P69", "warning", "its file system is read-only", folder(read_only=True), {}, {"seed_state": "done", "phase": "ready"}),
+    ("P69", "error", "3 MB are free on its file system, and 5 are needed", folder(free_mb=3), {}, {}),
+    ("P69", "error", "its file system has only 7 inodes left", folder(free_inodes=7), {}, {}),
     ("P66", "error", "plan=yesterday's is not a plan's id", {}, {}, {"plan": "yesterday's"}),
     ("P64", "warning", "no record of a row-level comparison", {}, {}, {"cutover": "mig-1"}),
     ("P80", "error", "whether the source was cut over is not known: kept elsewhere", {"fence_unknown": "kept elsewhere"}, {}, {}),
@@ -455,7 +464,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[1].strip() == "nothing has been changed"
     text = "\n".join(lines)
-    assert "PREFLIGHT  75 checks: 0 errors, 2 warnings, 1 notice" in text
+    assert "PREFLIGHT  76 checks: 0 errors, 2 warnings, 1 notice" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text
