@@ -30,12 +30,13 @@ GROUP_VARS = {"source": "theirs", "target": "theirs", "plan_b": "theirs", "envir
 
 
 class Repository:
-    """A folder as people keep theirs: ansible.cfg, inventory, group_vars, plays, installed collections."""
+    """A folder as people keep theirs: ansible.cfg, inventory, plays, installed collections."""
 
     def __init__(self, place: Path, pair: Pair) -> None:
         self.place, self.pair = place, pair
         shutil.rmtree(place, ignore_errors=True)
-        (place / "inventory/group_vars").mkdir(parents=True)
+        (place / "inventory").mkdir(parents=True)
+        (place / "ansible.cfg").write_text("[defaults]\n")
         self._install()
         ssh = f"-F {ROOT / 'build/hosts' / pair.name / 'ssh_config'}"
         common = {
@@ -50,7 +51,7 @@ class Repository:
         (place / "inventory/production.json").write_text(json.dumps({"all": {"vars": common, "children": groups}}, indent=2))
 
     def _install(self) -> None:
-        environment = {**os.environ, "ANSIBLE_CONFIG": "/dev/null"}
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(self.place / "ansible.cfg")}
         galaxy = str(BIN / "ansible-galaxy")
         built = self.place / "built"
         subprocess.run([galaxy, "collection", "build", "--force", "--output-path", str(built), str(ROOT)], env=environment, check=True)
