@@ -360,9 +360,9 @@ plan_text:
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import check_input, preflight
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.times import BUDGET, FENCE_SECONDS, LEASE
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mariadb_backup.ship_programs import SHIPPED
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.registry import NAMES
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.places import directories_of, look_at
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.registry import NAMES
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.ship_programs import SHIPPED
 
 OPTIONS = {
     "migration_id": {"type": "str", "required": True},

@@ -171,9 +171,9 @@ result:
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._jobs.module import job_argument_spec, launch_job
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._module import run_module
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.registry import NAMES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mariadb_backup.ship_programs import SHIPPED
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.registry import NAMES
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.run import run
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.ship_programs import SHIPPED
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.unlogged import logged_argument_spec
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.paths import directory

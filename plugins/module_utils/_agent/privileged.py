@@ -20,7 +20,7 @@ import sys
 from contextlib import suppress
 
 from .._errors import Refusal
-from .._seed.open_files import raise_limit
+from .._seed.source.open_files import raise_limit
 from .dispatch import guarded, perform, verb_of
 from .fields import MAX_REQUEST
 from .policy import Policy, read_policy

@@ -9,10 +9,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._seed.dump_command import PARTS
-from .._seed.dump_command import PROGRAMS as DUMP_PROGRAMS
 from .._seed.programs import PACKAGES
-from .._seed.throttle import IO_CLASSES
+from .._seed.source.dump_command import PARTS
+from .._seed.source.dump_command import PROGRAMS as DUMP_PROGRAMS
+from .._seed.source.throttle import IO_CLASSES
 from .fields import (
     BadField,
     checked,

@@ -22,17 +22,17 @@ from .._errors import Refusal
 from .._jobs.host import host_start
 from .._migration.history import told_fence
 from .._reverse.reach import reach
-from .._seed.backup_command import stream_backup
 from .._seed.conditions import read_programs
-from .._seed.dump_command import stream_dump
-from .._seed.free_space import free_bytes
-from .._seed.freeze import serve as freeze
-from .._seed.moment import serve as accounts
-from .._seed.old_sessions import serve as writers
-from .._seed.one_source import serve as who
+from .._seed.methods.mariadb_backup.ship_programs import ship_programs
 from .._seed.programs import tell as tell_programs
-from .._seed.ship_programs import ship_programs
-from .._seed.watch import source_paths
+from .._seed.source.backup_command import stream_backup
+from .._seed.source.dump_command import stream_dump
+from .._seed.source.freeze import serve as freeze
+from .._seed.source.moment import serve as accounts
+from .._seed.source.old_sessions import serve as writers
+from .._seed.source.one_source import serve as who
+from .._seed.watch.free_space import free_bytes
+from .._seed.watch.watch import source_paths
 from .._server.base import Flavour
 from .._server.connection import connect
 from .._server.endpoint import Endpoint

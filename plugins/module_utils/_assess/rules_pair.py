@@ -12,7 +12,7 @@ import typing as t
 from .._cutover.times import wrong_times
 from .._errors import Refusal
 from .._reverse.rules import why_not
-from .._seed.registry import Choice, choose
+from .._seed.methods.registry import Choice, choose
 from .._server.flavour import check_pair
 from .._server.identity import same_server
 from .._verify.record import not_verified_reason

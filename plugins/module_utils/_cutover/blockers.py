@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._errors import MigrationError
-from .._seed.guard import LONG_TRANSACTIONS
+from .._seed.source.guard import LONG_TRANSACTIONS
 from .._server.base import Flavour
 from .names import CUTOVER_NAMES, Names
 

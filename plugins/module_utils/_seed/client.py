@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from .._server.base import Flavour
 from .._server.session import AS_THEY_ARE, PATIENT
-from .dump_command import find_program
 from .pipeline import Stage, client_words
+from .source.dump_command import find_program
 
 # What each connection of the loader sets first: the load is no history of the target's own.
 LOADER_SESSION = "SET SESSION sql_log_bin = 0, foreign_key_checks = 0, unique_checks = 0, %s, %s" % (PATIENT, AS_THEY_ARE)

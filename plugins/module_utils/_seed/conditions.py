@@ -19,12 +19,12 @@ import typing as t
 from .._child import run_child
 from .._errors import Refusal, ServerError
 from .._server.base import Flavour
-from . import dump_directory
-from .mydumper_command import PROGRAM, lacking
-from .open_files import raise_limit
+from .methods.mydumper import dump_directory
+from .methods.mydumper.mydumper_command import PROGRAM, lacking
+from .methods.mydumper.row_files import unfit_of
 from .places import read_places
-from .row_files import unfit_of
 from .service import manager_obstacle, restarts_by_itself
+from .source.open_files import raise_limit
 
 # Name of a program in messages -> what it is called on hosts, the first that is there.
 PROGRAMS = {

@@ -22,9 +22,9 @@ from .._sandbox.run import stop_units
 from .._state.journal import Journal
 from .._state.paths import directory, job_directory
 from .._tuning.relax import distrust
+from .methods.mariadb_backup.swap import NEW, OLD, restore
+from .methods.mariadb_backup.upgrade import return_programs
 from .service import start_server, stop_server
-from .swap import NEW, OLD, restore
-from .upgrade import return_programs
 
 # The methods that take the server down or let it restart.
 PHYSICAL = ("mariadb-backup", "clone")

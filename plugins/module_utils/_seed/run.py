@@ -25,15 +25,15 @@ from .._state.permission import erasure
 from .._tuning.relax import relaxed_copy
 from .conditions import read_conditions, read_host
 from .context import Seed, mark
-from .dump_directory import forget_others
 from .keep import check_may_erase
-from .old_sessions import await_new_sessions
-from .one_source import check_one_source
+from .methods.mydumper.dump_directory import forget_others
+from .methods.registry import Method, change_of_choice, choose
 from .programs import check_programs
-from .registry import Method, change_of_choice, choose
+from .source.old_sessions import await_new_sessions
+from .source.one_source import check_one_source
 from .target_checks import check_apart, check_target, loader_only
-from .tries import copy_in_tries
-from .watch import Watch
+from .watch.tries import copy_in_tries
+from .watch.watch import Watch
 
 
 def run(options: dict, progress: Progress) -> dict:

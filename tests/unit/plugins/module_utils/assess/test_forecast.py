@@ -14,7 +14,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess
     forecast_lines,
     with_forecast,
 )
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.registry import NAMES
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.registry import NAMES
 
 KNOWN = Basis("mariadb-backup", 500 * 10**9, 3600 * 10**6, 400.0, 98.0)
 

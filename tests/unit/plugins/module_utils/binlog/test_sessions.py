@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._binlog import sessions
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import old_sessions
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source import old_sessions
 
 
 def server(started_at=1000, told=None, rows=()):

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import logical
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.accounts import (
     MADE,
     Accounts,
@@ -21,8 +20,9 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.a
     grant_rights,
     reverse,
 )
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump import Copy
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.moment import AccountsMoved, Moment
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import logical
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.dump.dump import Copy
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source.moment import AccountsMoved, Moment
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.mariadb import bare_grant
 
 SECRET = "CREATE USER `a`@`%` IDENTIFIED BY PASSWORD '*HASH'"

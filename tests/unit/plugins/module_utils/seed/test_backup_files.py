@@ -9,7 +9,7 @@ import os
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import backup_files
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mariadb_backup import backup_files
 
 OWNER = (os.getuid(), os.getgid())
 # As 10.11's mariadb-backup writes them.

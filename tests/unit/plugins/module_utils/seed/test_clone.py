@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import clone, clone_wire
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.clone import clone, clone_wire
 
 
 class Way:

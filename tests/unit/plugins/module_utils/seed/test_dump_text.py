@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_command import dump_options
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_text import Coordinates, DumpReader, parse_coordinates
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.dump.dump_text import (
+    Coordinates,
+    DumpReader,
+    parse_coordinates,
+)
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source.dump_command import dump_options
 
 MARIADB_HEAD = rb"""/*M!999999\- enable the sandbox mode */
 -- MariaDB dump 10.19  Distrib 10.11.18-MariaDB, for debian-linux-gnu (x86_64)

@@ -10,14 +10,14 @@ import tarfile
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import (
-    backup_command,
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import registry
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mariadb_backup import (
     mariadb_backup,
-    mydumper,
-    registry,
     ship_programs,
     upgrade,
 )
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mydumper import mydumper
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source import backup_command
 
 PROGRAMS = {"mariadb-backup": "10.11.18", "mbstream": "?", "mariadb-upgrade": "?", "mariadbd": "10.11.18", "ldd": "?"}
 

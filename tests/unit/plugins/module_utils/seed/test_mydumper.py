@@ -15,22 +15,22 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import (
-    conditions,
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import conditions
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.dump.dump_text import Coordinates
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mydumper import (
     dump_directory,
-    freeze,
     mydumper,
     mydumper_command,
     mydumper_run,
     row_files,
     row_load,
 )
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_command import dump_options
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_directory import DumpDirectory
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump_text import Coordinates
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.freeze import CommitBlock
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mydumper.dump_directory import DumpDirectory
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mydumper.row_files import Table
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.pipeline import Pipeline, Stage
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.row_files import Table
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source import freeze
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source.dump_command import dump_options
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source.freeze import CommitBlock
 
 PLACE = {"file": "binlog.000002", "position": 4711, "gtid": "0-1-42"}
 METADATA = "Started dump at: 2026-11-22 13:00:00\nSHOW MASTER STATUS:\n\tLog: binlog.000002\n\tPos: 4711\n\tGTID:0-1-42\n\n%s"

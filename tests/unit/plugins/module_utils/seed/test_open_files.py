@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import open_files
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source import open_files
 from test_methods import mariadb
 
 
@@ -53,7 +53,7 @@ def test_as_many_as_the_host_allows(monkeypatch, root, soft, hard, host, allowed
 def test_what_is_started_then_has_it_too():
     script = (
         "import resource, subprocess, sys; sys.path.insert(0, '.');"
-        "from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.open_files import raise_limit;"
+        "from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source.open_files import raise_limit;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]));"
         "print(raise_limit(), subprocess.run(['sh', '-c', 'ulimit -n'], capture_output=True, text=True).stdout.strip())"
     )

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import physical
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods import physical
 
 
 class Connection:

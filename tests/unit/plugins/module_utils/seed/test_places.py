@@ -9,7 +9,8 @@ import os
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import mariadb_backup, places
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import places
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mariadb_backup import mariadb_backup
 
 
 class Server:

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import client, dump_command
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import client
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.catalogue import changed_objects, read_catalogue
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.dump import Copy
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.dump.dump import Copy
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source import dump_command
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.target_checks import (
     check_apart,
     check_arrived,

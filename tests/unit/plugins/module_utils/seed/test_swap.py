@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import swap
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.mariadb_backup import swap
 
 OLD_FILES = {"ibdata1": "old", "mysql/user.frm": "old", "shop/t.ibd": "old"}
 NEW_FILES = {"ibdata1": "new", "mysql/user.frm": "new", "crm/t.ibd": "new"}

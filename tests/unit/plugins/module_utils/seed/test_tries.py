@@ -11,8 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import programs, throttle, tries
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import StoppedEarly
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import programs
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.source import throttle
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import tries
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch.watch import StoppedEarly
 
 RESTART = "the clone was ended on the source, as by a restart"
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import views
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.dump import views
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.pipeline import Stage
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
 

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import Refusal
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import watch as watching
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.free_space import free_bytes
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import StoppedEarly, Watch
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch_rules import Baseline, Limits, Sample, judge
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch import watch as watching
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch.free_space import free_bytes
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch.watch import StoppedEarly, Watch
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.watch.watch_rules import Baseline, Limits, Sample, judge
 
 MB = 1000000
 FIRST = Sample(0.0, source_free={"/data": 5000 * MB}, uptime=1000, logs={"bin.1": 500, "bin.2": 100}, retention=86400)

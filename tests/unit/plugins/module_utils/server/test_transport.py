@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._reverse import follow
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import clone
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.clone import clone
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.endpoint import Endpoint
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.transport import requires_tls
 
