@@ -47,12 +47,14 @@ class Stage:
     :param name: for messages
     :param pass_fds: the files that it may read by number
     :param words: what of its messages may be told, on one line
+    :param look: given all of its messages at the end; raises where they tell what its exit code does not
     """
 
     name: str
     argv: list
     pass_fds: tuple = ()
     words: t.Callable[[bytes], str] = tail
+    look: t.Callable[[bytes], None] = lambda _messages: None
 
 
 class Pipeline:
@@ -73,7 +75,7 @@ class Pipeline:
     def run(self) -> None:
         """Run to the end.
 
-        :raises MigrationError: naming the stage that failed first and its own words
+        :raises MigrationError: naming the stage that failed first and its own words, or as a stage's C(look) does
         """
         with ExitStack() as stack:
             # Messages go to files: a full pipe that nobody reads would stop the stream.
@@ -95,6 +97,9 @@ class Pipeline:
             codes = [process.wait() for process in processes]
             if any(codes) or self._failures or self._short:
                 raise MigrationError("the copy broke: %s" % self._cause(codes, errors))
+            for stage, error in zip(self.stages, errors):
+                error.seek(0)
+                stage.look(error.read())
 
     def stop(self) -> None:
         """End it from another thread: run() fails then, or will as soon as it has begun."""

@@ -30,7 +30,7 @@ from ...service import start_server, stop_server
 from ...source.backup_command import COMPLETED, PROGRAMS
 from ...source.dump_command import find_program
 from ...source.open_files import open_files_obstacle, raise_limit
-from ...tree import check_tree
+from ...tree import check_tree, check_unpacked
 from ..physical import drop_own_accounts, files_obstacle, free_space_obstacle, host_obstacle, series, settle
 from .backup_files import clear, data_files, renew
 from .swap import NEW, bring_in, forget_old, make_room, restore
@@ -188,7 +188,7 @@ def _stream(seed: Seed, new: Arriving, started: float) -> int:
     stages = [
         Stage("the backup on the source", agent_command(seed.options["migration_id"], "backup")),
         Stage("zstd on the target", new.sandbox.command("unzip", [find_program(["zstd"]), "-q", "-d", "-c"])),
-        Stage("mbstream", new.sandbox.command("unpack", [find_program(["mbstream"]), "-x", "-C", new.folder])),
+        Stage("mbstream", new.sandbox.command("unpack", [find_program(["mbstream"]), "-x", "-C", new.folder]), look=check_unpacked),
     ]
     Pipeline(stages, json.dumps(request).encode(), [take_packed, take_plain]).run()
     return passed["packed"]

@@ -116,3 +116,16 @@ def test_nobody_reads_the_request():
 def test_a_row_that_is_too_large_for_the_target_is_told_as_that():
     assert "max_allowed_packet" in client_words(b"ERROR 2006 (HY000) at line 59: Server has gone away")
     assert "max_allowed_packet" not in client_words(b"ERROR 1062 (23000) at line 9: Duplicate entry 'secret' for key 'PRIMARY'")
+
+
+def test_what_a_program_says_of_a_failure_that_its_exit_code_hides_counts():
+    def look(messages):
+        if b"left out" in messages:
+            raise MigrationError("something was left out")
+
+    quiet = Stage("quiet", ["sh", "-c", "cat >/dev/null; echo fine >&2"], look=look)
+    run(sh("echo data"), quiet)
+    with pytest.raises(MigrationError, match="something was left out"):
+        run(sh("echo data"), Stage("unpacker", ["sh", "-c", "cat >/dev/null; echo one was left out >&2"], look=look))
+    with pytest.raises(MigrationError, match="ended with 3"):
+        run(sh("echo data"), Stage("unpacker", ["sh", "-c", "cat >/dev/null; echo one was left out >&2; exit 3"], look=look))

@@ -158,3 +158,12 @@ def test_a_file_is_written_in_place_of_a_link(backup, tmp_path_factory):
         os.close(handle)
     assert victim.read_text() == "mine" and (backup / "new.cnf").read_text() == "ours"
     assert (backup / "new.cnf").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("name", ["../evil.ibd", "/tmp/evil.ibd", "shop/../../evil.ibd", "shop/\x1b[31m"])
+def test_a_name_that_was_passed_over_ends_the_copy(name):
+    said = "[00] 2026-11-28 14:53:12 mbstream: invalid filename %s\n" % name
+    with pytest.raises(Strange, match="no backup of a server holds that") as refused:
+        tree.check_unpacked(b"[00] starting\n" + said.encode())
+    assert "\x1b" not in str(refused.value) and name[:5].strip("\x1b") in str(refused.value)
+    tree.check_unpacked(b"[00] 2026-11-28 14:53:12 completed OK!\n")
