@@ -124,7 +124,7 @@ def test_the_roles_in_their_order_by_import_role(repository):
     assert "changed=0" in again.split("PLAY RECAP")[1].splitlines()[1]
     # Without its gate the cutover is closed, whoever's play it is.
     cut = repository.play("cutover", (("assess", ""), ("cutover", "")))
-    assert "to cut over, run again with -e cutover=" in " ".join(repository.run(cut, code=2).split())
+    assert f"to cut over, give -e cutover={pair.name}" in " ".join(repository.run(cut, code=2).split())
     assert "is the new primary" in repository.by_runner(cut, {"cutover": pair.name})
     assert pair.value(TARGET, "SELECT @@global.read_only;") == "0" and pair.value(SOURCE, "SELECT @@global.read_only;") == "1"
     assert rows(pair, TARGET) == rows(pair, SOURCE) == "2"

@@ -117,7 +117,8 @@ def run_steps(options: dict, progress: Progress, course: Direction) -> dict:
         # Found wrong at promotion, it could not be undone any more.
         check_place(options[course.local_hold])
         servers = Servers(*_open(options, record, stack, course.names))
-        context = Context(servers, options, record, course.names, course.location(options))
+        # By the job's name the switches' guard finds its code.
+        context = Context(servers, {**options, "job": course.names.course}, record, course.names, course.location(options))
         # What is still held when the job ends in any way is released by the end of its guards.
         stack.callback(context.close)
         if record.state.failed:

@@ -366,6 +366,8 @@ class FakeSwitching:
     world: Any = None
 
     def __init__(self, options):
+        # Without them the real one cannot start its guard, or bound a pause.
+        assert options["migration_id"] == "shop" and options["job"] in ("cutover", "rollback") and options["lease"] > 0
         self.definitions = list(options.get("switches") or [])
         self.facts, self.errors, self.paused_at = [{} for _one in self.definitions], [], 0.0
 
