@@ -26,6 +26,14 @@ options:
     description: Where their logins will come from; empty where that is not known.
     type: str
     default: ''
+  sql_address:
+    description: Where the database server is looked for, as a tunnel from this host would.
+    type: str
+    default: 127.0.0.1
+  sql_port:
+    description: At which port; V(0) to leave it out.
+    type: int
+    default: 0
 author: The nordbridge.mysql_migration contributors (@nordbridge)
 """
 
@@ -50,6 +58,11 @@ sshd:
   returned: success
   type: dict
   sample: {"nordbridge": {"options": {"allowusers": ["deploy"]}, "groups": ["nordbridge"]}}
+sql:
+  description: Whether the database server answers there, as C(way) of M(nordbridge.mysql_migration.migration_way_info).
+  returned: when O(sql_port) is given
+  type: dict
+  sample: {"address": "127.0.0.1", "port": 3306, "reachable": true, "error": "", "round_trip_ms": 0.1}
 """
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge.host_keys import FOLDER, read_host_keys
@@ -62,6 +75,8 @@ def main() -> None:
         "folder": {"type": "path", "default": FOLDER},
         "users": {"type": "list", "elements": "str", "default": []},
         "address": {"type": "str", "default": ""},
+        "sql_address": {"type": "str", "default": "127.0.0.1"},
+        "sql_port": {"type": "int", "default": 0},
     }
     run_module(read_host_keys, options)
 

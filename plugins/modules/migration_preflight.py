@@ -207,6 +207,29 @@ options:
   sshd:
     description: What M(nordbridge.mysql_migration.migration_host_keys_info) returned as C(sshd) on the source, where it was asked.
     type: dict
+  listening:
+    description: What M(nordbridge.mysql_migration.migration_host_keys_info) returned as C(sql) on the source, where it was asked.
+    type: dict
+    options:
+      address:
+        description: Where the server was looked for.
+        type: str
+        required: true
+      port:
+        description: At which port.
+        type: int
+        required: true
+      reachable:
+        description: Whether it answered.
+        type: bool
+        required: true
+      error:
+        description: Why it did not.
+        type: str
+        default: ''
+      round_trip_ms:
+        description: The round trip to it, in milliseconds.
+        type: float
   agent_user:
     description: The user of the source's system that the agent's key is for.
     type: str
@@ -364,6 +387,16 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.m
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.methods.registry import NAMES
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed.places import directories_of, look_at
 
+WAY = {
+    "type": "dict",
+    "options": {
+        "address": {"type": "str", "required": True},
+        "port": {"type": "int", "required": True},
+        "reachable": {"type": "bool", "required": True},
+        "error": {"type": "str", "default": ""},
+        "round_trip_ms": {"type": "float"},
+    },
+}
 OPTIONS = {
     "migration_id": {"type": "str", "required": True},
     "source": {"type": "dict", "required": True},
@@ -402,17 +435,9 @@ OPTIONS = {
     "source_log": {"type": "dict"},
     "target_log": {"type": "dict"},
     "missing_programs": {"type": "list", "elements": "str", "default": []},
-    "way": {
-        "type": "dict",
-        "options": {
-            "address": {"type": "str", "required": True},
-            "port": {"type": "int", "required": True},
-            "reachable": {"type": "bool", "required": True},
-            "error": {"type": "str", "default": ""},
-            "round_trip_ms": {"type": "float"},
-        },
-    },
+    "way": WAY,
     "sshd": {"type": "dict"},
+    "listening": WAY,
     "agent_user": {"type": "str", "default": "nordbridge-agent"},
     "tunnel_user": {"type": "str", "default": "nordbridge"},
     "target_address": {"type": "str", "default": ""},

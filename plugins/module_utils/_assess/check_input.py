@@ -61,6 +61,7 @@ class Settings:
     missing_programs: t.Sequence[str] = ()
     way: dict | None = None
     sshd: dict | None = None
+    listening: dict | None = None
     agent_user: str = "nordbridge-agent"
     tunnel_user: str = "nordbridge"
     target_address: str = ""

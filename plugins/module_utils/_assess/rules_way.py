@@ -29,6 +29,16 @@ def reached(case: CheckInput) -> list[Finding]:
     return [Finding("the target does not reach the source at %s port %s: %s" % (way["address"], way["port"], way["error"]))]
 
 
+def listens(case: CheckInput) -> list[Finding]:
+    """P58"""
+    asked = case.settings
+    place = asked.listening
+    if asked.committed or place is None or place["reachable"] or asked.bridge != "ssh_tunnel":
+        return []
+    words = "the source's server is not found at %s port %s of its own host, where the tunnel ends: %s"
+    return [Finding(words % (place["address"], place["port"], place["error"]))]
+
+
 def let_in(case: CheckInput) -> list[Finding]:
     """P68"""
     asked = case.settings
@@ -116,4 +126,4 @@ def _first(options: dict, name: str) -> str:
     return (options.get(name) or [""])[0]
 
 
-RULES = {"P67": reached, "P68": let_in}
+RULES = {"P58": listens, "P67": reached, "P68": let_in}

@@ -45,6 +45,10 @@ CHECKS = (
         "run the playbook assess, read the plan of now, and give its id; or leave plan out",
     ),
     Check(
+        "P58", "the source's server listens where the tunnel ends", ERROR, SOURCE,
+        "set migration_source_sql_address and migration_source_sql_port to where it listens (bind_address, port, skip_networking)",
+    ),
+    Check(
         "P67", "the target reaches the source", ERROR, TARGET,
         "open the way from the target to that port (firewall, bind address), or set migration_source_address and migration_source_ssh_port, with"
         " bridge: tls migration_source_sql_port, to what the target can reach",

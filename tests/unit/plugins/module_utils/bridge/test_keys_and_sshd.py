@@ -49,15 +49,27 @@ class TestKeys:
             keys.ensure_keys("shop", ["agent"], False)
 
 
+def test_the_server_is_looked_for_where_the_tunnel_will_end(tmp_path, monkeypatch):
+    (tmp_path / "ssh_host_x_key.pub").write_text("ssh-ed25519 AAAA root@x\n")
+    asked = []
+    monkeypatch.setattr(host_keys, "reach", lambda *words: asked.append(words) or {"reachable": False, "error": "refused", "round_trip_ms": None})
+    params = {"folder": str(tmp_path), "users": [], "address": "", "sql_address": "10.0.0.5", "sql_port": 3310}
+    assert host_keys.read_host_keys(params, False)["sql"] == {
+        "address": "10.0.0.5", "port": 3310, "reachable": False, "error": "refused", "round_trip_ms": None,
+    }  # fmt: skip
+    assert asked == [("10.0.0.5", 3310, "mysql")]
+    assert "sql" not in host_keys.read_host_keys({**params, "sql_port": 0}, False)
+
+
 def test_host_keys_come_without_their_comments(tmp_path):
     (tmp_path / "ssh_host_rsa_key.pub").write_text("ssh-rsa BBBB root@us-db1\n")
     (tmp_path / "ssh_host_ed25519_key.pub").write_text("ssh-ed25519 AAAA root@us-db1\n")
     (tmp_path / "ssh_host_dsa_key.pub").write_text("")
-    assert host_keys.read_host_keys({"folder": str(tmp_path), "users": [], "address": ""}, False) == {
+    assert host_keys.read_host_keys({"folder": str(tmp_path), "users": [], "address": "", "sql_address": "127.0.0.1", "sql_port": 0}, False) == {
         "changed": False, "keys": ["ssh-ed25519 AAAA", "ssh-rsa BBBB"], "sshd": {},
     }  # fmt: skip
     with pytest.raises(MigrationError, match="no public host key"):
-        host_keys.read_host_keys({"folder": str(tmp_path / "none"), "users": [], "address": ""}, False)
+        host_keys.read_host_keys({"folder": str(tmp_path / "none"), "users": [], "address": "", "sql_address": "127.0.0.1", "sql_port": 0}, False)
 
 
 class Host:
