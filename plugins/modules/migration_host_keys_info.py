@@ -58,6 +58,11 @@ sshd:
   returned: success
   type: dict
   sample: {"nordbridge": {"options": {"allowusers": ["deploy"]}, "groups": ["nordbridge"]}}
+session_script:
+  description: C(/etc/ssh/sshrc), which sshd runs before each session's command, where there is one; else empty.
+  returned: success
+  type: str
+  sample: ""
 sql:
   description: Whether the database server answers there, as C(way) of M(nordbridge.mysql_migration.migration_way_info).
   returned: when O(sql_port) is given

@@ -230,6 +230,10 @@ options:
       round_trip_ms:
         description: The round trip to it, in milliseconds.
         type: float
+  session_script:
+    description: A script of the source's host that sshd runs before each session's command; empty where there is none.
+    type: str
+    default: ''
   agent_user:
     description: The user of the source's system that the agent's key is for.
     type: str
@@ -438,6 +442,7 @@ OPTIONS = {
     "way": WAY,
     "sshd": {"type": "dict"},
     "listening": WAY,
+    "session_script": {"type": "str", "default": ""},
     "agent_user": {"type": "str", "default": "nordbridge-agent"},
     "tunnel_user": {"type": "str", "default": "nordbridge"},
     "target_address": {"type": "str", "default": ""},

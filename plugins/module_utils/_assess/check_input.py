@@ -62,6 +62,7 @@ class Settings:
     way: dict | None = None
     sshd: dict | None = None
     listening: dict | None = None
+    session_script: str = ""
     agent_user: str = "nordbridge-agent"
     tunnel_user: str = "nordbridge"
     target_address: str = ""

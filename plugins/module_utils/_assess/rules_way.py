@@ -39,6 +39,14 @@ def listens(case: CheckInput) -> list[Finding]:
     return [Finding(words % (place["address"], place["port"], place["error"]))]
 
 
+def silent(case: CheckInput) -> list[Finding]:
+    """P59"""
+    path = case.settings.session_script
+    if case.settings.committed or not path:
+        return []
+    return [Finding("%s runs on the source before each session's command: what it prints comes before the agent's answers, and breaks them" % path)]
+
+
 def let_in(case: CheckInput) -> list[Finding]:
     """P68"""
     asked = case.settings
@@ -126,4 +134,4 @@ def _first(options: dict, name: str) -> str:
     return (options.get(name) or [""])[0]
 
 
-RULES = {"P58": listens, "P67": reached, "P68": let_in}
+RULES = {"P58": listens, "P59": silent, "P67": reached, "P68": let_in}

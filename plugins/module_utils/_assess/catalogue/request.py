@@ -49,6 +49,11 @@ CHECKS = (
         "set migration_source_sql_address and migration_source_sql_port to where it listens (bind_address, port, skip_networking)",
     ),
     Check(
+        "P59", "nothing is printed before the agent's answers", WARNING, SOURCE,
+        "see that it prints nothing for the user nordbridge-agent (sshd(8), SSHRC), for example: [ \"$USER\" = nordbridge-agent ] && exit",
+        waivable=True,
+    ),
+    Check(
         "P67", "the target reaches the source", ERROR, TARGET,
         "open the way from the target to that port (firewall, bind address), or set migration_source_address and migration_source_ssh_port, with"
         " bridge: tls migration_source_sql_port, to what the target can reach",

@@ -225,6 +225,7 @@ FIRES = [
     ("P65", "warning", "(waived)", {}, {}, {"distrust": ["x"], "seed_state": "done", "waive": ["P65"]}),
     ("P67", "error", "does not reach the source at us-db1 port 22: no answer within 5 s", {}, {}, {"way": {
         "address": "us-db1", "port": 22, "reachable": False, "error": "no answer within 5 s", "round_trip_ms": None}}),
+    ("P59", "warning", "/etc/ssh/sshrc runs on the source before each session's command", {}, {}, {"session_script": "/etc/ssh/sshrc"}),
     ("P58", "error", "not found at 127.0.0.1 port 3306 of its own host, where the tunnel ends: Connection refused", {}, {}, {"listening": {
         "address": "127.0.0.1", "port": 3306, "reachable": False, "error": "Connection refused", "round_trip_ms": None}}),
     ("P68", "error", "would not let the user nordbridge-agent in: AllowUsers has only deploy", {}, {}, sshd(allowusers=["deploy"])),
@@ -466,7 +467,7 @@ def test_plan_text() -> None:
     assert lines[0].startswith("MIGRATION PLAN mig-1  us-db1 (mariadb 10.11.18) -> oslo-db1 (mariadb 10.11.18)")
     assert lines[1].strip() == "nothing has been changed"
     text = "\n".join(lines)
-    assert "PREFLIGHT  77 checks: 0 errors, 2 warnings, 1 notice" in text
+    assert "PREFLIGHT  78 checks: 0 errors, 2 warnings, 1 notice" in text
     assert " CUTOVER    undone after 5 s of write stop;" in text and "opens by itself within 10 s" in text
     assert "CUTOVER" not in "\n".join(run(phase="committed", seed_state="done")["plan_text"])
     assert "[W] P33 [source]" in text and "[W] P41 [target]" in text and "[N] P20 [source]" in text

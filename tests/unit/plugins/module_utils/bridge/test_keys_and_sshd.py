@@ -58,6 +58,9 @@ def test_the_server_is_looked_for_where_the_tunnel_will_end(tmp_path, monkeypatc
         "address": "10.0.0.5", "port": 3310, "reachable": False, "error": "refused", "round_trip_ms": None,
     }  # fmt: skip
     assert asked == [("10.0.0.5", 3310, "mysql")]
+    (tmp_path / "sshrc").touch()
+    monkeypatch.setattr(host_keys, "SESSION_SCRIPT", str(tmp_path / "sshrc"))
+    assert host_keys.read_host_keys(params, False)["session_script"] == str(tmp_path / "sshrc")
     assert "sql" not in host_keys.read_host_keys({**params, "sql_port": 0}, False)
 
 
@@ -66,7 +69,7 @@ def test_host_keys_come_without_their_comments(tmp_path):
     (tmp_path / "ssh_host_ed25519_key.pub").write_text("ssh-ed25519 AAAA root@us-db1\n")
     (tmp_path / "ssh_host_dsa_key.pub").write_text("")
     assert host_keys.read_host_keys({"folder": str(tmp_path), "users": [], "address": "", "sql_address": "127.0.0.1", "sql_port": 0}, False) == {
-        "changed": False, "keys": ["ssh-ed25519 AAAA", "ssh-rsa BBBB"], "sshd": {},
+        "changed": False, "keys": ["ssh-ed25519 AAAA", "ssh-rsa BBBB"], "sshd": {}, "session_script": "",
     }  # fmt: skip
     with pytest.raises(MigrationError, match="no public host key"):
         host_keys.read_host_keys({"folder": str(tmp_path / "none"), "users": [], "address": "", "sql_address": "127.0.0.1", "sql_port": 0}, False)
