@@ -24,7 +24,8 @@ DIGITS = 4
 #: Settings that tell where the migration stands, and not what is asked for.
 OF_THE_MOMENT = (
     "cutover", "seed_state", "phase", "wipe_permission", "distrust", "verified_at", "renewed", "plan", "plan_begun", "source_log", "target_log",
-    "missing_programs", "way", "sshd", "listening", "session_script", "restart_cost", "restart_reasons", "restart_required", "source_server_id", "target_server_id",
+    "missing_programs", "way", "sshd", "listening", "session_script",
+    "restart_cost", "restart_reasons", "restart_required", "source_server_id", "target_server_id",
 )  # fmt: skip
 
 
