@@ -110,10 +110,11 @@ def hook(pair: Pair) -> tuple[str, str]:
 LAUNCH = """
 import json, sys
 sys.path.insert(0, "/root/collection.zip")
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._agent.dispatch import main as agent
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._cutover.rollback import launch_rollback
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError
 try:
-    print(json.dumps(launch_rollback(json.loads(sys.argv[1]), False)))
+    print(json.dumps(launch_rollback(json.loads(sys.argv[1]), False, agent)))
 except MigrationError as error:
     sys.exit("refused: %s" % error)
 """
