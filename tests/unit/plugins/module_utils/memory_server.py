@@ -219,6 +219,8 @@ class MemoryServer:
 
     def grant(self, session: int, privileges: str, args: tuple) -> list[dict]:
         assert self.sessions[session].variables.get("sql_log_bin") == "0", "it is the old server's alone"
+        if self.variables.get("super_read_only") == "ON":
+            raise error(1290, "The MySQL server is running with the --super-read-only option")
         if args not in self.accounts:
             raise error(1133 if self.flavour == "mariadb" else 1410, "Can't find any matching row in the user table")
         self.accounts[args] = sorted({*self.accounts[args], *privileges.split(", ")})

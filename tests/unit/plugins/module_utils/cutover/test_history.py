@@ -165,6 +165,15 @@ def test_what_lies_behind_the_recorded_position_is_read_from_the_newest_log_that
     assert told["gtids"] == ["0-1-14 to 15", "0-1-17 to 18"]
 
 
+def test_only_the_first_log_is_read_from_a_place_within_it(server):
+    log = history.Log(server, 5.0)
+    assert list(log.read(history.Place("bin.1", 500)))
+    assert ["--start-position" in line for line in asked(server)] == [True, False], "the next one has no such place"
+    (server.connection.folder / "noted").unlink()
+    assert list(log.read(history.Place("bin.2", 4)))
+    assert "--start-position" not in asked(server)[0], "its head is no place to begin at"
+
+
 def test_without_gtids_the_position_says_where_to_begin(server):
     assert beyond(server, {"file": "bin.2", "position": 4242, "gtid": ""}, TARGET)["basis"] == "position"
     told = beyond(server, {"file": "bin.1", "position": 1279, "gtid": ""}, TARGET)

@@ -233,6 +233,8 @@ def test_the_module_sets_the_same_at_run_time(host):
     assert planned["changed"] and not os.path.exists(host.path) and not server.connection.ran
     done = hold.hold_server(server, host.path, False)
     # A super_read_only whose read_only is off, as SET PERSIST can leave it, closes nothing.
+    assert "running read_only = OFF" in planned["diff"]["before"] and "running read_only = ON" in planned["diff"]["after"]
+    assert "running super_read_only = ON" in planned["diff"]["after"], "what is so already stays"
     assert done["diff"] == planned["diff"] and server.connection.ran == ["SET GLOBAL read_only = ON", "SET GLOBAL event_scheduler = OFF"]
     assert hold.hold_server(server, host.path, False)["changed"] is False
     (host.folder / "zzz.cnf").write_text("[mysqld]\nevent_scheduler = ON\n")
@@ -251,3 +253,6 @@ def test_words_of_all_versions():
     assert Table(hold.SETTINGS, "mysql", (5, 7, 44)).meaning("super_read_only", "1") == ("super_read_only", "ON")
     assert Table(hold.SETTINGS, *MARIADB12).meaning("read-only", "3") == ("read_only", "ON")
     assert Table(hold.SETTINGS, *MARIADB).meaning("super_read_only", "1") is None
+    # From 12.0.1 on it is a word of four.
+    assert Table(hold.SETTINGS, "mariadb", (12, 0, 1)).meaning("read_only", "NO_LOCK") == ("read_only", "ON")
+    assert Table(hold.SETTINGS, "mariadb", (12, 0, 0)).meaning("read_only", "NO_LOCK") != ("read_only", "ON")

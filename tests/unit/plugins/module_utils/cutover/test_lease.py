@@ -182,6 +182,7 @@ def test_nothing_is_undone_by_a_migration_whose_server_is_anothers(host, session
     lease.write_json(lease.lease_path(host.root + "/shop", TOKEN), {**session.kept})
     assert lease.finish(request_of()) == {"outcome": "fired", "settled": True, "owner": "crm"}
     assert host.server.done == [] and state(host, "def456") == "armed"
+    assert not os.path.exists(lease.lease_path(host.root + "/shop", TOKEN)), "its password is of no use any more"
 
 
 def test_a_committed_lease_does_not_fire(host, session):
@@ -345,8 +346,10 @@ class TestService:
                 raise found
 
         monkeypatch.setattr(service, "step", step)
-        monkeypatch.setattr(lease_service.time, "sleep", lambda _seconds: None)
+        slept = []
+        monkeypatch.setattr(lease_service.time, "sleep", slept.append)
         lease_service.serve(service)
+        assert slept == [0.0, lease_service.AGAIN_SECONDS, 2 * lease_service.AGAIN_SECONDS], "what lasts is tried less often"
         told = capsys.readouterr().err
         assert told.count("\n") == 1 and "s3cret" not in told
 
@@ -359,12 +362,18 @@ class TestService:
         host.server.down = None
         assert service.step() is None and host.server.done == ["open"]
 
-    def test_a_committed_server_that_somebody_opened_is_closed_again(self, host, session):
+    def test_a_committed_server_that_somebody_opened_is_closed_again(self, host, session, capsys):
         host.server.closed = True
         session.take()
         host.server.closed = False
-        service_of(host).step()
+        service = service_of(host)
+        service.step()
         assert host.server.done == ["close"] and host.server.closed
+        assert "somebody had opened this server: it is closed again, for migration shop" in capsys.readouterr().err
+        # Events alone: nobody has opened it.
+        host.server.events = True
+        service.step()
+        assert host.server.done == ["close", "close"] and capsys.readouterr().err == ""
 
     def test_events_that_somebody_woke_are_stilled(self, host, session):
         host.server.closed = True
@@ -402,6 +411,16 @@ def test_who_asks_early_does_it_himself_where_no_service_runs(host, session):
     host.served = False
     assert lease.finish(request_of()) == {"outcome": "fired", "settled": True, "owner": ""}
     assert host.server.done == ["open"]
+
+
+def test_who_asks_early_is_told_once_the_service_has_done_it(host, session, monkeypatch):
+    def work_of_the_service(_seconds):
+        os.remove(lease.lease_path(os.path.join(host.root, "shop"), TOKEN))
+
+    monkeypatch.setattr(lease, "STAND_IN_SECONDS", 60.0)
+    monkeypatch.setattr(lease.time, "sleep", work_of_the_service)
+    assert lease.finish(request_of())["settled"] is True
+    assert host.server.done == [], "the service's work is not done twice"
 
 
 def test_who_asks_a_server_that_does_not_answer_is_told_so_and_the_service_goes_on(host, session, monkeypatch):

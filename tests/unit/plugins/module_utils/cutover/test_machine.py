@@ -87,6 +87,10 @@ def test_what_a_failure_means_follows_from_the_commit():
         assert [step.failure for step in table] == [REFUSE] + [UNDO] * (COMMIT - 1) + [ASK] + [FORWARD] * (len(NAMES) - COMMIT - 1)
 
 
+def test_only_the_commit_waits_for_what_is_journalled_behind_it():
+    assert [step.name for step in CUTOVER_STEPS if step.settles] == ["commit"]
+
+
 def test_what_cannot_be_undone_any_more_is_journalled():
     assert [bool(step.done) for step in CUTOVER_STEPS] == [step.name == "position" or step.failure in (ASK, FORWARD) for step in CUTOVER_STEPS]
     assert not any(step.undo for step in CUTOVER_STEPS[COMMIT:])
