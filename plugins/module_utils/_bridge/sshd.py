@@ -170,7 +170,7 @@ def _reload() -> None:
 
 
 def _read_back(user: str) -> None:
-    asked = "user=%s,host=localhost,addr=127.0.0.1" % user
+    asked = "user=%s,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22" % user
     done = run_child([SSHD, "-T", "-C", asked], capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise MigrationError("sshd -T failed: %s" % done.stderr.strip())

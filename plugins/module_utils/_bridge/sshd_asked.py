@@ -33,7 +33,8 @@ def ask_sshd(users: list[str], address: str) -> dict:
 def _ask(user: str, address: str) -> dict:
     if not os.path.exists(SSHD):
         return {"error": "there is no %s" % SSHD}
-    asked = "user=%s,host=%s,addr=%s" % (user, address or "unknown", address or "192.0.2.1")
+    # Without the last two it refuses a configuration that has Match LocalAddress or LocalPort.
+    asked = "user=%s,host=%s,addr=%s,laddr=127.0.0.1,lport=22" % (user, address or "unknown", address or "192.0.2.1")
     done = run_child([SSHD, "-T", "-C", asked], capture_output=True, text=True, errors="replace")
     if done.returncode:
         return {"error": "sshd -T failed: %s" % done.stderr.strip()[-300:]}

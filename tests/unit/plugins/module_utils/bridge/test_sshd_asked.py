@@ -37,7 +37,7 @@ def test_sshd_is_asked_for_each_user_and_address(tmp_path, monkeypatch):
     program(tmp_path, monkeypatch, "print('allowusers', sys.argv[1], sys.argv[3])")
     found = sshd_asked.ask_sshd(["nobody-of-this-name", getpass.getuser()], "10.0.0.9")
     assert found["nobody-of-this-name"] == {
-        "options": {"allowusers": ["-T", "user=nobody-of-this-name,host=10.0.0.9,addr=10.0.0.9"]}, "groups": ["nobody-of-this-name"],
+        "options": {"allowusers": ["-T", "user=nobody-of-this-name,host=10.0.0.9,addr=10.0.0.9,laddr=127.0.0.1,lport=22"]}, "groups": ["nobody-of-this-name"],
     }  # fmt: skip
     assert found[getpass.getuser()]["groups"]
     assert "addr=192.0.2.1" in str(sshd_asked.ask_sshd(["x"], ""))
