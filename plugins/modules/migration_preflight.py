@@ -184,7 +184,7 @@ options:
   way:
     description: What M(nordbridge.mysql_migration.migration_way_info) returned as C(way) on the target, where it was asked.
     type: dict
-    options:
+    suboptions:
       address:
         description: Where the source was looked for.
         type: str
@@ -210,7 +210,7 @@ options:
   listening:
     description: What M(nordbridge.mysql_migration.migration_host_keys_info) returned as C(sql) on the source, where it was asked.
     type: dict
-    options:
+    suboptions:
       address:
         description: Where the server was looked for.
         type: str
