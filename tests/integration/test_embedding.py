@@ -137,5 +137,6 @@ def test_the_roles_by_include_role_and_the_strategy_free(repository):
     assert "changed=0" in repository.run(play, pipelining=True).split("PLAY RECAP")[1].splitlines()[1]
     cut = repository.play("cutover", (*STEPS, ("cutover", "")), "include_role", strategy="free")
     assert "is the new primary" in repository.run(cut, "-e", f"cutover={pair.name}")
-    # Their whole play again, months later: nothing is left to be done, and nothing is touched.
-    assert "changed=0" in repository.run(cut).split("PLAY RECAP")[1].splitlines()[1]
+    # Their whole play again, with and without the gate's word: nothing is left to be done, and nothing is touched.
+    assert "changed=0" in repository.run(cut, "-e", f"cutover={pair.name}").split("PLAY RECAP")[1].splitlines()[1]
+    assert "changed=0" in repository.run(play).split("PLAY RECAP")[1].splitlines()[1]
