@@ -40,6 +40,12 @@ UNDONE_WORDS = {
     " closed it",
 }
 
+UNDECIDED_WORDS = (
+    "%(cause)s; and %(fenced)s's host does not say whether that was committed (%(left)s): %(promoted)s is not promoted, and %(fenced)s opens"
+    " by itself if it was not; run the same command again as soon as the host answers"
+)
+LEFT_WORDS = "%(cause)s; and the undo is incomplete, run the same command again to finish it; left are %(left)s"
+
 RESULT = (
     "write_stop_server_s",
     "step_s",
@@ -238,19 +244,9 @@ class Executor:
             raise self._ended(UNDONE_WORDS[seen], seen, cause=cause, stopped=self._stopped()) from self.error
         self.record.write("undo incomplete")
         if action.verb == "undecided":
-            raise self._ended(
-                "%(cause)s; and %(fenced)s's host does not say whether that was committed (%(left)s): %(promoted)s is not promoted, and"
-                " %(fenced)s opens by itself if it was not; run the same command again as soon as the host answers",
-                UNDECIDED,
-                cause=cause,
-                left="; ".join(self.left),
-            ) from self.error
-        raise self._ended(
-            "%(cause)s; and the undo is incomplete, run the same command again to finish it; left are %(left)s",
-            UNDECIDED if "lease" in self.record.state.left else self._seen(),
-            cause=cause,
-            left="; ".join(self.left),
-        ) from self.error
+            raise self._ended(UNDECIDED_WORDS, UNDECIDED, cause=cause, left="; ".join(self.left)) from self.error
+        outcome = UNDECIDED if "lease" in self.record.state.left else self._seen()
+        raise self._ended(LEFT_WORDS, outcome, cause=cause, left="; ".join(self.left)) from self.error
 
     def _rehearsed(self) -> dict:
         """All was undone, and the source was seen to take writes."""
