@@ -211,8 +211,9 @@ def test_names_of_a_server_stay_names(flavour, request):
     pair.sql(SOURCE, "\n".join(texts))
     pair.sh(TARGET, "rm -rf /tmp/evil*")
     # With files, with rows, and as a plan, as loudly as Ansible can; another MyISAM table makes the plan name names.
-    # The risk of MyISAM is taken: nobody writes to them.
-    for more in (("--check",), ("-e", "migration_target_seed_method=auto", "-e", "waive=P30")):
+    # The risk of MyISAM is taken: nobody writes to them. mariadb-backup 10.11 itself cannot lock a table with a backtick in its name.
+    method = {"mariadb": "dump", "mysql": "auto"}[flavour]
+    for more in (("--check",), ("-e", f"migration_target_seed_method={method}", "-e", "waive=P30")):
         run = pair.migrate("-vvv", "--diff", *more)
         run.wait()
         assert "\x1b" not in run.output and "\x07" not in run.output
