@@ -13,6 +13,8 @@ import typing as t
 # What the two kinds of servers say first: RFC 4253, 4.2; https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html
 SSH, MYSQL = "ssh", "mysql"
 ERROR_PACKET = 0xFF
+# ER_HOST_NOT_PRIVILEGED: no account is for this host yet; the migration's own will be made later.
+NO_ACCOUNT_YET = 1130
 
 
 def reach(address: str, port: int, kind: str, seconds: float = 5.0) -> dict:
@@ -42,7 +44,9 @@ def wrong_greeting(said: bytes, kind: str) -> str:
     if kind == SSH:
         # Other lines may come before it.
         return "" if any(line.startswith(b"SSH-") for line in said.splitlines()) else "what answers there is no ssh server"
-    if len(said) > 4 and said[4] == ERROR_PACKET:
+    if len(said) > 6 and said[4] == ERROR_PACKET:
+        if int.from_bytes(said[5:7], "little") == NO_ACCOUNT_YET:
+            return ""
         return "the server refuses this host: %s" % said[7:].decode("utf-8", "replace").strip()[:200]
     return "" if len(said) > 4 and said[4] == 10 else "what answers there is no MySQL or MariaDB server"
 

@@ -15,6 +15,7 @@ from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._bridge
 SSHD = b"SSH-2.0-OpenSSH_9.2p1 Debian\r\n"
 GREETING = b"\x4a\x00\x00\x00\x0a9.7.0\x00"
 NOT_ALLOWED = b"\x45\x00\x00\x00\xff\x6a\x04Host '192.0.2.1' is not allowed to connect to this MySQL server"
+BLOCKED = b"\x45\x00\x00\x00\xff\x69\x04Host '192.0.2.1' is blocked because of many connection errors"
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def server(said: bytes):
         listener.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize(("kind", "said"), [("ssh", SSHD), ("ssh", b"Welcome\r\n" + SSHD), ("mysql", GREETING)])
+@pytest.mark.parametrize(("kind", "said"), [("ssh", SSHD), ("ssh", b"Welcome\r\n" + SSHD), ("mysql", GREETING), ("mysql", NOT_ALLOWED)])
 def test_a_server_of_the_kind_is_reached_and_its_distance_measured(kind, said):
     with server(said) as (port, asked):
         found = reach.reach("127.0.0.1", port, kind)
@@ -50,7 +51,7 @@ def test_a_server_of_the_kind_is_reached_and_its_distance_measured(kind, said):
     ("kind", "said", "words"),
     [
         ("ssh", GREETING, "no ssh server"), ("mysql", SSHD, "no MySQL or MariaDB server"), ("mysql", b"", "no MySQL"),
-        ("mysql", NOT_ALLOWED, "the server refuses this host: Host '192.0.2.1' is not allowed to connect"),
+        ("mysql", BLOCKED, "the server refuses this host: Host '192.0.2.1' is blocked"),
     ],
 )  # fmt: skip
 def test_what_answers_is_not_what_was_meant(kind, said, words):
