@@ -184,9 +184,9 @@ options:
   way:
     description: What M(nordbridge.mysql_migration.migration_way_info) returned as C(way) on the target, where it was asked.
     type: dict
-    suboptions:
+    suboptions: &place
       address:
-        description: Where the source was looked for.
+        description: Where it was looked for.
         type: str
         required: true
       port:
@@ -210,26 +210,7 @@ options:
   listening:
     description: What M(nordbridge.mysql_migration.migration_host_keys_info) returned as C(sql) on the source, where it was asked.
     type: dict
-    suboptions:
-      address:
-        description: Where the server was looked for.
-        type: str
-        required: true
-      port:
-        description: At which port.
-        type: int
-        required: true
-      reachable:
-        description: Whether it answered.
-        type: bool
-        required: true
-      error:
-        description: Why it did not.
-        type: str
-        default: ''
-      round_trip_ms:
-        description: The round trip to it, in milliseconds.
-        type: float
+    suboptions: *place
   session_script:
     description: A script of the source's host that sshd runs before each session's command; empty where there is none.
     type: str

@@ -48,35 +48,38 @@ def changes(case: CheckInput, method: str) -> list[Change]:
 
 def _configuration(case: CheckInput, side: str, foreseen: dict | None) -> list[Change]:
     """A server's binary log and its restart, as mysql_binlog_config foresees them."""
-    asked, facts, log = case.settings, case.side(side), foreseen or {}
+    log, off = foreseen or {}, not case.side(side)["log_bin"]
     found = []
-    if log.get("file_changed", not facts["log_bin"]):
-        wanted = log.get("wanted") or {}
-        settings = ", ".join("%s = %s" % pair for pair in wanted.items())
-        found.append(Change(side, PREPARE, "file", (log.get("config_file") or "zz-nordbridge-binlog.cnf") + (": " + settings if settings else "")))
-    for entry in log.get("runtime_changes") or []:
-        found.append(Change(side, PREPARE, "variable", "%(setting)s: %(before)s -> %(after)s" % entry))
-    needed = asked.restart_required if side == SOURCE else log.get("restart_required")
-    if needed or (needed is None and not facts["log_bin"]):
-        allowed = side == TARGET or asked.source_allow_restart
-        found.append(Change(side, PREPARE, "restart", "one restart of the server%s" % ("" if allowed else ", not allowed yet")))
-    return found
+    if log.get("file_changed", off):
+        settings = ", ".join("%s = %s" % pair for pair in log.get("wanted", {}).items())
+        found.append(Change(side, PREPARE, "file", ": ".join(filter(None, (log.get("config_file", "zz-nordbridge-binlog.cnf"), settings)))))
+    changed = ["%(setting)s: %(before)s -> %(after)s" % entry for entry in log.get("runtime_changes", ())]
+    return found + [Change(side, PREPARE, "variable", what) for what in changed] + _restart(case, side, log, off)
+
+
+def _restart(case: CheckInput, side: str, log: dict, off: bool) -> list[Change]:
+    """The restart that a server's binary log needs; where nobody has foreseen it, one where the log is off."""
+    needed = case.settings.restart_required if side == SOURCE else log.get("restart_required")
+    if not (off if needed is None else needed):
+        return []
+    allowed = side == TARGET or case.settings.source_allow_restart
+    return [Change(side, PREPARE, "restart", "one restart of the server%s" % ("" if allowed else ", not allowed yet"))]
 
 
 def _on_source(case: CheckInput) -> list[Change]:
     asked, name = case.settings, case.settings.migration_id
-    hosts = "localhost" if asked.bridge == "ssh_tunnel" else "the target's address"
+    hosts = "this host" if asked.bridge == "ssh_tunnel" else "the target's address"
     found = [
         Change(SOURCE, PREPARE, "account", "%s, %s, from %s" % (account(REPLICATION, name), account(CONTROL, name), hosts)),
         Change(SOURCE, PREPARE, "account", "%s, from this host alone" % account(KEEP, name)),
         Change(SOURCE, PREPARE, "schema", "nordbridge_migration: a marker and a heartbeat"),
-        Change(SOURCE, PREPARE, "user", "nordbridge-agent, no shell, one key from the target's address"),
+        Change(SOURCE, PREPARE, "user", "%s, no shell, one key from the target's address" % asked.agent_user),
         Change(SOURCE, PREPARE, "unit", "nordbridge-%s-agent.socket and its service" % name),
         Change(SOURCE, PREPARE, "file", "/var/lib/mysql_migration/%s, /var/lib/mysql_migration_agent/%s" % (name, name)),
     ]
     if asked.bridge == "ssh_tunnel":
-        found.append(Change(SOURCE, PREPARE, "user", "nordbridge, no shell, one key that opens the server's port alone"))
-        found.append(Change(SOURCE, PREPARE, "file", "a file of sshd for the user nordbridge"))
+        found.append(Change(SOURCE, PREPARE, "user", "%s, no shell, one key that opens the server's port alone" % asked.tunnel_user))
+        found.append(Change(SOURCE, PREPARE, "file", "rules of sshd for the user %s" % asked.tunnel_user))
     return found
 
 
@@ -92,7 +95,7 @@ def _on_target(case: CheckInput) -> list[Change]:
         Change(TARGET, PREPARE, "file", "/var/lib/mysql_migration/%s: logins, keys, the journal" % name),
     ]
     if asked.bridge == "ssh_tunnel":
-        found.append(Change(TARGET, PREPARE, "unit", "nordbridge-%s-tunnel, nordbridge-%s-proxy" % (name, name)))
+        found.append(Change(TARGET, PREPARE, "unit", "nordbridge-%s-tunnel, nordbridge-%s-tunnel-proxy" % (name, name)))
     return found
 
 
@@ -108,7 +111,7 @@ def _copy(case: CheckInput, method: str) -> list[Change]:
         found.append(Change(TARGET, COPY, "data", "all of the data directory replaced by the source's, accounts too; the server restarts"))
     elif method:
         found.append(Change(TARGET, COPY, "data", "the source's schemas, accounts and grants loaded; events stay disabled"))
-    found.append(Change(TARGET, COPY, "variable", "innodb_flush_log_at_trx_commit = 2, sync_binlog = 0 until the cutover"))
+    found.append(Change(TARGET, COPY, "variable", "innodb_flush_log_at_trx_commit = 2, sync_binlog = 0 until the cutover, with migration_target_fast_load"))
     found.append(Change(TARGET, COPY, "server", "a replica of the source"))
     return found
 
@@ -122,7 +125,7 @@ def _cutover(case: CheckInput) -> list[Change]:
         Change(SOURCE, CUTOVER, "server", "read-only for good, its event scheduler off, all sessions ended"),
         Change(SOURCE, CUTOVER, "file", "%s: so after a restart, too" % hold),
         Change(SOURCE, CUTOVER, "account", "privileges that write through read-only are taken from all; a rollback gives them back"),
-        Change(SOURCE, CUTOVER, "unit", "nordbridge-%s-lease-..., which keeps it closed" % asked.migration_id),
+        Change(SOURCE, CUTOVER, "unit", "nordbridge-%s-lease-... and -boot-..., which keep it closed" % asked.migration_id),
         Change(TARGET, CUTOVER, "server", "writable, events enabled, no replica any more, settings as configured"),
     ]
     if asked.reverse_replication:

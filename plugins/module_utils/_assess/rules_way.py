@@ -10,6 +10,7 @@ accounts had been made, and the source restarted.
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from fnmatch import fnmatchcase
 
@@ -58,7 +59,7 @@ def let_in(case: CheckInput) -> list[Finding]:
         if told is None or (part == TUNNEL and asked.bridge != "ssh_tunnel"):
             continue
         if "error" in told:
-            hits.append(Finding("what sshd has for the user %s is not known: %s" % (user, told["error"]), blind=True))
+            hits.append(Finding("what sshd has for the user %s is not known: %s" % (user, told["error"])))
             continue
         for words in why_not_let_in(part, user, told["options"], told["groups"], asked.target_address, asked.sql_place):
             hits.append(Finding("the source's sshd would not let the user %s in: %s" % (user, words)))
@@ -73,13 +74,7 @@ def why_not_let_in(part: str, user: str, options: dict, groups: t.Sequence[str],
     :param address: the target's, as the source sees it; empty where that is not known
     :param sql_place: address:port that the tunnel opens
     """
-    reasons = []
-    if options.get("allowusers") and not any(_is_user(one, user, address) for one in options["allowusers"]):
-        reasons.append("AllowUsers has only %s" % " ".join(options["allowusers"]))
-    reasons += ["DenyUsers has %s" % one for one in options.get("denyusers", []) if _is_user(one, user, address)]
-    if options.get("allowgroups") and not any(fnmatchcase(group, one) for one in options["allowgroups"] for group in groups):
-        reasons.append("AllowGroups has only %s, and the user is in %s" % (" ".join(options["allowgroups"]), ", ".join(groups)))
-    reasons += ["DenyGroups has %s" % one for one in options.get("denygroups", []) if any(fnmatchcase(group, one) for group in groups)]
+    reasons = _of_names(user, options, groups, address)
     for name, shown, wrong in _FIXED:
         if _first(options, name) == wrong:
             reasons.append("%s is %s" % (shown, wrong))
@@ -94,10 +89,30 @@ def why_not_let_in(part: str, user: str, options: dict, groups: t.Sequence[str],
 _FIXED = (("pubkeyauthentication", "PubkeyAuthentication", "no"), ("disableforwarding", "DisableForwarding", "yes"))
 
 
+def _of_names(user: str, options: dict, groups: t.Sequence[str], address: str) -> list[str]:
+    reasons = []
+    if options.get("allowusers") and not any(_is_user(one, user, address) for one in options["allowusers"]):
+        reasons.append("AllowUsers has only %s" % " ".join(options["allowusers"]))
+    reasons += ["DenyUsers has %s" % one for one in options.get("denyusers", []) if _is_user(one, user, address)]
+    if options.get("allowgroups") and not any(fnmatchcase(group, one) for one in options["allowgroups"] for group in groups):
+        reasons.append("AllowGroups has only %s, and the user is in %s" % (" ".join(options["allowgroups"]), ", ".join(groups)))
+    return reasons + ["DenyGroups has %s" % one for one in options.get("denygroups", []) if any(fnmatchcase(group, one) for group in groups)]
+
+
 def _is_user(pattern: str, user: str, address: str) -> bool:
     """Whether a pattern of AllowUsers or DenyUsers is for this user. One with a host counts where the address is not known."""
     name, _at, host = pattern.partition("@")
-    return fnmatchcase(user, name) and (not host or not address or fnmatchcase(address, host) or "/" in host)
+    return fnmatchcase(user, name) and (not host or not address or _is_host(host, address))
+
+
+def _is_host(pattern: str, address: str) -> bool:
+    if "/" not in pattern:
+        return fnmatchcase(address, pattern)
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(pattern, strict=False)
+    except ValueError:
+        # A name in place of an address: nobody can tell here.
+        return True
 
 
 def _of_keys(part: str, user: str, options: dict) -> list[str]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import typing as t
 
 from .._bridge.call import call
 from .._errors import MigrationError, Refusal
@@ -69,7 +68,12 @@ def migration_info(params: dict, _check_mode: bool) -> dict:
 
 def plan_begun(folder: str) -> dict:
     """The id and the forecast of the plan that a migration was begun by; both empty where none was kept."""
-    kept: t.Any = read_json(os.path.join(folder, PLAN_FILE)) or {}
+    try:
+        found = read_json(os.path.join(folder, PLAN_FILE))
+    except ValueError:
+        # It is a record of what was approved, and must not keep the migration from going on.
+        found = None
+    kept = found if isinstance(found, dict) else {}
     return {"plan": str(kept.get("plan", "")), "forecast": kept.get("forecast", {})}
 
 

@@ -41,7 +41,10 @@ PATHS: dict[str, tuple] = {
     ),
 }  # fmt: skip
 # What stays of the migration's directory: what it did, and the locks of those who might read it.
-RECORD = ("state.json", "state.json.previous", "state.json.damaged", "events.jsonl*", "evidence", "jobs", "lock", "change.lock", "switched", "switched_back")
+RECORD = (
+    "state.json", "state.json.previous", "state.json.damaged", "events.jsonl*", "plan.json", "evidence", "jobs", "lock", "change.lock", "switched",
+    "switched_back",
+)  # fmt: skip
 # What the guard of a closed server runs on: its own file with its login, its lock, and the code.
 GUARD = ("lease-*.json", "lease-*.lock", "agent.zip")
 

@@ -534,7 +534,9 @@ def test_the_plan_names_files_settings_accounts_and_packages() -> None:
         "nordbridge_repl_", "from the target's address", "before the copy, on the target oslo-db1\n", "restart  one restart of the server\n",
     ):  # fmt: skip
         assert words in text, words
-    assert "tunnel" not in text and "nordbridge-mig-1-tunnel" in "\n".join(run()["plan_text"])
+    assert "tunnel" not in text and "nordbridge-mig-1-tunnel-proxy" in "\n".join(run()["plan_text"])
+    named = "\n".join(run(agent_user="agent7", tunnel_user="tunnel7")["plan_text"])
+    assert "user     agent7," in named and "user     tunnel7," in named and "rules of sshd for the user tunnel7" in named
 
 
 @pytest.mark.parametrize(
@@ -544,6 +546,9 @@ def test_the_plan_names_files_settings_accounts_and_packages() -> None:
         ("agent", {"allowusers": ["nordbridge-agent@10.0.0.9"]}, ""),
         ("agent", {"allowusers": ["nordbridge-agent@10.0.0.0/24"]}, ""),
         ("agent", {"allowusers": ["nordbridge-agent@10.1.*"]}, "AllowUsers has only nordbridge-agent@10.1.*"),
+        ("agent", {"allowusers": ["nordbridge-agent@10.1.0.0/24"]}, "AllowUsers has only nordbridge-agent@10.1.0.0/24"),
+        ("agent", {"denyusers": ["nord*@10.1.0.0/16"]}, ""),
+        ("agent", {"denyusers": ["nord*@10.0.0.0/16"]}, "DenyUsers has nord*@10.0.0.0/16"),
         ("agent", {"denyusers": ["nord*"]}, "DenyUsers has nord*"),
         ("agent", {"denyusers": ["other"]}, ""),
         ("agent", {"allowgroups": ["ssh-users"]}, "AllowGroups has only ssh-users, and the user is in nordbridge-agent"),
