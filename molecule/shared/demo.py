@@ -6,7 +6,8 @@
 
     demo.py run [--flavour mariadb-10.11] [--megabytes 500] [--keep]
 
-Leaves build/demo/<flavour>/evidence.json and the logs beside it. Exit 1 where a write was lost or a table differs.
+Leaves build/demo/<flavour>/evidence.json, the migration's own record and report.html in a folder beside it, and the logs. Exit 1 where a write was
+lost, a table differs, or the record does not hold or says something else than the application's ledger.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable, Sequence
+
+import jsonschema
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -47,11 +51,11 @@ def run_hosts(*arguments: str) -> None:
     subprocess.run([sys.executable, str(SHARED / "hosts.py"), *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def playbook(pair: str, log: Path, *arguments: str) -> int:
-    """Run the migration's playbook; print what is telling, keep all of it."""
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "playbooks/migrate.yml", *arguments]
+def playbook(pair: str, log: Path, *arguments: str, name: str = "migrate") -> int:
+    """Run a playbook of the migration; print what is telling, keep all of it."""
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), f"playbooks/{name}.yml", *arguments]
     environment = {**os.environ, "NORDBRIDGE_PAIR": pair, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PYTHONUNBUFFERED": "1"}
-    say("$ ansible-playbook nordbridge.mysql_migration.migrate -i inventories/demo " + " ".join(arguments))
+    say(f"$ ansible-playbook nordbridge.mysql_migration.{name} -i inventories/demo " + " ".join(arguments))
     with log.open("a") as keep:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert process.stdout is not None
@@ -116,6 +120,38 @@ def check_evidence(record: dict[str, Any], verdict: dict[str, Any]) -> list[str]
     return wrong
 
 
+def keep_record(pair: str, out: Path) -> Path:
+    """The migration's own record and report, by its playbook; where they are."""
+    if playbook(pair, out / "ansible.log", "-e", json.dumps({"migration_record_folder": str(out)}), name="record"):
+        raise SystemExit(f"demo: the playbook record failed; its whole output is {out / 'ansible.log'}")
+    (out / "events.jsonl").write_text(application.ssh(pair, TARGET, f"cat /var/lib/mysql_migration/{pair}/events.jsonl") + "\n")
+    shutil.copy2(out / pair / "report.html", out / "report.html")
+    return out / pair / "evidence.json"
+
+
+def check_record(path: Path, events: Path, record: dict[str, Any]) -> list[str]:
+    """What is wrong with the migration's own record: by its schema, by its verifier, and beside what the ledger says."""
+    own = json.loads(path.read_text())
+    files = ROOT / "roles/record/files"
+    wrong = []
+    try:
+        jsonschema.validate(own, json.loads((files / "evidence.schema.json").read_text()))
+    except jsonschema.ValidationError as error:
+        wrong.append(f"the record is not as its schema says: {error.message}")
+    command = [sys.executable, str(files / "verify_record.py"), str(path), "--events", str(events)]
+    verified = subprocess.run(command, capture_output=True, text=True, check=False)
+    if verified.returncode:
+        wrong.append(f"the record does not hold: {verified.stdout}{verified.stderr}")
+    stop = next((claim["value"] for claim in own["claims"] if claim["id"] == "cutover.write_stop_s"), None)
+    if stop != record["cutover"]["write_stop_s"]["server"]:
+        wrong.append(f"the record says that writes were stopped for {stop} s, the journal {record['cutover']['write_stop_s']['server']} s")
+    lost = record["ledger"]["lost"] + record["ledger"]["only_on_source"]
+    if (own["verdict"]["state"] == "proven") != (not lost and not record["ledger"]["two_writable"]):
+        wrong.append(f"the record's verdict is {own['verdict']['state']}, the ledger says otherwise")
+    say("Record: " + own["verdict"]["en"])
+    return wrong
+
+
 def summary(record: dict[str, Any], wrong: list[str], path: Path) -> None:
     """The end of the demo, for people."""
     stop, ledger, integrity = record["cutover"]["write_stop_s"], record["ledger"], record["integrity"]
@@ -133,7 +169,7 @@ def summary(record: dict[str, Any], wrong: list[str], path: Path) -> None:
         f"only on the source {ledger['only_on_source']}"
     )
     say(f"  tables compared            {integrity['tables']:>8}   mismatched {integrity['mismatched']}")
-    say(f"  evidence                   {path.relative_to(ROOT)}")
+    say(f"  evidence                   {path.relative_to(ROOT)}, beside it report.html and the migration's own record")
     say("FAILED: " + "; ".join(wrong) if wrong else "OK: every acknowledged write is on the new server, once")
 
 
@@ -172,7 +208,8 @@ def run(flavour: str, megabytes: int, keep: bool) -> int:
         say("Writers ended. Each acknowledged write is looked for, and every table compared on both servers")
         verdict = timed(seconds, "proof", lambda: application.judge(out))
         record = evidence(pair, flavour, verdict, seconds)
-        wrong = check_evidence(record, verdict)
+        own = keep_record(pair, out)
+        wrong = check_evidence(record, verdict) + check_record(own, out / "events.jsonl", record)
         (out / "evidence.json").write_text(json.dumps(record, indent=2) + "\n")
         summary(record, wrong, out / "evidence.json")
         return 1 if wrong else 0

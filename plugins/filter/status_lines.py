@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess.forecast import Basis, forecast, with_forecast
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.fleet import Pair, fleet_lines
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.page import page_of
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._report.status import status_lines
 
 
@@ -66,4 +67,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable]:
         """By name."""
-        return {"status_lines": lines_of, "status_table": table_of, "plan_lines": plan_of, "plan_forecast": forecast_of}
+        return {"status_lines": lines_of, "status_table": table_of, "plan_lines": plan_of, "plan_forecast": forecast_of, "record_page": page_of}

@@ -8,6 +8,7 @@
 # pylint: disable=ansible-bad-function
 from __future__ import annotations
 
+import os
 import threading
 import time
 import typing as t
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 
 from .._state.files import write_json
 from .._text import visible
+from .series import Series
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -28,6 +30,7 @@ class Progress:
         self.interval = interval
         self._last = float("-inf")
         self._phase = ""
+        self._series: Series | None = None
         # Of the work that is done, 0 to 1, as far as anybody told.
         self.share = 0.0
 
@@ -44,7 +47,12 @@ class Progress:
         self._phase, self._last = phase, now
         text = visible(text)
         print("%s: %s" % (phase, text), flush=True)
-        write_json(self.path, {"phase": phase, "text": text, "at": time.time(), **numbers}, durable=False)
+        at = time.time()
+        write_json(self.path, {"phase": phase, "text": text, "at": at, **numbers}, durable=False)
+        if numbers:
+            # A cutover tells none: within the write stop no more is written than must be.
+            self._series = self._series or Series(os.path.dirname(self.path))
+            self._series.add(at, phase, numbers)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from .._bridge.transit import read_transit
 from .._errors import MigrationError, Refusal
 from .._jobs.progress import Progress, duration
 from .._migration.guard import BEFORE, changing, why_not_now
@@ -62,7 +63,8 @@ def run(options: dict, progress: Progress) -> dict:
         with changing(folder, TASK):
             look(origin, target, journal, options["migration_id"])
             result = {"lag": verdict.lag, "highest_lag": round(highest, 3), "seconds": round(time.monotonic() - started, 3)}
-            journal.update("ready", catchup=result)
+            # While the way is there: after the cutover nobody can read off what protected it.
+            journal.update("ready", catchup=result, transit=read_transit(source, folder))
     return result
 
 

@@ -293,6 +293,7 @@ def catching_up(kit, monkeypatch):
     monkeypatch.setattr(catchup, "directory", lambda _id: kit.journal.directory)
     monkeypatch.setattr(catchup, "follow", lambda *_args: kit.log.append("follow"))
     monkeypatch.setattr(catchup, "arrives", lambda *_args: True)
+    monkeypatch.setattr(catchup, "read_transit", lambda connection, folder: {"tls": "TLSv1.3", "of": connection.name, "known": folder})
     monkeypatch.setattr(catchup, "beat", lambda *_args: kit.log.append("beat"))
     monkeypatch.setattr(catchup, "lag", lambda *_args: 0.0)
     monkeypatch.setattr(catchup, "only_status", lambda _target: kit.status)
@@ -307,6 +308,8 @@ def catching_up(kit, monkeypatch):
 def test_ready_is_what_was_looked_at(catching_up):
     assert catching_up.run()["lag"] == 0.0
     assert catching_up.journal.read()["catchup"]["lag"] == 0.0
+    # Of the way to the source, while it is there.
+    assert catching_up.journal.read()["transit"] == {"tls": "TLSv1.3", "of": "source", "known": catching_up.journal.directory}
 
 
 def test_a_power_cut_before_it_stops_the_catch_up_before_anything_is_set(catching_up):
