@@ -223,13 +223,16 @@ def detect() -> Engine:
     )
 
 
-def install() -> list[str]:
-    """Install the Debian packages that are missing; return their names."""
+def install(needed: Mapping[str, str] = NEEDED) -> list[str]:
+    """Install the Debian packages that are missing; return their names.
+
+    :param needed: what shows that a package is there, and the package
+    """
     sudo = sudo_prefix()
     docker = not shutil.which("podman") and _docker_works(sudo)
     missing = [
         package
-        for probe, package in NEEDED.items()
+        for probe, package in needed.items()
         if not _present(probe) and not (docker and package in PODMAN_ONLY)
     ]
     if not missing:
@@ -247,7 +250,7 @@ def install() -> list[str]:
 
 
 def _present(probe: str) -> bool:
-    """Whether a command or file of NEEDED is there."""
+    """Whether a command or file that shows a package is there."""
     if probe.startswith("/"):
         return os.path.exists(probe)
     return shutil.which(probe, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None

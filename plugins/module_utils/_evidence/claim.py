@@ -38,10 +38,13 @@ class Claim:
         return asdict(self)
 
 
-def known(name: str, what: str, value: t.Any, how: str, basis: str = MEASURED) -> Claim:
-    """A claim with a value; unknown where there is none."""
+def known(name: str, what: str, value: t.Any, how: str, basis: str = MEASURED, absent: str = "nothing of it is on record") -> Claim:
+    """A claim with a value; unknown where there is none.
+
+    :param absent: why there is none
+    """
     if value is None or value in ("", []):
-        return unknown(name, what, "there is no such value: %s" % how)
+        return unknown(name, what, absent)
     return Claim(name, what, value, basis, how)
 
 

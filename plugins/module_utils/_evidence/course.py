@@ -18,7 +18,7 @@ PHASES = (
     ("catch-up", ("seed done",), ("ready",)),
     ("waiting at READY", ("ready",), ("cutover: lease begins",)),
     ("cutover", ("cutover: lease begins",), ("cutover: confirm done",)),
-    ("with a way back", ("cutover: confirm done",), ("retired",)),
+    ("after the cutover", ("cutover: confirm done",), ("retired",)),
 )
 #: forecast's key -> what it is called, and its unit
 FORESEEN = {"copy_s": ("copy", "s"), "catchup_s": ("catch-up", "s"), "write_stop_s": ("write stop", "s")}
@@ -40,7 +40,11 @@ def timeline(k: Known) -> list[dict]:
     record = k.state.get(VERIFICATION)
     if record:
         found.append(
-            {"phase": "verification", "begin": moment(record["since"]), "end": moment(record["ended"]), "seconds": record["seconds"]}
+            # The last run of it: what it kept of an earlier one is older.
+            {
+                "phase": "verification", "begin": moment(record["ended"] - record["seconds"]), "end": moment(record["ended"]),
+                "seconds": record["seconds"],
+            }  # fmt: skip
         )
     return sorted(found, key=lambda one: one["begin"])
 

@@ -68,7 +68,7 @@ def claims(what: Known) -> list[Claim]:
 def _migration(k: Known) -> t.Iterator[Claim]:
     yield known("migration.id", "The migration", k.migration_id, JOURNAL)
     yield known("migration.phase", "How far it is", k.phase.replace("_", " "), JOURNAL)
-    yield known("migration.plan", "The plan that it was begun by", k.plan.get("plan"), "plan.json on the target")
+    yield known("migration.plan", "The plan that it was begun by", k.plan.get("plan"), "plan.json on the target", absent="no plan was kept")
     times = (
         ("begun", "The copy began", k.first("seed started")),
         ("ready", "The target had caught up", k.last("ready")),
@@ -77,7 +77,7 @@ def _migration(k: Known) -> t.Iterator[Claim]:
         ("retired", "Its accounts, keys and units were removed", (k.state.get("retired") or {}).get("at")),
     )
     for name, words, at in times:
-        yield known("migration." + name, words, moment(at), "the clock of the target's host, in UTC")
+        yield known("migration." + name, words, moment(at), "the clock of the target's host, in UTC", absent="that is still to come")
 
 
 def _side(k: Known, side: str) -> t.Iterator[Claim]:
@@ -90,7 +90,8 @@ def _side(k: Known, side: str) -> t.Iterator[Claim]:
     yield known(side + ".server", "The %s server" % word, server.get("label") or (from_facts(planned).label if planned else None), "the server itself")
     if server.get("label"):
         yield known(side + ".server_id", "Its server_id", server["server_id"], "the server itself")
-        yield known(side + ".server_uuid", "Its server_uuid", server["server_uuid"], "the server itself; MariaDB has none")
+        if server["server_uuid"]:  # MariaDB has none
+            yield known(side + ".server_uuid", "Its server_uuid", server["server_uuid"], "the server itself")
         yield known(side + ".datadir", "Its data directory", server["datadir"], "the server itself")
         yield known(side + ".read_only", "It takes no writes", bool(server["read_only"]), "the server itself: read_only")
     else:
@@ -138,11 +139,16 @@ def _own(schemas: t.Any) -> t.Any:
 def _transit(k: Known) -> t.Iterator[Claim]:
     seen = k.state.get("transit") or {}
     yield known("transit.bridge", "The way between both hosts", k.declared.get("bridge"), "the setting migration_bridge", DECLARED)
-    for name, what in (("tls", "TLS of the sessions to the source"), ("cipher", "Their cipher")):
-        yield known("transit." + name, what, seen.get(name), "read off a session over that way, at %s" % moment(seen.get("at")))
+    at = "read off a session between both hosts, at %s" % moment(seen.get("at"))
+    tunnel = k.declared.get("bridge") == "ssh_tunnel"
+    # The agent's session was asked; the tunnel's is made by the same programs with the same settings.
+    how = at if not tunnel else "%s, that the tunnel's settings are those of" % at
+    yield known("transit.ssh", "ssh between both hosts", seen.get("ssh"), how, INFERRED if tunnel else MEASURED)
     yield known("transit.host_keys", "Keys by which the source's host was known", seen.get("host_keys"), "brought over Ansible's own connection")
-    # Both sshd and ssh keep the tunnel's own cipher to themselves: what is inside of it was read off.
-    yield unknown("transit.ssh", "The cipher of the ssh tunnel around them", "OpenSSH tells it of no session that runs")
+    if seen and not seen.get("tls"):
+        yield known("transit.tls", "TLS of the sessions to the source", "none" + (", inside of the ssh tunnel" if tunnel else ""), at)
+    else:
+        yield known("transit.tls", "TLS of the sessions to the source", " ".join((seen.get("tls", ""), seen.get("cipher", ""))).strip(), at)
 
 
 def _transfer(k: Known) -> t.Iterator[Claim]:
@@ -151,7 +157,8 @@ def _transfer(k: Known) -> t.Iterator[Claim]:
     yield known("transfer.reverse", "Data went back to the old server after the cutover", bool(way_back), JOURNAL)
     if way_back:
         yield known("transfer.reverse_from", "From", moment(began), JOURNAL)
-        yield known("transfer.reverse_until", "Until", moment((k.state.get("retired") or {}).get("at")), "when the migration was retired")
+        ended = moment((k.state.get("retired") or {}).get("at"))
+        yield known("transfer.reverse_until", "Until", ended, "when the migration was retired", absent="it goes on, or its end is not on record")
 
 
 def _equality(k: Known) -> t.Iterator[Claim]:
@@ -162,8 +169,9 @@ def _equality(k: Known) -> t.Iterator[Claim]:
     unequal, left = differing(record), record.get("uncompared") or {}
     how = "read on both servers at the same position"
     yield known("equality.rows", "Every row that was compared was equal", not record.get("unequal_tables"), how)
-    yield known("equality.position", "At this position of the source's binary log", record.get("position"), how)
-    yield known("equality.at", "Between", [moment(record.get("since")), moment(record.get("ended"))], JOURNAL)
+    yield known("equality.position", "The newest of these positions in the source's binary log", record.get("position"), how)
+    yield known("equality.since", "The oldest comparison began", moment(record.get("since")), JOURNAL)
+    yield known("equality.until", "The newest one ended", moment(record.get("ended")), JOURNAL)
     yield known("equality.strength", "Strength", "%s: %s" % (record.get("strength"), record.get("odds")), "the verification")
     if unequal:
         yield known("equality.unequal", "Tables that differ", _some(unequal), how)
@@ -176,7 +184,7 @@ def _equality(k: Known) -> t.Iterator[Claim]:
         yield known("equality.distrust", "What was seen against it", distrust, JOURNAL)
     if k.cut_over:
         since = "rows that changed between the verification and the cutover crossed by replication, and were not compared again"
-        yield unknown("equality.since", "Rows changed after the verification are equal", since)
+        yield unknown("equality.changed", "Rows changed after the verification are equal", since)
 
 
 def _some(found: t.Mapping[str, t.Any]) -> list[str]:
@@ -191,7 +199,8 @@ def _cutover(k: Known) -> t.Iterator[Claim]:
     facts, history = k.facts, k.facts.get("history") or {}
     stop = facts.get("write_stop_server_s")
     yield known("cutover.write_stop_s", "Seconds without writes", stop, "from the source's last to the target's first, on the servers")
-    yield known("cutover.clients_paused_s", "Seconds for which clients were paused", facts.get("clients_paused_s"), "the switches")
+    if facts.get("clients_paused_s") is not None:
+        yield known("cutover.clients_paused_s", "Seconds for which clients were paused", facts["clients_paused_s"], "the switches")
     yield known("cutover.position", "The source's last position", _position(facts.get("position")), "the source, with its writes stopped")
     if history.get("basis") in (None, "not read"):
         yield unknown("cutover.one_writable", "Nobody wrote on two servers", str(history.get("words") or "no record of it is in the journal"))

@@ -16,16 +16,23 @@ from contextlib import contextmanager
 
 from .._state.files import write_json
 from .._text import visible
+from .metrics import Metrics
 from .series import Series
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Progress:
-    """Writes a job's progress file, at most a few times a second."""
+    """Writes a job's progress file, at most a few times a second.
 
-    def __init__(self, path: str, clock: t.Callable[[], float] = time.monotonic, interval: float = 0.3) -> None:
+    :param metrics: where the numbers go, too
+    """
+
+    def __init__(
+        self, path: str, clock: t.Callable[[], float] = time.monotonic, interval: float = 0.3, metrics: Metrics | None = None
+    ) -> None:
         self.path = path
+        self.metrics = metrics
         self.clock = clock
         self.interval = interval
         self._last = float("-inf")
@@ -53,6 +60,8 @@ class Progress:
             # A cutover tells none: within the write stop no more is written than must be.
             self._series = self._series or Series(os.path.dirname(self.path))
             self._series.add(at, phase, numbers)
+            if self.metrics is not None:
+                self.metrics.tell(numbers)
 
 
 @contextmanager

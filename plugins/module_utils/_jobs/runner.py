@@ -19,6 +19,7 @@ import typing as t
 from .._errors import MigrationError
 from .._state.files import open_lock, read_json, remove, take_lock, write_json
 from .._text import visible
+from .metrics import Metrics
 from .progress import Progress
 from .pulse import begin_beat, started_at
 from .record import boot_id
@@ -56,8 +57,9 @@ def run(directory: str) -> int:
     signal.signal(signal.SIGTERM, _stop)
     outcome: dict = {"attempt": spec["attempt"], "ok": False}
     code = 1
+    metrics = Metrics(directory, spec["attempt"])
     try:
-        outcome["result"] = _function(spec["entry"])(spec["options"], Progress(os.path.join(directory, "progress.json")))
+        outcome["result"] = _function(spec["entry"])(spec["options"], Progress(os.path.join(directory, "progress.json"), metrics=metrics))
         outcome["ok"], code = True, 0
     except MigrationError as error:
         outcome["error"], outcome["facts"] = str(error), error.facts
@@ -68,6 +70,7 @@ def run(directory: str) -> int:
         print(place(error), file=sys.stderr)
     outcome["ended"] = time.time()
     write_json(os.path.join(directory, "outcome.json"), outcome)
+    metrics.end(outcome["ok"], outcome.get("result"))
     return code
 
 

@@ -41,7 +41,8 @@ SUMMARY = (
     ("cutover.one_writable", "Nobody wrote on two servers", "Ingen skrev på to servere"),
     ("equality.rows", "Rows equal at one position", "Rader like på samme posisjon"),
     ("data.rows", "Rows compared", "Rader sammenlignet"),
-    ("transit.tls", "Encryption on the way", "Kryptering underveis"),
+    ("transit.ssh", "Encryption on the way: ssh", "Kryptering underveis: ssh"),
+    ("transit.tls", "Encryption on the way: TLS", "Kryptering underveis: TLS"),
     ("transfer.basis", "Basis of the transfer", "Overføringsgrunnlag"),
     ("remains.server", "The old server still holds data", "Den gamle serveren har fortsatt data"),
     ("erasure.media", "Erasure of the old media", "Sletting av de gamle mediene"),
@@ -71,7 +72,7 @@ def page_of(record: dict) -> dict:
         "summary": [_summary_line(by_id.get(name), english, norwegian) for name, english, norwegian in SUMMARY],
         "timeline": _timeline(record["timeline"]),
         "charts": [chart for job, points in record["series"].items() for chart in _charts(job, points["points"])],
-        "forecast": record["forecast"],
+        "forecast": [_foreseen(one) for one in record["forecast"]],
         "tables": [_table(one) for one in tables[:TABLES]],
         "more_tables": max(0, len(tables) - TABLES),
         "findings": record["findings"],
@@ -143,12 +144,31 @@ def _chart(title: str, points: list, unit: str) -> dict:
     first, last = points[0][0], points[-1][0]
     top = max(value for _at, value in points) or 1.0
     wide = max(last - first, 0.001)
-    line = " ".join("%.1f,%.1f" % (WIDE * (at - first) / wide, HIGH - HIGH * value / top) for at, value in points)
-    return {"title": title, "unit": unit, "top": "%.3g" % top, "line": line, "begin": _clock(first), "end": _clock(last), "wide": WIDE, "high": HIGH}
+    lines = [
+        " ".join("%.1f,%.1f" % (WIDE * (at - first) / wide, HIGH - HIGH * value / top) for at, value in part) for part in _runs(points)
+    ]  # fmt: skip
+    return {"title": title, "unit": unit, "top": "%.3g" % top, "lines": lines, "begin": _clock(first), "end": _clock(last), "wide": WIDE, "high": HIGH}
+
+
+def _runs(points: list) -> list[list]:
+    """The points between two pauses: nobody looked in between, and no line says what was there."""
+    steps = sorted(b[0] - a[0] for a, b in zip(points, points[1:]))
+    most = max(10.0, 5 * steps[len(steps) // 2])
+    parts = [[points[0]]]
+    for before, point in zip(points, points[1:]):
+        if point[0] - before[0] > most:
+            parts.append([])
+        parts[-1].append(point)
+    return parts
 
 
 def _clock(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _foreseen(one: dict) -> dict:
+    told = {name: "-" if one[name] is None else "%.3g %s" % (one[name], one["unit"]) for name in ("forecast", "fact")}
+    return {"what": one["what"], **told, "ratio": "-" if one["ratio"] is None else "%.3g" % one["ratio"]}
 
 
 def _table(one: dict) -> dict:

@@ -12,6 +12,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._bridge.sshd import rules_of
+from .._jobs.metrics import SETTINGS, file_of
+from .._state.files import read_json
 from .._state.paths import PROGRAMS_ROOT, ROOT, check_id
 
 SOURCE, TARGET = "source", "target"
@@ -136,6 +138,7 @@ def _paths(migration_id: str, side: str, guarded: bool, root: str) -> t.Iterator
         folder, _percent, name = pattern.rpartition("/")
         yield from (Thing("path", _told(path, root)) for path in sorted(glob.glob(_at(root, folder) + "/" + name % migration_id)))
     folder = os.path.join(_at(root, ROOT), migration_id)
+    yield from (Thing("path", _told(path, root)) for path in _metrics(migration_id, folder, root))
     stays = kept(migration_id, side, guarded, root)
     if os.path.isdir(folder) and not stays:
         yield Thing("path", _told(folder, root))
@@ -144,6 +147,16 @@ def _paths(migration_id: str, side: str, guarded: bool, root: str) -> t.Iterator
         path = os.path.join(folder, name)
         if path not in stays:
             yield Thing("path", _told(path, root))
+
+
+def _metrics(migration_id: str, folder: str, root: str) -> list[str]:
+    """The jobs' files for Prometheus, in the folder that the migration was given."""
+    try:
+        settings: t.Any = read_json(os.path.join(folder, SETTINGS))
+        place = _at(root, settings["folder"]) if settings else ""
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    return sorted(glob.glob(os.path.join(glob.escape(place), file_of(migration_id, "*")))) if place else []
 
 
 def _told(path: str, root: str) -> str:

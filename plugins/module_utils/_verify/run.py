@@ -265,7 +265,8 @@ def record_of(work: Verification, found: Found) -> dict:
         # Of the first range of all: what was compared before it is not younger.
         "since": min([one.since for one in results], default=now),
         "ended": now,
-        "position": work.place,
+        # Where nothing was compared anew, what was kept is of the position that is on record.
+        "position": work.place or (work.journal.read().get(VERIFICATION) or {}).get("position", ""),
         # How the snapshots' positions were known, and how often.
         "snapshots": dict(work.how),
         "seconds": round(time.monotonic() - work.began, 3),

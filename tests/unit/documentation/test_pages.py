@@ -80,6 +80,9 @@ def test_each_command_is_one_of_ours(page, command):
         assert (HERE / "playbooks" / (words[1].removeprefix(NAME + ".") + ".yml")).exists(), page
         given = [words[number + 1] for number, word in enumerate(words) if word == "-e"]
         assert {one.partition("=")[0] for one in given} <= variables() | words_of_e(), page
+    elif words[0] == "python3":
+        text = (HERE / "roles/record/files" / words[1]).read_text("utf-8")
+        assert all(f'"{word}"' in text for word in words if word.startswith("--")), page
     else:
         assert words == ["ansible-galaxy", "collection", "install", NAME], page
 

@@ -32,6 +32,7 @@ FACTS = {
     "fenced_at": 1795886700.1, "writable_at": 1795886700.2, "write_stop_server_s": 0.087, "history": HISTORY, "sessions_ended": 4,
     "position": {"file": "binlog.000002", "position": 4, "gtid": "0-1-50"}, "warnings": {"durability": "sync_binlog=0"},
 }  # fmt: skip
+TRANSIT = {"tls": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "ssh": "chacha20", "host_keys": ["SHA256:x"], "at": 1.0}
 PLAN = {
     "plan": "cfaf-ddd7", "forecast": {"copy_s": 10.0, "write_stop_s": 0.05},
     "changes": [{"side": "source", "when": "before the copy", "kind": "unit", "what": "x"}],
@@ -58,7 +59,7 @@ def folder(tmp_path, monkeypatch):
     journal = Journal(str(tmp_path / "shop"), lambda: float(next(times)))
     journal.update("seed started", seed={"status": "running"})
     journal.update("seed done", seed=SEED)
-    journal.update("ready", catchup={"seconds": 3.0}, transit={"tls": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "host_keys": ["SHA256:x"], "at": 1.0})
+    journal.update("ready", catchup={"seconds": 3.0}, transit=TRANSIT)
     journal.update("every row was compared", verification=VERIFICATION)
     journal.update("cutover: lease begins", cutover={"begun": ["lease"], "done": [], "facts": {}})
     journal.update("cutover: confirm done", cutover={"begun": ["commit", "confirm"], "done": ["commit", "confirm"], "facts": FACTS})
@@ -94,12 +95,21 @@ def test_a_record_is_valid_and_says_what_each_claim_rests_on(folder):
     # What a guest does not see is no proof that it is not there.
     assert (claim(record, "source.disk_encrypted")["value"], claim(record, "source.disk_encrypted")["basis"]) == (False, "inferred")
     assert claim(record, "transit.bridge")["basis"] == "declared"
+    # The agent's session was asked, and the tunnel's is taken to be alike.
+    assert (claim(record, "transit.ssh")["basis"], claim(record, "transit.tls")["basis"]) == ("inferred", "measured")
     assert claim(record, "source.country")["basis"] == "unknown" and "source.country" in record["to_attest"]
-    assert claim(record, "equality.since")["basis"] == "unknown"
+    assert claim(record, "equality.changed")["basis"] == "unknown"
     assert record["forecast"][0] == {"what": "copy", "unit": "s", "forecast": 10.0, "fact": 12.5, "ratio": 1.25}
     assert [one["phase"] for one in record["timeline"]][:2] == ["copy", "catch-up"]
     assert record["findings"][0]["waived"] is True
     assert oct((folder / "evidence/evidence.json").stat().st_mode & 0o777) == "0o600"
+
+
+def test_a_way_without_tls_is_said_and_not_left_open(folder):
+    Journal(str(folder)).update("again", transit={**TRANSIT, "tls": "", "cipher": ""})
+    assert claim(make_record(GIVEN, True)["record"], "transit.tls")["value"] == "none, inside of the ssh tunnel"
+    told = claim(make_record({**GIVEN, "declared": {"bridge": "tls"}}, True)["record"], "transit.tls")
+    assert (told["value"], told["basis"]) == ("none", "measured")
 
 
 def test_no_row_value_is_in_it(folder):

@@ -57,6 +57,14 @@ class TestThings:
         assert (tmp_path / "var/lib/mysql_migration/shop-eu/agent.zip").exists() and (tmp_path / "var/lib/mysql_migration/fences/x").exists()
         assert (tmp_path / "etc/systemd/system/nordbridge-shop-boot-0a.service").exists()
 
+    def test_the_jobs_numbers_go_from_the_folder_that_they_were_given(self, tmp_path):
+        put(tmp_path, FOLDER + "/metrics.json", text='{"folder": "/srv/metrics"}')
+        put(tmp_path, "srv/metrics/nordbridge_shop_seed.prom", "srv/metrics/nordbridge_shop-eu_seed.prom", "srv/metrics/node.prom")
+        found = things.things("shop", "target", False, str(tmp_path))
+        assert "path /srv/metrics/nordbridge_shop_seed.prom" in words(found)
+        remove.remove_all(found, "shop", str(tmp_path))
+        assert sorted(path.name for path in (tmp_path / "srv/metrics").iterdir()) == ["node.prom", "nordbridge_shop-eu_seed.prom"]
+
     def test_the_users_and_sshds_rules_go_with_the_last_migration(self, tmp_path, monkeypatch):
         ran = []
         monkeypatch.setattr(remove, "run_child", lambda command, **_more: ran.append(command) or SimpleNamespace(returncode=0, stderr=""))
