@@ -39,10 +39,18 @@ options:
     elements: str
     default: []
   exclude:
-    description: Tables to leave out, as C(schema.table) with the wildcards C(*) and C(?). The record names them.
+    description:
+      - Tables, other objects and accounts to leave out, as C(schema.name) or C(user@host) with the wildcards C(*) and C(?). The record names them.
     type: list
     elements: str
     default: []
+  parity:
+    description:
+      - Whether all else is compared, too. These are columns, indexes, constraints, partitions, views, routines, triggers, events, sequences,
+        accounts with their rights, and settings that change results.
+      - Differences of settings are told. Any other fails the job, and the cutover is refused until they are gone, or by a waiver of P64.
+    type: bool
+    default: true
   snapshot_seconds:
     description: Seconds after which a pair of snapshots is renewed, so that the servers need not keep old versions of rows.
     type: float
@@ -112,6 +120,7 @@ def main() -> None:
         "sessions": {"type": "int", "default": 2},
         "schemas": {"type": "list", "elements": "str", "default": []},
         "exclude": {"type": "list", "elements": "str", "default": []},
+        "parity": {"type": "bool", "default": True},
         "snapshot_seconds": {"type": "float", "default": 600.0},
         "lock_seconds": {"type": "float", "default": 1.0},
         "max_age": {"type": "float", "default": 24.0},

@@ -179,6 +179,18 @@ def _equality(k: Known) -> t.Iterator[Claim]:
         yield known("equality.uncompared", "Tables that were not compared", _some(left), how)
     if record.get("excluded"):
         yield known("equality.excluded", "Left out on request", list(record["excluded"]), "the setting migration_verify_exclude", DECLARED)
+    parity = record.get("parity")
+    if parity:
+        compared = ", ".join("%d %s" % (count, kind) for kind, count in sorted(parity["compared"].items()) if count)
+        yield known("equality.definitions", "Definitions and accounts are alike", not parity["different"], "compared: %s" % compared)
+        if parity["different"]:
+            yield known("equality.definitions_unlike", "Those that differ", _some(parity["different"]), how)
+        told = ["%s: %s on the source, %s on the target" % (name, *values) for name, values in parity["settings"].items()]
+        yield Claim("equality.settings", "Settings that change results and differ", told, MEASURED, "SHOW GLOBAL VARIABLES on both servers")
+        if parity["unread"]:
+            yield known("equality.definitions_unread", "Definitions that could not be read", list(parity["unread"]), how)
+    else:
+        yield unknown("equality.definitions", "Definitions and accounts are alike", "they were not compared")
     distrust = [str(one["what"]) + (" (waived)" if one.get("waived") else "") for one in (k.state.get("distrust") or {}).get("reasons", ())]
     if distrust:
         yield known("equality.distrust", "What was seen against it", distrust, JOURNAL)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0-or-later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # For use inside this collection only: no stability is promised to others.
-"""A record as a page shows it: words, bars and lines. The template beside it has the layout, and escapes all that it is given."""
+"""A record as a page shows it: words, bars and lines. The template of the role record has the layout, and escapes all that it is given."""
 
 from __future__ import annotations
 

@@ -23,6 +23,16 @@ def differing(record: dict) -> dict[str, str]:
     return {name: told for name, told in record.get("unequal", {}).items() if told}
 
 
+def not_alike_reason(record: dict | None) -> str:
+    """Which definitions or accounts were found to differ; empty where none is known to."""
+    parity = (record or {}).get("parity") or {}
+    different = parity.get("different") or {}
+    if not different:
+        return ""
+    more = parity.get("different_count", 0) - len(different)
+    return "these differ between source and target: %s%s" % (words_of(different), "; %d in all" % (more + len(different)) if more > 0 else "")
+
+
 def words_of(unequal: t.Mapping[str, str]) -> str:
     """Some of the tables, with how they differ."""
     named = ["%s (%s)" % item for item in list(unequal.items())[:NAMED]]
@@ -36,6 +46,8 @@ def warnings_of(state: dict) -> dict[str, str]:
     words = not_verified_reason(record, 0)
     if not words and record and record.get("uncompared"):
         words = "the verification could not compare all tables: %s" % words_of(record["uncompared"])
+    if not words and record and (record.get("parity") or {}).get("unread"):
+        words = "the verification could not read all definitions: %s" % ", ".join(record["parity"]["unread"][:NAMED])
     return {NAME: words} if words else {}
 
 
@@ -55,4 +67,4 @@ def not_verified_reason(record: dict | None, max_age: float, now: float | None =
     age = (time.time() if now is None else now) - record["since"]
     if max_age and age > max_age:
         return "the last verification began %.1f h ago; the limit is %.1f h. Run the playbook verify again" % (age / 3600, max_age / 3600)
-    return ""
+    return not_alike_reason(record)

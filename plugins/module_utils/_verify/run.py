@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import queue
 import threading
 import time
@@ -27,7 +28,8 @@ from .aligned import Aligner, Pair, check_possible
 from .compare import Comparison
 from .definitions import Found, find, reread
 from .differences import Table
-from .record import VERIFICATION, not_equal_reason, words_of
+from .parity import Parity, compare
+from .record import VERIFICATION, not_alike_reason, not_equal_reason, words_of
 from .results import Results, TableResult
 from .strength import STRENGTHS, Strength
 from .tables import prepare
@@ -157,8 +159,9 @@ def run(options: dict, progress: Progress) -> dict:
     """Compare every row of the copied schemas.
 
     :param options: migration_id, source_login, target_login (files), strength (sha, crc), sessions (pairs of sessions at once), schemas (none
-        for the copied ones), exclude, snapshot_seconds, lock_seconds, max_age (hours), max_threads_running, max_lag (seconds), max_history
-    :raises MigrationError: where tables differ, with which and how; the journal's record says the same
+        for the copied ones), exclude, parity (whether definitions and accounts are compared, too), snapshot_seconds, lock_seconds, max_age
+        (hours), max_threads_running, max_lag (seconds), max_history
+    :raises MigrationError: where tables or definitions differ, with which and how; the journal's record says the same
     """
     work = Verification(options, progress)
     with ExitStack() as stack:
@@ -174,6 +177,8 @@ def run(options: dict, progress: Progress) -> dict:
         work.rows_total = max(1, sum(found.rows.get(table.full, 0) for table in found.tables))
         _compare_all(work, found.tables)
         record = record_of(work, found)
+    if options["parity"]:
+        record["parity"] = _parity(work)
     with changing(work.folder, TASK):
         work.journal.update("every row was compared" if not record["unequal"] else "rows differ", **{VERIFICATION: record})
         if record["unequal"]:
@@ -184,7 +189,37 @@ def run(options: dict, progress: Progress) -> dict:
             "%d of %d tables differ between source and target: %s. Find out who wrote on the target, or copy again: the playbook migrate says"
             " how" % (record["unequal_tables"], record["tables"], words_of(record["unequal"]))
         )
+    if not_alike_reason(record):
+        raise MigrationError(
+            "all rows are equal, and %s. Make them alike on the target (SET SESSION sql_log_bin = 0), and run the playbook verify again; what may"
+            " differ is left out by migration_verify_exclude" % not_alike_reason(record)
+        )
     return record
+
+
+def _parity(work: Verification) -> dict:
+    """What is no row, in new sessions: the others may have been idle for hours."""
+    work.progress.say("parity", "definitions, accounts and settings")
+    with _closing(work.session("source")) as source, _closing(work.session("target")) as target:
+        return parity_of(compare(source, target, _schemas(work, source)), work.options["exclude"])
+
+
+def parity_of(found: Parity, exclude: t.Sequence[str]) -> dict:
+    """What the journal keeps of it: names and numbers.
+
+    :param exclude: names as the object has them without its kind, with the wildcards * and ?
+    """
+    different = {
+        name: how for name, how in found.different.items() if not any(fnmatch.fnmatchcase(name.partition(" ")[2], pattern) for pattern in exclude)
+    }
+    return {
+        "compared": found.compared,
+        "different": dict(list(different.items())[:MOST_NAMED]),
+        "different_count": len(different),
+        "explained": found.explained,
+        "unread": found.unread[:MOST_NAMED],
+        "settings": found.settings,
+    }
 
 
 @contextmanager
