@@ -26,7 +26,7 @@ CREATE PROCEDURE r(IN x INT) SELECT x;
 CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.n = 1;
 CREATE TRIGGER gone BEFORE UPDATE ON a FOR EACH ROW SET NEW.n = 2;
 CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1;
-CREATE USER app@'%' IDENTIFIED BY 'app-Pass-1'; GRANT SELECT, INSERT ON shape.* TO app@'%';
+CREATE USER shaper@'%' IDENTIFIED BY 'shaper-Pass-1'; GRANT SELECT, INSERT ON shape.* TO shaper@'%';
 CREATE USER late@'%' IDENTIFIED BY 'late-Pass-1';
 CREATE USER key_changed@'%' IDENTIFIED BY 'old-Pass-1';
 """
@@ -56,7 +56,7 @@ PLANTED = {
     ),
     "trigger shape.gone": ("DROP TRIGGER shape.gone;", "CREATE TRIGGER shape.gone BEFORE UPDATE ON shape.a FOR EACH ROW SET NEW.n = 2;"),
     "event shape.e": ("ALTER EVENT shape.e ON SCHEDULE EVERY 2 DAY;", "ALTER EVENT shape.e ON SCHEDULE EVERY 1 DAY;"),
-    "account app@%": ("REVOKE INSERT ON shape.* FROM app@'%';", "GRANT INSERT ON shape.* TO app@'%';"),
+    "account shaper@%": ("REVOKE INSERT ON shape.* FROM shaper@'%';", "GRANT INSERT ON shape.* TO shaper@'%';"),
     "account late@%": ("DROP USER late@'%';", "CREATE USER late@'%' IDENTIFIED BY 'late-Pass-1';"),
     "account key_changed@%": ("SET PASSWORD FOR key_changed@'%' = {password};", ""),
 }
@@ -99,7 +99,7 @@ def test_a_copy_is_like_its_source_in_all_that_is_no_row(ready):
 def test_changes_that_come_by_replication_are_no_difference(ready):
     ready.sql(
         SOURCE,
-        "ALTER TABLE shape.a ADD COLUMN later INT; CREATE USER tmp@'%' IDENTIFIED BY 'tmp-Pass-1'; DROP USER tmp@'%'; GRANT UPDATE ON shape.* TO app@'%';",
+        "ALTER TABLE shape.a ADD COLUMN later INT; CREATE USER tmp@'%' IDENTIFIED BY 'tmp-Pass-1'; DROP USER tmp@'%'; GRANT UPDATE ON shape.* TO shaper@'%';",
     )
     verify(ready).ok()
     assert parity(ready)["different"] == {}
@@ -131,7 +131,7 @@ def test_a_cutover_waits_for_it_or_for_a_waiver(ready):
 
 
 def test_what_is_left_out_by_name_is_left_out_alone(ready):
-    verify(ready, "-e", '{"migration_verify_exclude": ["shape.*", "app@*", "late@*", "key_changed@*"]}').failed("schema shape")
+    verify(ready, "-e", '{"migration_verify_exclude": ["shape.*", "shaper@*", "late@*", "key_changed@*"]}').failed("schema shape")
     assert list(parity(ready)["different"]) == ["schema shape"]
 
 
