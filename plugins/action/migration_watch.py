@@ -37,12 +37,20 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {**result, "changed": False, "state": "absent", "result": {}, "msg": "check mode: there is no job to wait for"}
         try:
-            directory = job_directory(args["migration_id"], args["job"])
+            seen = self.watch(args["migration_id"], args["job"], task_vars, float(args.get("interval", 2)), float(args.get("timeout", 0)))
         except (KeyError, Refusal) as error:
             return {**result, "failed": True, "msg": "migration_watch needs migration_id and job: %s" % error}
+        return {**result, **seen}
+
+    def watch(
+        self, migration_id: str, job: str, task_vars: dict[str, t.Any] | None, interval: float = 2, timeout: float = 0
+    ) -> dict[str, t.Any]:
+        """Watch until the job ends; what the task returns of it.
+
+        :raises Refusal: for an id that is none
+        """
         host = (task_vars or {}).get("inventory_hostname", "")
-        seen = self._watch(host, directory, float(args.get("interval", 2)), float(args.get("timeout", 0)))
-        return {**result, **visible_data(seen)}
+        return visible_data(self._watch(host, job_directory(migration_id, job), interval, timeout))
 
     def _watch(self, host: str, directory: str, interval: float, timeout: float) -> dict[str, t.Any]:
         started, pace, still = time.monotonic(), Pace(), Stillness(interval + 1)

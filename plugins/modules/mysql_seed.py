@@ -42,6 +42,13 @@ options:
     elements: str
     choices: [mariadb-backup, mariadbd]
     default: []
+  wait:
+    description:
+      - Whether the task lasts until the copy has ended, and prints its progress as M(nordbridge.mysql_migration.migration_watch) does. With the
+        keyword C(throttle) so many hosts copy at once.
+      - Interrupting it does not stop the copy.
+    type: bool
+    default: false
   planned:
     description: The method that the plan named, where one was made. A copy that takes another one says why.
     type: str
@@ -210,6 +217,7 @@ def main() -> None:
         "source_reserve_mb": {"type": "int", "default": 1024},
         "lock_seconds": {"type": "int", "default": 60},
         "watch_seconds": {"type": "int", "default": 5},
+        "wait": {"type": "bool", "default": False},
         **logged_argument_spec(),
     }
     run_module(launch_seed, {**job_argument_spec(), **options})

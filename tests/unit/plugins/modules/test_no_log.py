@@ -24,7 +24,7 @@ HARMLESS = ("bool", "int", "float")
 #: Whose keys are data, not options: facts of another module's result, a table's conditions. They hold no secret.
 FREE = {
     "migration_preflight.source", "migration_preflight.target", "migration_preflight.source_log", "migration_preflight.target_log",
-    "migration_preflight.sshd",
+    "migration_preflight.sshd", "migration_record.source", "migration_record.target", "migration_record.declared", "migration_record.attested",
     "mysql_table_digest.where", "mysql_server_info.same_as",
 }  # fmt: skip
 
