@@ -136,6 +136,7 @@ class Pair:
         self.client = flavour.split("-")[0]
         self.out = ROOT / "build/integration" / self.name
         self.runs: list[Run] = []
+        self.inventory_file = ""
 
     # --- hosts ---
 
@@ -240,10 +241,12 @@ class Pair:
 
     # --- the migration ---
 
-    def start(self, *arguments: str, playbook: str = MIGRATE, environment: Mapping[str, str] | None = None) -> Run:
-        """The playbook as an operator runs it, not waited for."""
+    def start(
+        self, *arguments: str, playbook: str = MIGRATE, environment: Mapping[str, str] | None = None, inventory: str = "inventories/demo"
+    ) -> Run:
+        """The playbook as an operator runs it, not waited for. Without an inventory the arguments name one."""
         log = self.out / f"{len(self.runs):02d}.log"
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", "inventories/demo", *arguments]
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, *(("-i", inventory) if inventory else ()), *arguments]
         environment = {
             **os.environ,
             "NORDBRIDGE_PAIR": self.name,
