@@ -175,8 +175,13 @@ def differences(old: Objects, new: Objects, same_series: bool) -> Parity:
 
 
 def _part_of(name: str, tables: set[str]) -> bool:
-    place = name.partition(" ")[2] if not name.startswith("foreign key ") else name[len("foreign key ") :]
-    return any(place.startswith(table[len("table ") :] + ".") for table in tables)
+    return any(place_of(name).startswith(place_of(table) + ".") for table in tables)
+
+
+def place_of(name: str) -> str:
+    """An object's name without its kind: shop.t of "trigger shop.t", app@% of "account app@%"."""
+    kinds = (*QUERIES, "sequence", "account")
+    return next((name[len(kind) + 1 :] for kind in kinds if name.startswith(kind + " ")), name)
 
 
 def _plain(rows: list[dict]) -> list[dict]:

@@ -28,7 +28,7 @@ from .aligned import Aligner, Pair, check_possible
 from .compare import Comparison
 from .definitions import Found, find, reread
 from .differences import Table
-from .parity import Parity, compare
+from .parity import Parity, compare, place_of
 from .record import VERIFICATION, not_alike_reason, not_equal_reason, words_of
 from .results import Results, TableResult
 from .strength import STRENGTHS, Strength
@@ -210,7 +210,7 @@ def parity_of(found: Parity, exclude: t.Sequence[str]) -> dict:
     :param exclude: names as the object has them without its kind, with the wildcards * and ?
     """
     different = {
-        name: how for name, how in found.different.items() if not any(fnmatch.fnmatchcase(name.partition(" ")[2], pattern) for pattern in exclude)
+        name: how for name, how in found.different.items() if not any(fnmatch.fnmatchcase(place_of(name), pattern) for pattern in exclude)
     }
     return {
         "compared": found.compared,
