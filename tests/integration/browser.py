@@ -52,6 +52,16 @@ class Browser:
         """What it prints."""
         return subprocess.run([*self.command, *arguments], capture_output=True, text=True, timeout=120, check=True).stdout
 
+    def hosts_of(self, page: Path) -> set[str]:
+        """The hosts that are asked for something by a page, and not by the browser itself."""
+        own = self._hosts("about:blank")
+        return self._hosts(page.as_uri()) - own
+
+    def _hosts(self, address: str) -> set[str]:
+        self.asked.clear()
+        self.run("--dump-dom", "--virtual-time-budget=2000", address)
+        return {found[1].decode() for one in self.asked if (found := re.search(rb"^(?:GET|POST|CONNECT) (?:https?://)?([^/: ]+)", one))}
+
     def picture(self, page: Path, size: str, out: Path) -> None:
         """A picture of the page's beginning."""
         self.run("--window-size=%d,%d" % SIZES[size], f"--screenshot={out}", page.as_uri())

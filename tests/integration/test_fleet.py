@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ FLAVOURS = ("mariadb-10.11", "mysql-9.7") * 4
 #: Which of them has a target that holds data.
 BROKEN = 2
 WAVE, COPIES = 4, 2
+#: A machine that does much else meanwhile must not end the lease before the fence.
+PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
 WRITER = (
     "setsid sh -c 'n=0; while n=$((n + 1)); do %s -e \"INSERT INTO shop.written VALUES ($n)\" && echo $n >/root/written; sleep 0.3; done'"
     " >/dev/null 2>&1 &"
@@ -136,7 +139,7 @@ def test_what_was_written_meanwhile_is_on_all_targets(fleet):
 
 def test_a_wave_is_cut_over_pair_by_pair(fleet):
     for pair in fleet[:2]:
-        run = play(fleet, "--limit", pair.host, "-e", f"cutover={pair.name}", playbook="nordbridge.mysql_migration.cutover").wait(600)
+        run = play(fleet, "--limit", pair.host, "-e", f"cutover={pair.name}", *PATIENT, playbook="nordbridge.mysql_migration.cutover").wait(600)
         assert run.process.returncode == 0, run.tail
     assert all("confirm" in pair.state()["cutover"]["done"] for pair in fleet[:2])
     assert all("cutover" not in pair.state() for pair in fleet[2:])
