@@ -116,9 +116,9 @@ def plant(ready, which: int) -> None:
 
 
 def test_all_that_is_planted_is_found_by_name_and_nothing_else(ready):
-    plant(ready, 0)
     if ready.client == "mariadb":
         ready.sql(TARGET, OPEN["mariadb"] + "DROP SEQUENCE shape.q; CREATE SEQUENCE shape.q START WITH 1;")
+    plant(ready, 0)
     run = verify(ready).failed("all rows are equal, and these differ between source and target", "migration_verify_exclude")
     found = parity(ready)["different"]
     wanted = {*PLANTED} | ({"sequence shape.q"} if ready.client == "mariadb" else set())

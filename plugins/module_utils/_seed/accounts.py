@@ -68,10 +68,10 @@ def _installed(server: Flavour) -> list[tuple[str, str]]:
     return [one for one in server.system_accounts if one in there and not one[0].startswith(("mysql.", "mariadb.")) and one[0]]
 
 
-def differing(one: Accounts, other: Accounts) -> list[str]:
+def differing(one: Accounts, other: Accounts, kinds: t.Sequence[str] = ("create", "grants", "shared", "finish")) -> list[str]:
     """Who is not the same in two readings."""
     names = {"role %s" % role for role in set(one.roles) ^ set(other.roles)}
-    for kind in ("create", "grants", "shared", "finish"):
+    for kind in kinds:
         mine, theirs = ({label(*row[:-1]) if len(row) == 3 else row[0]: row[-1] for row in getattr(each, kind)} for each in (one, other))
         names |= {name for name in set(mine) | set(theirs) if mine.get(name) != theirs.get(name)}
     return sorted(names)

@@ -15,8 +15,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import MigrationError
-from .._seed.accounts import differing as differing_accounts
-from .._seed.accounts import read_accounts
+from .._seed.accounts import Accounts, differing, label, read_accounts
 from .._server.base import Flavour
 from .._server.events import read_events
 
@@ -114,14 +113,18 @@ def _once(source: Flavour, target: Flavour, schemas: t.Sequence[str]) -> Parity:
     found = differences(old, new, source.version[:2] == target.version[:2])
     found.compared["sequence"], found.compared["account"] = len(old_sequences), len(old_accounts.create)
     found.different.update(behind(old_sequences, new_sequences))
-    if source.version[:2] == target.version[:2]:
-        # The statements that versions make of the same account differ.
-        found.different.update({"account %s" % name: "its login or its rights differ" for name in differing_accounts(old_accounts, new_accounts)})
-    else:
-        names = [{(user, host) for user, host, _make in each.create} for each in (old_accounts, new_accounts)]
-        found.different.update({"account %s@%s" % name: MISSING for name in names[0] - names[1]})
-        found.different.update({"account %s@%s" % name: ONLY for name in names[1] - names[0]})
+    found.different.update(unlike_accounts(old_accounts, new_accounts, source.version[:2] == target.version[:2]))
     found.settings = {name: list(pair) for name, pair in differing_settings(source, target).items()}
+    return found
+
+
+def unlike_accounts(old: Accounts, new: Accounts, same_series: bool) -> dict[str, str]:
+    """The accounts that differ. When a password was changed last is not compared: a repair by hand would never end."""
+    # The statements that two series make of the same account differ.
+    found = {"account %s" % name: "its login or its rights" for name in differing(old, new, ("create", "grants", "shared"))} if same_series else {}
+    here, there = ({label(user, host) for user, host, _make in each.create} for each in (old, new))
+    found.update({"account %s" % name: MISSING for name in here - there})
+    found.update({"account %s" % name: ONLY for name in there - here})
     return found
 
 

@@ -96,14 +96,15 @@ def test_what_differs_counts_if_it_differs_each_time(monkeypatch):
 
 
 def test_accounts_of_two_series_are_compared_by_name_and_of_one_by_all(monkeypatch):
-    mine, theirs = Accounts(create=[["app", "%", ["IDENTIFIED BY x"]]]), Accounts(create=[["app", "%", ["IDENTIFIED BY y"]], ["new", "%", []]])
+    mine = Accounts(create=[["app", "%", ["IDENTIFIED BY x"]], ["kept", "%", []]], finish=[["kept@%", ["changed on monday"]]])
+    theirs = Accounts(create=[["app", "%", ["IDENTIFIED BY y"]], ["kept", "%", []], ["new", "%", []]], finish=[["kept@%", ["on friday"]]])
     for name, value in {"read_objects": {}, "read_sequences": {}, "settle": None, "differing_settings": {}}.items():
         monkeypatch.setattr(parity, name, lambda *_args, value=value: value)
     monkeypatch.setattr(parity, "read_accounts", lambda server: server.accounts)
     source, near = SimpleNamespace(version=(10, 11, 2), accounts=mine), SimpleNamespace(version=(10, 11, 9), accounts=theirs)
     far = SimpleNamespace(version=(11, 8, 1), accounts=theirs)
     assert parity.compare(source, near, []).different == {
-        "account app@%": "its login or its rights differ", "account new@%": "its login or its rights differ"
+        "account app@%": "its login or its rights", "account new@%": ONLY
     }  # fmt: skip
     assert parity.compare(source, far, []).different == {"account new@%": ONLY}
 
