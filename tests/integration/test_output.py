@@ -31,9 +31,11 @@ MOVING = (
     (re.compile(r"\d+(\.\d+)?(e-?\d+)?"), "N"),
     (re.compile(r"\bN(h|m|s)(N(m|s))?\b|\bN (B|KiB|MiB|GiB)\b"), "N s-or-bytes"),
 )
-#: Of Ansible's own: its tasks' heads, its ends of tasks, its recap; and the progress, which is as long as the work.
+#: Of Ansible's own: its tasks' heads, its ends of tasks, its recap, the lines of a playbook that failed; and the progress, which is as long as
+#: the work.
 ANSIBLE = re.compile(
-    r"^(TASK|PLAY|RUNNING|included:|ok:|changed:|skipping:|fatal:|\[oslo-db1\]|\[WARNING\]|\[ERROR\]|\[DEPRECATION|oslo-db1 +:|\.\.\.|Origin:|<<<)"
+    r"^(TASK|PLAY|RUNNING|included:|ok:|changed:|skipping:|fatal:|\[oslo-db1\]|\[WARNING\]|\[ERROR\]|\[DEPRECATION|oslo-db1 +:"
+    r"|\.\.\.|Origin:|<<<|\d+( |$)| +\^ column)"
 )
 
 

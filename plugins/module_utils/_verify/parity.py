@@ -56,10 +56,11 @@ QUERIES = {
     " INTERVAL_VALUE `every`, INTERVAL_FIELD `unit`, SQL_MODE `sql_mode`, TIME_ZONE `time zone` FROM information_schema.EVENTS"
     " WHERE EVENT_SCHEMA IN %s",
 }
+#: What is another until the cutover (max_allowed_packet of a target that receives) is the plan's to compare.
 #: By which the same statement has another result: https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html
 SETTINGS = (
     "sql_mode", "character_set_server", "collation_server", "time_zone", "lower_case_table_names", "explicit_defaults_for_timestamp",
-    "innodb_strict_mode", "group_concat_max_len", "div_precision_increment", "default_week_format", "max_allowed_packet",
+    "innodb_strict_mode", "group_concat_max_len", "div_precision_increment", "default_week_format",
     "transaction_isolation", "tx_isolation", "auto_increment_increment", "auto_increment_offset", "foreign_key_checks",
 )  # fmt: skip
 #: What versions of one flavour print differently for the same thing.
