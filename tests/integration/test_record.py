@@ -77,7 +77,7 @@ def judged(pair: Pair, folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(pair, tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("records")
 
 
