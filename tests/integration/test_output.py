@@ -99,11 +99,6 @@ def test_a_rehearsal(pair):
     as_kept("rehearse", pair.start("-e", f"rehearse={pair.name}", *PATIENT, playbook=NAME + "cutover").ok().output, pair)
 
 
-def test_a_gate_that_is_not_this_migrations(pair):
-    run = pair.start("-e", "cutover=another", playbook=NAME + "cutover").failed("to cut over, give -e cutover=")
-    as_kept("cutover-refused", run.output, pair)
-
-
 def test_the_cutover(pair):
     as_kept("cutover", pair.cutover(*PATIENT).ok().output, pair)
 

@@ -18,13 +18,13 @@ DONE = {"changed": False, "state": "succeeded", "result": {"method": "dump"}}
 def seed(monkeypatch):
     """The action, with a module and a job that answer."""
 
-    def run(launched, seen=DONE, check_mode=False, **args):
+    def run(launched, seen=None, check_mode=False, **args):
         watched = []
         monkeypatch.setattr(mysql_seed.ActionBase, "run", lambda _self, _tmp, _vars: {})
         action = mysql_seed.ActionModule.__new__(mysql_seed.ActionModule)
         action._task = SimpleNamespace(args={"migration_id": "shop", **args}, check_mode=check_mode)
         action._execute_module = lambda task_vars: dict(launched)
-        action.watch = lambda migration_id, job, task_vars: watched.append((migration_id, job)) or dict(seen)
+        action.watch = lambda migration_id, job, task_vars: watched.append((migration_id, job)) or dict(seen or DONE)
         return action.run(None, {}), watched
 
     return run
