@@ -22,8 +22,8 @@ WAVE, COPIES = 4, 2
 #: A machine that does much else meanwhile must not end the lease before the fence.
 PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
 WRITER = (
-    "setsid sh -c 'n=0; while n=$((n + 1)); do %s -uwriter -pwriter-Pass-1 -e \"INSERT INTO shop.written VALUES ($n)\" && echo $n >/root/written; sleep 0.3; done'"
-    " >/dev/null 2>&1 &"
+    "setsid sh -c 'n=0; while n=$((n + 1)); do %s -uwriter -pwriter-Pass-1 -e \"INSERT INTO shop.written VALUES ($n)\" && echo $n >/root/written;"
+    " sleep 0.3; done' >/dev/null 2>&1 &"
 )
 
 
@@ -54,7 +54,8 @@ def make(pair: Numbered) -> Numbered:
     pair.load(400)
     pair.sql(
         SOURCE,
-        "CREATE TABLE shop.written (n INT PRIMARY KEY); CREATE USER writer@localhost IDENTIFIED BY 'writer-Pass-1'; GRANT INSERT ON shop.* TO writer@localhost;",
+        "CREATE TABLE shop.written (n INT PRIMARY KEY); CREATE USER writer@localhost IDENTIFIED BY 'writer-Pass-1';"
+        " GRANT INSERT ON shop.* TO writer@localhost;",
     )
     pair.sh(SOURCE, WRITER % pair.client)
     return pair
