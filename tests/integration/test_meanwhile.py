@@ -81,7 +81,7 @@ def check_hang_behind_the_commit(pair: Pair) -> None:
 def test_plays_that_go_on_after_a_cutover_change_nothing(ready):
     plays = [
         stopped_at(ready.migrate(), "TASK [Prepare the target]"),
-        stopped_at(ready.migrate(), "TASK [nordbridge.mysql_migration.target : Wait for the copy"),
+        stopped_at(ready.migrate(), "TASK [nordbridge.mysql_migration.target : Read the coordinates"),
     ]
     check_hang_behind_the_commit(ready)
     check_cut_over(ready)
