@@ -149,6 +149,10 @@ server:
       description: Free and total bytes of the data directory's file system. V(null) where the module does not run on that host.
       type: dict
       sample: {"path": "/var/lib/mysql/", "free_bytes": 1099511627776, "total_bytes": 2199023255552}
+    machine:
+      description: A mark of the machine as it runs now, a digest of its id and its boot's. Empty where the module does not run on that host.
+      type: str
+      sample: 5b1e0c7d9a3f2e41
     fence:
       description: >-
         The record of the server's last fence, kept on its own host for all migrations. V(null) where it never had one, and where it

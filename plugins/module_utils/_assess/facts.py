@@ -18,6 +18,7 @@ import typing as t
 
 from .._cutover.hold import hold_beside
 from .._errors import MigrationError, ServerError
+from .._host.machine import running_mark
 from .._migration.history import told_fence, told_journals
 from .._seed.conditions import read_conditions, read_host
 from .._seed.context import mark
@@ -183,6 +184,8 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     host = read_host(flavour.name, service, flavour.identity.datadir) if local else None
     facts["copying"] = reader.ask("tables", lambda: read_conditions(flavour, host))
     facts["hold"] = _hold(reader, flavour) if local else None
+    # MariaDB has no id of its own, and many hosts are called db1: which of them this is, its machine says.
+    facts["machine"] = running_mark() if local else ""
     facts["folders"] = read_folders((facts["hold"] or {}).get("path", "")) if local else []
     facts.update(_history(reader, flavour, local))
     facts["writers"] = read_census(reader, flavour)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import time
@@ -14,6 +13,7 @@ import typing as t
 
 from .._child import run_child
 from .._errors import MigrationError
+from .._host.machine import machine_mark
 from .._migration.history import told_fence
 from .._retire.guard import guard_file
 from .._retire.things import things
@@ -45,7 +45,7 @@ def tell_side(params: dict, _check_mode: bool) -> dict:
     datadir = server.get("datadir", "")
     host = {
         "name": socket.gethostname(),
-        "machine": machine(),
+        "machine": machine_mark(),
         "time": time.time(),
         "clock": clock(),
         "disk_encrypted": encrypted(datadir) if datadir else None,
@@ -83,12 +83,6 @@ def _facts(connection: Connection) -> dict:
         "binary_log_bytes": sum(int(row["File_size"]) for row in logs),
         "replicas": int(connection.value(REPLICAS, ())),
     }
-
-
-def machine(root: str = "/") -> str:
-    """A mark of this machine that says nothing else of it: machine-id(5) is not to be shown as it is."""
-    text = read_text(os.path.join(root, "etc/machine-id")).strip()
-    return hashlib.sha256(("nordbridge " + text).encode()).hexdigest()[:16] if text else ""
 
 
 def clock() -> str:

@@ -40,14 +40,6 @@ def test_a_disk_without_it_is_told_from_one_that_cannot_be_seen(tmp_path):
     assert side.encrypted(str(tmp_path), str(tmp_path / "no sysfs")) is None
 
 
-def test_a_machine_is_told_by_a_digest_and_not_by_its_id(tmp_path):
-    (tmp_path / "etc").mkdir()
-    assert side.machine(str(tmp_path)) == ""
-    (tmp_path / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-    mark = side.machine(str(tmp_path))
-    assert len(mark) == 16 and mark not in "0123456789abcdef0123456789abcdef" and mark == side.machine(str(tmp_path))
-
-
 def test_sizes_are_what_the_disk_gives_and_not_what_a_sparse_file_claims(tmp_path):
     with (tmp_path / "sparse").open("wb") as stream:
         stream.truncate(1 << 30)
