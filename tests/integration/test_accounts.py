@@ -186,10 +186,11 @@ def test_all_that_an_account_has_arrives(accounts_of, flavour, method):
 
 #: A dump that waits between its start and its snapshot until the file appears.
 SLOW_DUMP = r"""
-rm -f /root/go /root/waits
+# The agent is not root.
+mkdir -p -m 777 /opt/itest; rm -f /opt/itest/go /opt/itest/waits
 cat > /usr/local/bin/PROGRAM <<'END'
 #!/bin/sh
-case "$*" in *--help*) ;; *) touch /root/waits; while [ ! -e /root/go ]; do sleep 0.1; done;; esac
+case "$*" in *--help*) ;; *) touch /opt/itest/waits; while [ ! -e /opt/itest/go ]; do sleep 0.1; done;; esac
 exec /usr/bin/PROGRAM "$@"
 END
 chmod 755 /usr/local/bin/PROGRAM
@@ -221,9 +222,9 @@ def held(pair: Pair, method: str) -> Iterator[Callable[[], bool]]:
     program = PROGRAMS[pair.client]
     pair.sh(SOURCE, SLOW_DUMP.replace("PROGRAM", program))
     try:
-        yield lambda: pair.sh(SOURCE, "ls /root/waits 2>/dev/null || true") != ""
+        yield lambda: pair.sh(SOURCE, "ls /opt/itest/waits 2>/dev/null || true") != ""
     finally:
-        pair.sh(SOURCE, f"touch /root/go; rm /usr/local/bin/{program}")
+        pair.sh(SOURCE, f"touch /opt/itest/go; rm /usr/local/bin/{program}")
 
 
 def follows(pair: Pair, method: str, changes: str) -> None:
