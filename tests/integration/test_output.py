@@ -27,6 +27,7 @@ MOVING = (
     (re.compile(r"\b10\.\d+\.\d+\.\d+\b"), "ADDRESS"),
     (re.compile(r"\b[0-9a-f]{4}(-[0-9a-f]{4}){8}\b"), "PLAN-ID"),
     (re.compile(r"\b(\w+_)[0-9a-f]{8}\b"), r"\1DIGEST"),
+    (re.compile(r"\blease-[0-9a-f]{16}\b"), "lease-TOKEN"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?( UTC|Z)?"), "TIME"),
     (re.compile(r"\d+(\.\d+)?(e-?\d+)?"), "N"),
     (re.compile(r"\bN(h|m|s)(N(m|s))?\b|\bN (B|KiB|MiB|GiB)\b"), "N s-or-bytes"),
