@@ -28,6 +28,9 @@ CUTOVER = "nordbridge.mysql_migration.cutover"
 #: a copy break a dump; those of the other methods name theirs, and a later -e wins.
 QUICK = ("-e", json.dumps({"migration_assess_disk_io": False, "migration_target_ready_seconds": 1, "migration_target_seed_method": "dump"}))
 
+#: For a cutover: a machine that does much else meanwhile must not end the lease before the fence, where that is not what is tested.
+PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
+
 #: How many times slower than usual the machine may be, where it does much else meanwhile.
 PATIENCE = float(os.environ.get("ITEST_PATIENCE", "1"))
 

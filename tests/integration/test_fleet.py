@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import resource
 from collections.abc import Iterator
@@ -13,14 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
-from pairs import MIGRATE, QUICK, ROOT, SOURCE, TARGET, Pair, until
+from pairs import MIGRATE, PATIENT, QUICK, ROOT, SOURCE, TARGET, Pair, until
 
 FLAVOURS = ("mariadb-10.11", "mysql-9.7") * 4
 #: Which of them has a target that holds data.
 BROKEN = 2
 WAVE, COPIES = 4, 2
-#: A machine that does much else meanwhile must not end the lease before the fence.
-PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
 WRITER = (
     "setsid sh -c 'n=0; while n=$((n + 1)); do %s -uwriter -pwriter-Pass-1 -e \"INSERT INTO shop.written VALUES ($n)\" && echo $n >/root/written;"
     " sleep 0.3; done' >/dev/null 2>&1 &"

@@ -13,10 +13,8 @@ import json
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from pairs import SOURCE, TARGET, Pair, until
+from pairs import PATIENT, SOURCE, TARGET, Pair, until
 
-#: A machine that does much else meanwhile must not end the lease before the fence: that is not what is tested here.
-PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
 SERVICE_DROPIN = "/etc/systemd/system/%s.service.d"
 EVENT = """
 CREATE EVENT shop.tick ON SCHEDULE EVERY 1 SECOND DO INSERT INTO shop.ticks (server) VALUES (@@hostname);

@@ -8,19 +8,16 @@ GOLDEN=write writes the files anew; read them then. Numbers, times and digests a
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 
 import pytest
-from pairs import SOURCE, Pair
+from pairs import PATIENT, SOURCE, Pair
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 NAME = "nordbridge.mysql_migration."
 COLUMNS = 100
-#: A machine that does much else meanwhile must not end the lease before the fence.
-PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
 #: What differs from run to run -> what stands for it. In this order.
 MOVING = (
     (re.compile(r"/tmp/\S*?/records\d*"), "RECORDS"),

@@ -8,11 +8,9 @@ The tests of a flavour share one migration, in this order.
 
 from __future__ import annotations
 
-import json
-
 import application
 import pytest
-from pairs import SOURCE, TARGET
+from pairs import PATIENT, SOURCE, TARGET
 
 VERIFY = "nordbridge.mysql_migration.verify"
 OPEN = {"mariadb": "SET SESSION sql_log_bin = 0;", "mysql": "SET GLOBAL super_read_only = OFF; SET SESSION sql_log_bin = 0;"}
@@ -63,8 +61,6 @@ PLANTED = {
     "account key_changed@%": ("SET PASSWORD FOR key_changed@'%' = {password};", ""),
 }
 PASSWORD = {"mariadb": "PASSWORD('new-Pass-2')", "mysql": "'new-Pass-2'"}
-#: A machine that does much else meanwhile must not end the lease before the fence: that is not what is tested here.
-PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
 #: What goes with another difference: a view's columns, a procedure's parameters, the partitions beside the one that was divided.
 BESIDE = {"column shape.v.id", "parameter shape.r.1", "partition shape.p.px", "partition shape.p.p1"}
 

@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 from browser import SIZES, Browser
 from engine import detect
-from pairs import ROOT, SOURCE, TARGET, Pair, until
+from pairs import PATIENT, ROOT, SOURCE, TARGET, Pair, until
 
 RECORD = "nordbridge.mysql_migration.record"
 FILES = ROOT / "roles/record/files"
@@ -26,8 +26,6 @@ SCHEMA = json.loads((FILES / "evidence.schema.json").read_text())
 #: A name that is a template, markup and a terminal's control sequence at once.
 EVIL = "a<script>alert(1)</script>{{ 7*7 }}{% if %}\x1b[31m"
 METRICS = "/var/lib/prometheus/node-exporter"
-#: A machine that does much else meanwhile must not end the lease before the fence: that is not what is tested here.
-PATIENT = ("-e", json.dumps({"migration_cutover_lease": 60, "migration_cutover_budget": 30, "migration_cutover_fence_seconds": 10}))
 ATTESTED = """
 by: Kari Nordmann
 role: data-protection officer
