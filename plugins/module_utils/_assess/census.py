@@ -13,9 +13,7 @@ import typing as t
 from .._server.base import Flavour
 from .._server.connection import Connection
 from .._server.events import read_events
-
-if t.TYPE_CHECKING:
-    from .facts import Reader
+from .reader import Reader
 
 # A program that connects for each row is seen by chance: looked for so often.
 SAMPLES = 8

@@ -11,7 +11,6 @@ A fact that the login may not see is None (or an empty list), and C(unreadable) 
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
 import typing as t
@@ -24,52 +23,19 @@ from .._seed.conditions import read_conditions, read_host
 from .._seed.context import mark
 from .._seed.keep import read_markers
 from .._server.connection import Connection
-from .._server.events import read_events
 from .._server.flavour import open_flavour
 from . import privileges
 from .census import read_census
+from .contents import read_contents
 from .folders import read_folders
+from .reader import Reader
 from .setups import read_setups
-
-# The schema that this collection makes for itself: heartbeat and marker.
-OWN_SCHEMA = "nordbridge_migration"
-# No list of names grows beyond this; the counts beside them are complete.
-MOST_NAMES = 500
-
-# access denied (schema, login, table, column, statement, routine), and XA RECOVER's own word for it
-_DENIED = (1044, 1045, 1142, 1143, 1227, 1370, 1401)
-# unknown schema, table, variable, or plugin; binary log off: this server has no such thing
-_ABSENT = (1049, 1109, 1146, 1193, 1286, 1381, 1682)
 
 _NO_GRANT_TABLES = 1290  # ER_OPTION_PREVENTS_STATEMENT
 
-# A server error's text without the connection before it and the hint behind it.
-_REASON = re.compile(r"^.*?: (\[\d+\] .*?\(statement: .*\)).*$", re.DOTALL)
-
-_SYSTEM = "('mysql', 'information_schema', 'performance_schema', 'sys')"
-
-_TABLES = (
-    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n, TABLE_TYPE AS k, ENGINE AS e, TABLE_ROWS AS r, CREATE_OPTIONS AS o,"
-    " COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0) AS b FROM information_schema.TABLES WHERE TABLE_SCHEMA NOT IN " + _SYSTEM
-)
-# STATISTICS and not TABLE_CONSTRAINTS: the latter hides tables on which the login may only SELECT. And not DISTINCT, which takes names
-# that differ by case alone for one.
-_KEYS = (
-    "SELECT TABLE_SCHEMA AS s, TABLE_NAME AS n FROM information_schema.STATISTICS"
-    " WHERE INDEX_NAME = 'PRIMARY' AND SEQ_IN_INDEX = 1 AND TABLE_SCHEMA NOT IN " + _SYSTEM
-)
-# fact -> the statement that counts it
-_COUNTS = {
-    "routines": "SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA NOT IN " + _SYSTEM,
-    "triggers": "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN " + _SYSTEM,
-    "events": "SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA NOT IN " + _SYSTEM,
-    "events_enabled": "SELECT COUNT(*) FROM information_schema.EVENTS WHERE STATUS = 'ENABLED' AND EVENT_SCHEMA NOT IN " + _SYSTEM,
-}
 _LONGEST = (
     "SELECT MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())) FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id <> CONNECTION_ID()"
 )
-# TABLE_TYPE of what holds rows
-_STORED = ("BASE TABLE", "SYSTEM VERSIONED")
 # Replication filters that no SHOW statement lists while no channel is configured.
 _FILTERS = {
     "mysql": (
@@ -109,50 +75,6 @@ _OTHER_VARIABLES = (
     "encrypt_binlog", "rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled", "log_bin_basename",
 )  # fmt: skip
 
-# ENCRYPTION='Y' (MySQL), `encrypted`='YES' (MariaDB) among a table's options
-_ENCRYPTED = re.compile(r"\bENCRYPT(?:ION|ED)[`\s]*=\s*['\"]?Y", re.IGNORECASE)
-
-
-class Reader:
-    """Questions to a server, with what it would not answer noted.
-
-    :ivar unreadable: dicts of topic and message
-    :ivar without_grants: the server runs with skip-grant-tables
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.unreadable: list[dict] = []
-        self.without_grants = False
-
-    def ask(self, topic: str, question: t.Callable[[], t.Any], otherwise: t.Any = None) -> t.Any:
-        """The answer to a question, or what stands for none.
-
-        :raises ServerError: for any error but a lacking privilege and a lacking feature
-        """
-        try:
-            return question()
-        except ServerError as error:
-            if error.errno in _DENIED:
-                self.note(topic, _REASON.sub(r"\1", str(error)))
-            elif error.errno not in _ABSENT:
-                raise
-            return otherwise
-
-    def rows(self, topic: str, sql: str) -> list[dict]:
-        """The rows of a statement; none where it is refused or the server has no such thing."""
-        return self.ask(topic, lambda: self.connection.rows(sql), [])
-
-    def number(self, topic: str, sql: str) -> int | None:
-        """The first value as a number."""
-        rows = self.ask(topic, lambda: read_events(self.connection, sql), [])
-        value = next(iter(rows[0].values()), None) if rows else None
-        return None if value is None else int(value)
-
-    def note(self, topic: str, message: str) -> None:
-        """Note that a topic could not be read."""
-        self.unreadable.append({"topic": topic, "message": message})
-
 
 def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = False, service: str = "") -> dict:
     """All facts of one server.
@@ -177,7 +99,7 @@ def gather(connection: Connection, needs: t.Sequence[str] = (), local: bool = Fa
     facts.update(_settings(connection, flavour))
     facts.update(_replication(reader, flavour))
     facts.update(_binlogs(reader, local))
-    facts.update(_contents(reader, flavour))
+    facts.update(read_contents(reader, flavour))
     facts.update(_activity(reader, flavour))
     facts["encryption"] = _encryption(reader, flavour, facts)
     facts["disk"] = disk(flavour.identity.datadir) if local else None
@@ -326,51 +248,6 @@ def _binlogs(reader: Reader, local: bool) -> dict:
         except OSError:
             pass
     return {"binlogs": facts}
-
-
-def _contents(reader: Reader, flavour: t.Any) -> dict:
-    """Schemas, sizes, and the tables that need attention."""
-    rows = reader.rows("tables", _TABLES)
-    tables = [row for row in rows if row["k"] in _STORED and row["s"] != OWN_SCHEMA]
-    keyed = {(row["s"], row["n"]) for row in reader.rows("tables", _KEYS)}
-    marked = {
-        "not_innodb": [row for row in tables if row["e"] and row["e"].lower() != "innodb"],
-        "without_primary_key": [row for row in tables if row["e"] and (row["s"], row["n"]) not in keyed],
-        "unreadable_tables": [row for row in tables if not row["e"]],
-        "versioned_tables": [row for row in tables if row["k"] == "SYSTEM VERSIONED"],
-    }
-    facts: dict = {topic: reader.number("tables", sql) for topic, sql in _COUNTS.items()}
-    held = [name for name in flavour.user_schemas() if name != OWN_SCHEMA]
-    facts.update(
-        schemas=_schemas(held, rows),
-        holds_data=held,
-        bytes=sum(int(row["b"]) for row in tables),
-        rows_estimate=sum(int(row["r"] or 0) for row in tables),
-        tables=len(tables),
-        views=sum(row["k"] == "VIEW" for row in rows),
-        **{topic: [_table(row) for row in found[:MOST_NAMES]] for topic, found in marked.items()},
-        not_innodb_count=len(marked["not_innodb"]),
-        without_primary_key_count=len(marked["without_primary_key"]),
-        encrypted_tables=sum(bool(_ENCRYPTED.search(row["o"] or "")) for row in tables),
-    )
-    return facts
-
-
-def _schemas(names: list, rows: list) -> list[dict]:
-    """Each schema with its tables, views and bytes."""
-    found = {name: {"name": name, "tables": 0, "views": 0, "bytes": 0} for name in names}
-    for row in rows:
-        entry = found.get(row["s"])
-        if entry:
-            # A MariaDB sequence is neither.
-            entry["views"] += row["k"] == "VIEW"
-            entry["tables"] += row["k"] in _STORED
-            entry["bytes"] += int(row["b"])
-    return list(found.values())
-
-
-def _table(row: dict) -> dict:
-    return {"schema": row["s"], "name": row["n"], "engine": row["e"] or "", "bytes": int(row["b"])}
 
 
 def _activity(reader: Reader, flavour: t.Any) -> dict:

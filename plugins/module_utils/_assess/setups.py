@@ -11,17 +11,14 @@ import typing as t
 
 from .._server.base import Flavour
 from .._server.events import read_events
+from .reader import SYSTEM, Reader
 from .variables import COMPARED
 
-if t.TYPE_CHECKING:
-    from .facts import Reader
-
-_SYSTEM = "('mysql', 'information_schema', 'performance_schema', 'sys')"
 # The server says in a view's comment that it cannot be read: a table, a column, a function or its definer's right is gone. MariaDB looks
 # at that only where a column is asked for that takes the opening of what the view lies on, as DATA_LENGTH does.
 _BROKEN_VIEWS = (
     "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) AS n FROM information_schema.TABLES WHERE TABLE_TYPE = 'VIEW'"
-    " AND DATA_LENGTH IS NULL AND TABLE_COMMENT NOT IN ('', 'VIEW') AND TABLE_SCHEMA NOT IN " + _SYSTEM + " ORDER BY 1"
+    " AND DATA_LENGTH IS NULL AND TABLE_COMMENT NOT IN ('', 'VIEW') AND TABLE_SCHEMA NOT IN " + SYSTEM + " ORDER BY 1"
 )
 _EVENT_ZONES = (
     "SELECT TIME_ZONE AS z, CONCAT(EVENT_SCHEMA, '.', EVENT_NAME) AS n FROM information_schema.EVENTS"

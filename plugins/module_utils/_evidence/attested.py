@@ -58,32 +58,40 @@ def attested(given: t.Any) -> list[Claim]:
     :param given: by, role and date for all, and under each id a text, or a mapping of value, by, role, date and reason
     :raises Refusal: with all that is wrong in it
     """
-    wrong: list[str] = []
     if not isinstance(given or {}, dict):
         raise Refusal("the attestations are a %s, and must be a mapping of questions to answers" % type(given).__name__)
     answers = {str(name): answer for name, answer in (given or {}).items()}
     everybody = {name: _text(answers.pop(name)) for name in SIGNED if name in answers}
-    wrong += [_unknown_name(name) for name in answers if name not in QUESTIONS]
+    wrong = [_unknown_name(name) for name in answers if name not in QUESTIONS]
     claims = []
     for name, what in QUESTIONS.items():
         if name not in answers:
             claims.append(unknown(name, what, NOT_ATTESTED))
             continue
-        answer = answers[name] if isinstance(answers[name], dict) else {"value": answers[name]}
-        fields = {**everybody, **{str(field): _text(value) for field, value in answer.items()}}
-        wrong += ["%s: there is no field %s; there are %s" % (name, field, ", ".join(FIELDS)) for field in fields if field not in FIELDS]
-        lacking = [field for field in ("value", *SIGNED) if not fields.get(field)]
-        if lacking:
-            wrong.append("%s lacks %s" % (name, ", ".join(lacking)))
-            continue
-        if not _is_date(fields["date"]):
-            wrong.append("%s: the date %r is not of the form 2026-11-28" % (name, fields["date"]))
-            continue
-        reason = ": %s" % fields["reason"] if fields.get("reason") else ""
-        claims.append(Claim(name, what, fields["value"], ATTESTED, "by %s, %s, on %s%s" % (fields["by"], fields["role"], fields["date"], reason)))
+        fields = _fields(answers[name], everybody)
+        wrong += _wrong_with(name, fields)
+        reason = ": %(reason)s" % fields if fields.get("reason") else ""
+        how = "by %s, %s, on %s%s" % (*(fields.get(field) for field in SIGNED), reason)
+        claims.append(Claim(name, what, fields.get("value"), ATTESTED, how))
     if wrong:
         raise Refusal("the attestations cannot be used, and nothing was written: " + "; ".join(wrong))
     return claims
+
+
+def _fields(answer: t.Any, everybody: dict[str, str]) -> dict[str, str]:
+    """An answer's own fields before those that hold for all."""
+    own = answer if isinstance(answer, dict) else {"value": answer}
+    return {**everybody, **{str(field): _text(value) for field, value in own.items()}}
+
+
+def _wrong_with(name: str, fields: dict[str, str]) -> list[str]:
+    wrong = ["%s: there is no field %s; there are %s" % (name, field, ", ".join(FIELDS)) for field in fields if field not in FIELDS]
+    lacking = [field for field in ("value", *SIGNED) if not fields.get(field)]
+    if lacking:
+        wrong.append("%s lacks %s" % (name, ", ".join(lacking)))
+    elif not _is_date(fields["date"]):
+        wrong.append("%s: the date %r is not of the form 2026-11-28" % (name, fields["date"]))
+    return wrong
 
 
 def _text(value: t.Any) -> str:

@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from .._errors import Refusal
-from .._migration.phase import PLAN_FILE, phase_of
+from .._migration.phase import phase_of, read_plan
 from .._state.files import read_json, write_json
 from .._state.journal import Journal, broken_link
 from .._state.paths import directory, job_directory
@@ -29,8 +29,9 @@ FOLDER, FILE = "evidence", "evidence.json"
 OLDER = "evidence.%d.json"
 #: What moves by itself, and makes no other record.
 MOVING = ("remains.bytes", "remains.binary_logs", "remains.followers", "source.clock", "target.clock")
-#: Of a table, in the record.
-TOLD = ("name", "rows", "ranges", "seconds", "differences", "why")
+#: What the record has of a table, and of what the plan found.
+TABLE = ("name", "rows", "ranges", "seconds", "differences", "why")
+FINDING = ("id", "result", "title", "message", "waived")
 JOBS = ("seed", "catchup", "verify")
 SECTION_ORDER = (
     "migration", "source", "target", "data", "transfer", "transit", "equality", "cutover", "accounts", "remains", "erasure", "decision",
@@ -90,42 +91,48 @@ def read_record(path: str) -> dict | None:
 def build(params: dict, state: dict, journal: Journal) -> dict:
     """The record's content, without its place among the others."""
     what = _known(params, state, journal)
-    # What is measured takes the place of a question under the same name.
-    told: dict[str, Claim] = {claim.id: claim for claim in [*attested(params["attested"]), *claims(what)]}
-    for name in [name for name in ASKED_IF if told[name].basis == UNKNOWN and not _is_asked(name, told)]:
-        del told[name]
-    ordered = sorted(told.values(), key=lambda claim: SECTION_ORDER.index(claim.id.split(".")[0]))
+    told = _claims(what, params["attested"])
     holds = not broken_link(journal.events_path)
-    rolled_back = what.phase in ("rolled_back", "rolling_back")
     return {
         "format": FORMAT,
         "migration_id": what.migration_id,
         "tool": TOOL,
         "phase": what.phase,
-        "verdict": verdict(list(told.values()), holds, what.cut_over, rolled_back),
-        "claims": [claim.as_dict for claim in ordered],
-        "to_attest": [claim.id for claim in ordered if claim.basis == UNKNOWN and claim.how == NOT_ATTESTED],
+        "verdict": verdict(told, holds, what.cut_over, what.phase in ("rolled_back", "rolling_back")),
+        "claims": [claim.as_dict for claim in told],
+        "to_attest": [claim.id for claim in told if claim.basis == UNKNOWN and claim.how == NOT_ATTESTED],
         "timeline": timeline(what),
         "forecast": foreseen(what),
-        "tables": [{name: table[name] for name in TOLD} for table in what.tables],
-        "findings": [{name: one.get(name) for name in ("id", "result", "title", "message", "waived")} for one in what.plan.get("findings") or ()],
+        "tables": [_only(table, TABLE) for table in what.tables],
+        "findings": [_only(finding, FINDING) for finding in what.plan.get("findings") or ()],
         "series": _series(what.migration_id),
         CHAIN: {"holds": holds, "count": len(what.events), "head": what.events[-1][DIGEST] if what.events else "", "list": what.events},
     }
+
+
+def _claims(what: Known, answers: dict) -> list[Claim]:
+    """Those of the servers and those of persons, by section. What is measured takes the place of a question under the same name."""
+    told: dict[str, Claim] = {claim.id: claim for claim in [*attested(answers), *claims(what)]}
+    needless = [name for name in ASKED_IF if told[name].basis == UNKNOWN and not _is_asked(name, told)]
+    return sorted((claim for claim in told.values() if claim.id not in needless), key=lambda claim: SECTION_ORDER.index(claim.id.split(".")[0]))
 
 
 def _is_asked(name: str, told: dict[str, Claim]) -> bool:
     return any(claim in told and (value is None or told[claim].value == value) for claim, value in ASKED_IF[name])
 
 
+def _only(found: dict, names: t.Sequence[str]) -> dict:
+    return {name: found.get(name) for name in names}
+
+
 def _known(params: dict, state: dict, journal: Journal) -> Known:
     migration_id = params["migration_id"]
-    verified: t.Any = read_json(os.path.join(job_directory(migration_id, "verify"), "verified.json")) or {}
+    verified = _kept(os.path.join(job_directory(migration_id, "verify"), "verified.json"))
     return Known(
         migration_id,
         phase_of(state),
         state,
-        _plan(journal.directory),
+        read_plan(journal.directory),
         chain_of(journal.events_path),
         params["source"] or {},
         params["target"] or {},
@@ -134,23 +141,19 @@ def _known(params: dict, state: dict, journal: Journal) -> Known:
     )
 
 
-def _plan(folder: str) -> dict:
-    try:
-        found: t.Any = read_json(os.path.join(folder, PLAN_FILE))
-    except ValueError:
-        # What was approved is not known then, and the record says so.
-        found = None
-    return found if isinstance(found, dict) else {}
-
-
 def _series(migration_id: str) -> dict:
     """What the jobs have told over time: job -> points."""
-    found = {}
-    for job in JOBS:
-        points: t.Any = read_json(os.path.join(job_directory(migration_id, job), "series.json"))
-        if points:
-            found[job] = points
-    return found
+    found = {job: _kept(os.path.join(job_directory(migration_id, job), "series.json")) for job in JOBS}
+    return {job: points for job, points in found.items() if "points" in points}
+
+
+def _kept(path: str) -> dict:
+    """What a job has left; empty where it left nothing, or what is there is damaged: the journal has what counts."""
+    try:
+        found: t.Any = read_json(path)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def _successor(fresh: dict, before: dict | None) -> dict:

@@ -164,7 +164,7 @@ def _transfer(k: Known) -> t.Iterator[Claim]:
 def _equality(k: Known) -> t.Iterator[Claim]:
     record = k.state.get(VERIFICATION)
     if not record:
-        yield unknown("equality.rows", "Every row was equal at one position", "no verification is in the journal")
+        yield unknown("equality.rows", "Every row that was compared was equal", "no verification is in the journal")
         return
     unequal, left = differing(record), record.get("uncompared") or {}
     how = "read on both servers at the same position"
@@ -179,24 +179,34 @@ def _equality(k: Known) -> t.Iterator[Claim]:
         yield known("equality.uncompared", "Tables that were not compared", _some(left), how)
     if record.get("excluded"):
         yield known("equality.excluded", "Left out on request", list(record["excluded"]), "the setting migration_verify_exclude", DECLARED)
-    parity = record.get("parity")
-    if parity:
-        compared = ", ".join("%d %s" % (count, kind) for kind, count in sorted(parity["compared"].items()) if count)
-        yield known("equality.definitions", "Definitions and accounts are alike", not parity["different"], "compared: %s" % compared)
-        if parity["different"]:
-            yield known("equality.definitions_unlike", "Those that differ", _some(parity["different"]), how)
-        told = ["%s: %s on the source, %s on the target" % (name, *values) for name, values in parity["settings"].items()]
-        yield Claim("equality.settings", "Settings that change results and differ", told, MEASURED, "SHOW GLOBAL VARIABLES on both servers")
-        if parity["unread"]:
-            yield known("equality.definitions_unread", "Definitions that could not be read", list(parity["unread"]), how)
-    else:
-        yield unknown("equality.definitions", "Definitions and accounts are alike", "they were not compared")
+    yield from _parity(record.get("parity"), how)
     distrust = [str(one["what"]) + (" (waived)" if one.get("waived") else "") for one in (k.state.get("distrust") or {}).get("reasons", ())]
     if distrust:
         yield known("equality.distrust", "What was seen against it", distrust, JOURNAL)
     if k.cut_over:
         since = "rows that changed between the verification and the cutover crossed by replication, and were not compared again"
         yield unknown("equality.changed", "Rows changed after the verification are equal", since)
+
+
+def _parity(parity: dict | None, how: str) -> t.Iterator[Claim]:
+    """What was found of all that is no row."""
+    name, what = "equality.definitions", "The source's definitions and accounts are alike on the target"
+    if not parity:
+        yield unknown(name, what, "they were not compared")
+        return
+    compared = ", ".join("%d %s" % (count, kind) for kind, count in sorted(parity["compared"].items()) if count)
+    yield known(name, what, not parity["different"], "compared: %s" % compared)
+    lists = (
+        ("unlike", "Those that differ", _some(parity["different"])),
+        ("reworded", "Those that two series write differently, and that somebody has to look at", parity["reworded"]),
+        ("unread", "Those that could not be read", parity["unread"]),
+        ("extra", "Accounts of the target alone", parity["extra"]),
+    )
+    for part, words, found in lists:
+        if found:
+            yield known("equality.definitions_" + part, words, list(found), how)
+    told = ["%s: %s on the source, %s on the target" % (setting, *values) for setting, values in parity["settings"].items()]
+    yield Claim("equality.settings", "Settings that change results and differ", told, MEASURED, "SHOW GLOBAL VARIABLES on both servers")
 
 
 def _some(found: t.Mapping[str, t.Any]) -> list[str]:

@@ -10,13 +10,18 @@ from .claim import Claim
 
 #: What must have been read off both servers before the record calls a migration proven.
 PROOFS = ("equality.rows", "cutover.one_writable")
+#: What says that something was not compared, where there is such a claim.
+GAPS = ("equality.uncompared", "equality.excluded")
 WRONG = {
     "equality.rows": ("rows differ between both servers", "rader er ulike på de to serverne"),
+    "equality.definitions": ("definitions or accounts differ between both servers", "definisjoner eller kontoer er ulike på de to serverne"),
     "cutover.one_writable": ("both servers took writes", "begge serverne tok imot skriving"),
     "chain": ("the journal's events were changed", "journalens hendelser er endret"),
 }
 LACKING = {
     "equality.rows": ("no verification of the rows is on record", "ingen kontroll av radene er dokumentert"),
+    "equality.uncompared": ("some tables could not be compared", "noen tabeller kunne ikke sammenlignes"),
+    "equality.excluded": ("some tables were left out of the comparison", "noen tabeller ble utelatt fra sammenligningen"),
     "cutover.one_writable": ("that nobody wrote on two servers was not read off the binary logs", "at ingen skrev på to servere er ikke lest av binærloggene"),
 }
 SENTENCES = {
@@ -34,10 +39,10 @@ SENTENCES = {
         "Migreringen %(name)s er gjennomført, men ikke alt er dokumentert: %(lacking)s.",
     ),
     "proven": (
-        "Migration %(name)s is cut over: every row that was compared was equal at one position, writes were stopped for %(stop)s s, and nobody wrote"
-        " on two servers.",
-        "Migreringen %(name)s er gjennomført: alle rader som ble sammenlignet, var like på samme posisjon, skriving var stanset i %(stop)s s, og ingen"
-        " skrev på to servere.",
+        "Migration %(name)s is cut over: every row that was compared was equal, read on both servers at the same position, writes were stopped for"
+        " %(stop)s s, and nobody wrote on two servers.",
+        "Migreringen %(name)s er gjennomført: alle rader som ble sammenlignet, var like, lest på begge serverne på samme posisjon, skriving var"
+        " stanset i %(stop)s s, og ingen skrev på to servere.",
     ),
 }
 
@@ -45,8 +50,8 @@ SENTENCES = {
 def verdict(claims: list[Claim], chain_holds: bool, cut_over: bool, rolled_back: bool) -> dict:
     """state (proven, not_proven, wrong, under_way, rolled_back), and a sentence in each language."""
     values = {claim.id: claim.value for claim in claims}
-    wrong = [name for name in PROOFS if values.get(name) is False] + ([] if chain_holds else ["chain"])
-    lacking = [name for name in PROOFS if values.get(name) is None]
+    wrong = [name for name in WRONG if values.get(name) is False] + ([] if chain_holds else ["chain"])
+    lacking = [name for name in PROOFS if values.get(name) is None] + [name for name in GAPS if values.get(name)]
     words = {"name": values.get("migration.id"), "stop": values.get("cutover.write_stop_s"), "wrong": wrong, "lacking": lacking}
     # The first that holds.
     states = (("wrong", wrong), ("rolled_back", rolled_back), ("under_way", not cut_over), ("not_proven", lacking), ("proven", True))

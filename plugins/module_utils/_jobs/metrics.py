@@ -10,11 +10,12 @@ The format: https://prometheus.io/docs/instrumenting/exposition_formats/. A job 
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 import typing as t
 from contextlib import suppress
 
-from .._state.files import read_json, write_text
+from .._state.files import read_json
 
 #: In the migration's directory, by the role target: folder, where the file goes. Absent: nobody asked.
 SETTINGS = "metrics.json"
@@ -94,11 +95,25 @@ class Metrics:
         for name, value in values.items():
             full = "nordbridge_migration_" + name
             lines += ["# HELP %s %s" % (full, HELP[name]), "# TYPE %s gauge" % full, "%s%s %s" % (full, labels, value)]
-        # Made anew, the folder would be for root alone, and the collector runs as a user of its own.
         with suppress(OSError):
-            if not os.path.isdir(os.path.dirname(self.path)):
-                return
-            write_text(self.path, "\n".join(lines) + "\n", mode=0o644, durable=False)
+            _place(self.path, "\n".join(lines) + "\n")
+
+
+def _place(path: str, text: str) -> None:
+    """Put a file, whole, where others can read it.
+
+    The folder is often the collector's user's own (Debian: prometheus), who can put links there under any name that root would use:
+    the name is by chance, and nothing is opened that is there already.
+    """
+    handle, temporary = tempfile.mkstemp(prefix=".nordbridge-", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), 0o644)
+            stream.write(text)
+        os.rename(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
 def file_of(migration_id: str, job: str) -> str:

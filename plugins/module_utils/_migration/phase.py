@@ -66,14 +66,21 @@ def migration_info(params: dict, _check_mode: bool) -> dict:
     }
 
 
-def plan_begun(folder: str) -> dict:
-    """The id and the forecast of the plan that a migration was begun by; both empty where none was kept."""
+def read_plan(folder: str) -> dict:
+    """What was kept of the plan that a migration was begun by; empty where nothing was, or it is damaged.
+
+    It is a record of what was approved, and must not keep the migration from going on.
+    """
     try:
         found = read_json(os.path.join(folder, PLAN_FILE))
     except ValueError:
-        # It is a record of what was approved, and must not keep the migration from going on.
         found = None
-    kept = found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def plan_begun(folder: str) -> dict:
+    """The plan's id and forecast; both empty where none was kept."""
+    kept = read_plan(folder)
     return {"plan": str(kept.get("plan", "")), "forecast": kept.get("forecast", {})}
 
 

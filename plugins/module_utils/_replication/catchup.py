@@ -60,12 +60,21 @@ def run(options: dict, progress: Progress) -> dict:
             diverging_since = None if verdict.converging else diverging_since if diverging_since is not None else elapsed
             _check_patience(source, options, elapsed, diverging_since, verdict)
             time.sleep(INTERVAL)
+        result = {"lag": verdict.lag, "highest_lag": round(highest, 3), "seconds": round(time.monotonic() - started, 3)}
+        found = {"catchup": result, **_transit(journal, source)}
         with changing(folder, TASK):
             look(origin, target, journal, options["migration_id"])
-            result = {"lag": verdict.lag, "highest_lag": round(highest, 3), "seconds": round(time.monotonic() - started, 3)}
-            # While the way is there: after the cutover nobody can read off what protected it.
-            journal.update("ready", catchup=result, transit=read_transit(source, folder))
+            journal.update("ready", **found)
     return result
+
+
+def _transit(journal: Journal, source: Connection) -> dict:
+    """What protects the way, the first time that the target is ready: after the cutover nobody can read it off.
+
+    It opens a session of ssh, for which nobody waits under the lock.
+    """
+    state = journal.read()
+    return {} if state.get("catchup") and state.get("transit") else {"transit": read_transit(source, journal.directory)}
 
 
 def _beat(journal: Journal, source: Flavour, target: Flavour) -> float | None:

@@ -39,7 +39,7 @@ SUMMARY = (
     ("migration.writable", "First write on the new server", "Første skriving på den nye serveren"),
     ("cutover.write_stop_s", "Seconds without writes", "Sekunder uten skriving"),
     ("cutover.one_writable", "Nobody wrote on two servers", "Ingen skrev på to servere"),
-    ("equality.rows", "Rows equal at one position", "Rader like på samme posisjon"),
+    ("equality.rows", "Rows equal, read at the same position", "Rader like, lest på samme posisjon"),
     ("data.rows", "Rows compared", "Rader sammenlignet"),
     ("transit.ssh", "Encryption on the way: ssh", "Kryptering underveis: ssh"),
     ("transit.tls", "Encryption on the way: TLS", "Kryptering underveis: TLS"),

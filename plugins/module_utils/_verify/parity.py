@@ -21,7 +21,7 @@ from .._server.events import read_events
 
 MISSING, ONLY = "missing on the target", "only on the target"
 #: How often what differs is read, and how long the target may take to what the source has, in seconds.
-LOOKS, SETTLE_SECONDS = 3, 60.0
+LOOKS, SETTLE_SECONDS = 3, 120.0
 #: Kind -> the statement. The first columns name the object, up to the one called n; the others define it, by their names. Rows of one
 #: name belong together. %s are the schemas.
 QUERIES = {
@@ -65,11 +65,18 @@ SETTINGS = (
 )  # fmt: skip
 #: What versions of one flavour print differently for the same thing.
 SAME = (
-    (re.compile(r"\butf8(?=_|\b)(?!mb)"), "utf8mb3"),
+    # A character set's name stands alone, in a collation's (utf8_bin), and before a text (_utf8'x').
+    (re.compile(r"(?<![A-Za-z0-9])utf8(?![A-Za-z0-9])"), "utf8mb3"),
     (re.compile(r"\b(tinyint|smallint|mediumint|int|bigint|year)\(\d+\)"), r"\1"),
     (re.compile(r"\bDEFAULT_GENERATED ?"), ""),
     (re.compile(r"\bcurrent_timestamp\(\)", re.IGNORECASE), "CURRENT_TIMESTAMP"),
+    # MySQL 8.0 has no such mode any more.
+    (re.compile(r"\bNO_AUTO_CREATE_USER,|,?\bNO_AUTO_CREATE_USER\b"), ""),
+    (re.compile(r"`"), ""),
 )
+#: What a server writes anew from what it understood, and another series may write otherwise: kind to properties. Bodies of routines, triggers
+#: and events are kept as they were given.
+REWRITTEN = {"view": ("definition",), "column": ("default", "expression"), "partition": ("expression", "values")}
 Objects = t.Dict[t.Tuple[str, str], t.List[dict]]
 
 
@@ -80,6 +87,8 @@ class Parity:
     :param compared: kind of object to how many there are on the source
     :param different: object, as "trigger shop.t", to how it differs
     :param explained: how many objects are printed differently by two versions, and are the same
+    :param reworded: objects that two series write otherwise, and that may be the same: somebody has to look
+    :param extra: accounts that the target has beside the source's
     :param unread: objects whose definition neither server shows to its login
     :param settings: name to the value on the source and on the target
     """
@@ -87,6 +96,8 @@ class Parity:
     compared: dict[str, int] = field(default_factory=dict)
     different: dict[str, str] = field(default_factory=dict)
     explained: int = 0
+    reworded: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     settings: dict[str, list] = field(default_factory=dict)
 
@@ -115,18 +126,29 @@ def _once(source: Flavour, target: Flavour, schemas: t.Sequence[str]) -> Parity:
     found.compared["sequence"], found.compared["account"] = len(old_sequences), len(old_accounts.create)
     found.different.update(behind(old_sequences, new_sequences))
     found.different.update(unlike_accounts(old_accounts, new_accounts, source.version[:2] == target.version[:2]))
+    found.extra = sorted(_names(new_accounts) - _names(old_accounts))
     found.settings = {name: list(pair) for name, pair in differing_settings(source, target).items()}
     return found
 
 
 def unlike_accounts(old: Accounts, new: Accounts, same_series: bool) -> dict[str, str]:
-    """The accounts that differ. When a password was changed last is not compared: a repair by hand would never end."""
+    """The source's accounts that the target has otherwise, or not. What it has beside them, as for its own monitoring, is no loss.
+
+    When a password was changed last is not compared: a repair by hand would never end.
+    """
+    here, there = _names(old), _names(new)
     # The statements that two series make of the same account differ.
-    found = {"account %s" % name: "its login or its rights" for name in differing(old, new, ("create", "grants", "shared"))} if same_series else {}
-    here, there = ({label(user, host) for user, host, _make in each.create} for each in (old, new))
+    unlike = differing(old, new, ("create", "grants")) if same_series else []
+    # Everybody's rights, and those of the installation's own accounts, may be more.
+    rights = [{label(user, host): set(statements) for user, host, statements in each.shared} for each in (old, new)]
+    unlike += [name for name, statements in rights[0].items() if same_series and statements - rights[1].get(name, set())]
+    found = {"account %s" % name: "its login or its rights" for name in unlike if name not in there - here}
     found.update({"account %s" % name: MISSING for name in here - there})
-    found.update({"account %s" % name: ONLY for name in there - here})
     return found
+
+
+def _names(accounts: Accounts) -> set[str]:
+    return {label(user, host) for user, host, _make in accounts.create}
 
 
 def settle(source: Flavour, target: Flavour) -> None:
@@ -166,16 +188,31 @@ def differences(old: Objects, new: Objects, same_series: bool) -> Parity:
         found.compared[kind] = found.compared.get(kind, 0) + (here is not None)
         if here is None or there is None:
             found.different[full] = MISSING if there is None else ONLY
-        elif here != there and not same_series and _plain(here) == _plain(there):
-            found.explained += 1
-        elif here != there:
-            found.different[full] = "its %s" % " and ".join(_fields(here, there))
-        elif any(row.get("definition", "") is None for row in here):
-            found.unread.append(full)
+        elif here == there:
+            found.unread += [full] if any(row.get("definition", "") is None for row in here) else []
+        elif same_series:
+            found.different[full] = _how(here, there)
+        else:
+            _across(found, kind, full, here, there)
     # A table that is missing lacks its columns, too.
     gone = {name for name, how in found.different.items() if how in (MISSING, ONLY) and name.startswith("table ")}
     found.different = {name: how for name, how in found.different.items() if name in gone or not _part_of(name, gone)}
     return found
+
+
+def _across(found: Parity, kind: str, full: str, here: list[dict], there: list[dict]) -> None:
+    """Note an object that two series print differently: the same in other words, perhaps the same, or another."""
+    old, new = _plain(here), _plain(there)
+    if old == new:
+        found.explained += 1
+    elif [_without(row, kind) for row in old] == [_without(row, kind) for row in new]:
+        found.reworded.append(full)
+    else:
+        found.different[full] = _how(old, new)
+
+
+def _without(row: dict, kind: str) -> dict:
+    return {name: value for name, value in row.items() if name not in REWRITTEN.get(kind, ())}
 
 
 def _part_of(name: str, tables: set[str]) -> bool:
@@ -199,11 +236,11 @@ def _same(value: str | None) -> str | None:
     return value
 
 
-def _fields(here: list[dict], there: list[dict]) -> list[str]:
+def _how(here: list[dict], there: list[dict]) -> str:
     """Which of an object's properties differ."""
     if len(here) != len(there):
-        return ["parts: %d on the source, %d on the target" % (len(here), len(there))]
-    return sorted({name for one, other in zip(here, there) for name in one if one[name] != other.get(name)})
+        return "its parts: %d on the source, %d on the target" % (len(here), len(there))
+    return "its %s" % " and ".join(sorted({name for one, other in zip(here, there) for name in one if one[name] != other.get(name)}))
 
 
 def read_sequences(server: Flavour, schemas: t.Sequence[str]) -> dict[str, tuple[int, int]]:

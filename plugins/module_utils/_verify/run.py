@@ -217,6 +217,8 @@ def parity_of(found: Parity, exclude: t.Sequence[str]) -> dict:
         "different": dict(list(different.items())[:MOST_NAMED]),
         "different_count": len(different),
         "explained": found.explained,
+        "reworded": found.reworded[:MOST_NAMED],
+        "extra": found.extra[:MOST_NAMED],
         "unread": found.unread[:MOST_NAMED],
         "settings": found.settings,
     }

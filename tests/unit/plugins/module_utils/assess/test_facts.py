@@ -11,7 +11,7 @@ import re
 import sys
 
 import pytest
-from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import census, facts
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._assess import census, contents, facts
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import ServerError
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._server.connection import Connection
 
@@ -189,10 +189,10 @@ def test_table_options_that_say_encrypted(options: str, encrypted: int) -> None:
 
 
 def test_long_lists_end_and_their_counts_do_not() -> None:
-    many = [table("shop", "t%d" % number, engine="MyISAM") for number in range(facts.MOST_NAMES + 3)]
+    many = [table("shop", "t%d" % number, engine="MyISAM") for number in range(contents.MOST_NAMES + 3)]
     told = facts.gather(mariadb([("FROM information_schema.TABLES", many)]))
-    assert len(told["not_innodb"]) == facts.MOST_NAMES and told["not_innodb_count"] == facts.MOST_NAMES + 3
-    assert told["without_primary_key_count"] == facts.MOST_NAMES + 3
+    assert len(told["not_innodb"]) == contents.MOST_NAMES and told["not_innodb_count"] == contents.MOST_NAMES + 3
+    assert told["without_primary_key_count"] == contents.MOST_NAMES + 3
 
 
 def test_mysql_as_replica_in_a_group() -> None:

@@ -27,6 +27,10 @@ VERIFICATION = {
     "since": 1795886617.25, "ended": 1795886620.43, "seconds": 3.2, "strength": "sha", "odds": "once in 2^64", "position": "0-1-42", "rows": 2000,
     "tables": 2, "unequal": {}, "unequal_tables": 0, "uncompared": {}, "excluded": [],
 }  # fmt: skip
+PARITY = {
+    "compared": {"view": 2, "event": 0}, "different": {}, "different_count": 0, "explained": 0, "reworded": ["view s.v"], "extra": ["monitor@%"],
+    "unread": [], "settings": {"sql_mode": ["A", "B"]},
+}  # fmt: skip
 HISTORY = {"basis": "binary logs", "two_writable": False, "words": "the binary logs show that nobody wrote on two servers"}
 FACTS = {
     "fenced_at": 1795886700.1, "writable_at": 1795886700.2, "write_stop_server_s": 0.087, "history": HISTORY, "sessions_ended": 4,
@@ -112,6 +116,27 @@ def test_a_way_without_tls_is_said_and_not_left_open(folder):
     assert (told["value"], told["basis"]) == ("none", "measured")
 
 
+def test_what_is_no_row_is_claimed_with_what_was_compared(folder):
+    Journal(str(folder)).update("again", verification={**VERIFICATION, "parity": PARITY})
+    record = make_record(GIVEN, True)["record"]
+    jsonschema.validate(record, SCHEMA)
+    assert record["verdict"]["state"] == "proven"
+    told = claim(record, "equality.definitions")
+    assert (told["value"], told["how"]) == (True, "compared: 2 view")
+    assert claim(record, "equality.definitions_reworded")["value"] == ["view s.v"]
+    assert claim(record, "equality.definitions_extra")["value"] == ["monitor@%"]
+    assert claim(record, "equality.settings")["value"] == ["sql_mode: A on the source, B on the target"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_what_a_job_left_damaged_is_left_out(folder, text):
+    (folder / "jobs/verify/verified.json").write_text(text)
+    (folder / "jobs/seed/series.json").write_text(text)
+    record = make_record(GIVEN, True)["record"]
+    jsonschema.validate(record, SCHEMA)
+    assert record["tables"] == [] and record["series"] == {}
+
+
 def test_no_row_value_is_in_it(folder):
     assert "a secret key" not in json.dumps(make_record(GIVEN, False)["record"])
 
@@ -175,6 +200,9 @@ def test_a_measured_claim_is_not_overwritten_by_words(folder):
         ({"cutover": {"done": ["commit", "confirm"], "facts": {**FACTS, "history": {**HISTORY, "two_writable": True}}}}, "wrong", "both servers took writes"),
         ({"cutover": {"done": ["commit", "confirm"], "facts": {**FACTS, "history": {"basis": "not read", "words": "gone"}}}}, "not_proven", "not read off"),
         ({"verification": None}, "not_proven", "no verification"),
+        ({"verification": {**VERIFICATION, "uncompared": {"shop.b": "moved"}}}, "not_proven", "some tables could not be compared"),
+        ({"verification": {**VERIFICATION, "excluded": ["shop.b"]}}, "not_proven", "some tables were left out"),
+        ({"verification": {**VERIFICATION, "parity": {**PARITY, "different": {"trigger s.t": "x"}}}}, "wrong", "definitions or accounts differ"),
         ({"cutover": None}, "under_way", "is not cut over"),
         ({"rollback": {"done": ["commit", "confirm"]}}, "rolled_back", "was rolled back"),
     ],

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 
@@ -87,6 +88,17 @@ def test_a_folder_that_went_away_stops_nobody(job):
     metrics.end(True, {})
     # Nor is it made again: that would be for root alone.
     assert not path.parent.exists()
+
+
+def test_nothing_is_written_through_a_link_of_the_folders_owner(job, tmp_path):
+    place, path = job("seed")
+    (tmp_path / "precious").write_text("precious")
+    path.symlink_to(tmp_path / "precious")
+    (path.parent / f"{path.name}.{os.getpid()}.tmp").symlink_to(tmp_path / "precious")
+    Metrics(str(place)).end(True, {})
+    assert (tmp_path / "precious").read_text() == "precious" and not path.is_symlink() and values(path)["job_succeeded"] == 1
+    # Nor is anything left beside it.
+    assert not [one for one in path.parent.iterdir() if one.name.startswith(".")]
 
 
 def test_each_metric_has_its_help():

@@ -9,10 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._errors import MigrationError, Refusal, ServerError
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._migration import guard
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication import catchup, lives, trust
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._replication.status import ReplicaStatus
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import recover as recovery
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._seed import run as seed_run
+from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.files import open_lock, take_lock
 from ansible_collections.nordbridge.mysql_migration.plugins.module_utils._state.journal import Journal
 
 STOP, ROTATE, NOTHING = "Stop", "Rotate", ""
@@ -310,6 +312,21 @@ def test_ready_is_what_was_looked_at(catching_up):
     assert catching_up.journal.read()["catchup"]["lag"] == 0.0
     # Of the way to the source, while it is there.
     assert catching_up.journal.read()["transit"] == {"tls": "TLSv1.3", "of": "source", "known": catching_up.journal.directory}
+
+
+def test_the_way_is_read_off_once_and_never_under_the_lock(catching_up, monkeypatch):
+    def read(*_args):
+        with open_lock(f"{catching_up.journal.directory}/{guard.LOCK}") as lock:
+            assert take_lock(lock, 0.1), "a cutover that is asked for meanwhile would wait for ssh"
+        read.times += 1
+        return {"tls": ""}
+
+    read.times = 0
+    monkeypatch.setattr(catchup, "read_transit", read)
+    catching_up.journal.update("x", catchup=None)
+    catching_up.run()
+    catching_up.run()
+    assert read.times == 1
 
 
 def test_a_power_cut_before_it_stops_the_catch_up_before_anything_is_set(catching_up):

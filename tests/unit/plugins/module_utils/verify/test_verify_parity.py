@@ -11,7 +11,7 @@ import pytest
 
 from plugins.module_utils._seed.accounts import Accounts
 from plugins.module_utils._verify import parity, run
-from plugins.module_utils._verify.parity import MISSING, ONLY, Parity, behind, differences
+from plugins.module_utils._verify.parity import MISSING, ONLY, Parity, behind, differences, unlike_accounts
 from plugins.module_utils._verify.record import not_alike_reason, not_verified_reason, warnings_of
 
 COLUMN = {"place": "1", "type": "int", "null": "NO", "default": None, "extra": "", "collation": None}
@@ -44,6 +44,10 @@ def test_a_missing_table_is_told_once_and_not_column_by_column():
         ({"type": "bigint(20) unsigned"}, {"type": "bigint unsigned"}),
         ({"collation": "utf8_general_ci"}, {"collation": "utf8mb3_general_ci"}),
         ({"extra": "DEFAULT_GENERATED on update CURRENT_TIMESTAMP"}, {"extra": "on update current_timestamp()"}),
+        ({"expression": "_utf8'x'"}, {"expression": "_utf8mb3'x'"}),
+        ({"expression": "`a` + 1"}, {"expression": "a + 1"}),
+        ({"sql_mode": "STRICT_ALL_TABLES,NO_AUTO_CREATE_USER"}, {"sql_mode": "STRICT_ALL_TABLES"}),
+        ({"sql_mode": "NO_AUTO_CREATE_USER,ANSI_QUOTES"}, {"sql_mode": "ANSI_QUOTES"}),
     ],
 )
 def test_another_versions_words_are_explained_and_within_a_series_they_are_a_difference(here, there):
@@ -57,12 +61,25 @@ def test_another_versions_words_are_explained_and_within_a_series_they_are_a_dif
     ("here", "there"),
     [
         ({"type": "int(11)"}, {"type": "bigint"}), ({"collation": "utf8_general_ci"}, {"collation": "utf8mb4_general_ci"}),
-        ({"type": "varchar(10)"}, {"type": "varchar(11)"}), ({"default": None}, {"default": "0"}),
+        ({"type": "varchar(10)"}, {"type": "varchar(11)"}), ({"type": "decimal(10,2)"}, {"type": "decimal(102)"}), ({"null": "NO"}, {"null": "YES"}),
     ],
 )  # fmt: skip
 def test_what_no_version_explains_is_a_difference_across_versions_too(here, there):
     old, new = {("column", "s.t.a"): [{**COLUMN, **here}]}, {("column", "s.t.a"): [{**COLUMN, **there}]}
     assert list(differences(old, new, False).different) == ["column s.t.a"]
+
+
+def test_what_another_series_may_have_rewritten_is_told_and_is_no_difference():
+    view = {"definition": "select cast(1 as char)", "definer": "app@%"}
+    for kind, property_, row in (("view", "definition", view), ("column", "default", COLUMN), ("partition", "values", {"values": "1", "method": "LIST"})):
+        old, new = {(kind, "s.x"): [row]}, {(kind, "s.x"): [{**row, property_: "other"}]}
+        across = differences(old, new, False)
+        assert (across.different, across.reworded) == ({}, ["%s s.x" % kind]), kind
+        assert differences(old, new, True).different == {"%s s.x" % kind: "its %s" % property_}
+    # By another definer it is another view, and the body of a trigger is kept as it was given.
+    assert differences({("view", "s.v"): [view]}, {("view", "s.v"): [{**view, "definer": "root@%"}]}, False).different == {"view s.v": "its definer"}
+    body = {("trigger", "s.t"): [TRIGGER]}, {("trigger", "s.t"): [{**TRIGGER, "definition": "SET @a = 2"}]}
+    assert differences(*body, False).different == {"trigger s.t": "its definition"}
 
 
 def test_a_definition_that_neither_server_shows_is_not_taken_for_equal():
@@ -96,17 +113,25 @@ def test_what_differs_counts_if_it_differs_each_time(monkeypatch):
 
 
 def test_accounts_of_two_series_are_compared_by_name_and_of_one_by_all(monkeypatch):
-    mine = Accounts(create=[["app", "%", ["IDENTIFIED BY x"]], ["kept", "%", []]], finish=[["kept@%", ["changed on monday"]]])
-    theirs = Accounts(create=[["app", "%", ["IDENTIFIED BY y"]], ["kept", "%", []], ["new", "%", []]], finish=[["kept@%", ["on friday"]]])
+    mine = Accounts(create=[["app", "%", ["IDENTIFIED BY x"]], ["kept", "%", []], ["gone", "%", []]], finish=[["kept@%", ["changed on monday"]]])
+    theirs = Accounts(create=[["app", "%", ["IDENTIFIED BY y"]], ["kept", "%", []], ["monitor", "%", []]], finish=[["kept@%", ["on friday"]]])
     for name, value in {"read_objects": {}, "read_sequences": {}, "settle": None, "differing_settings": {}}.items():
         monkeypatch.setattr(parity, name, lambda *_args, value=value: value)
     monkeypatch.setattr(parity, "read_accounts", lambda server: server.accounts)
     source, near = SimpleNamespace(version=(10, 11, 2), accounts=mine), SimpleNamespace(version=(10, 11, 9), accounts=theirs)
     far = SimpleNamespace(version=(11, 8, 1), accounts=theirs)
-    assert parity.compare(source, near, []).different == {
-        "account app@%": "its login or its rights", "account new@%": ONLY
-    }  # fmt: skip
-    assert parity.compare(source, far, []).different == {"account new@%": ONLY}
+    found = parity.compare(source, near, [])
+    # An account of the target's own is no loss, and told.
+    assert found.different == {"account app@%": "its login or its rights", "account gone@%": MISSING} and found.extra == ["monitor@%"]
+    assert parity.compare(source, far, []).different == {"account gone@%": MISSING}
+
+
+def test_the_installations_own_accounts_may_have_more_rights_and_not_fewer():
+    def root(*grants):
+        return Accounts(shared=[["root", "localhost", list(grants)]])
+
+    assert unlike_accounts(root("a"), root("a", "b"), True) == {}
+    assert unlike_accounts(root("a", "b"), root("a"), True) == {"account root@localhost": "its login or its rights"}
 
 
 def test_the_record_leaves_out_what_was_to_be_left_out_and_counts_all():
